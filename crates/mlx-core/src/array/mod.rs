@@ -1,0 +1,77 @@
+//! The array and its parts: building, reading, indexing, operators, printing.
+
+mod build;
+mod fmt;
+mod index;
+mod operand;
+mod operator;
+mod read;
+
+pub use index::{Index, IntoIndices, NewAxis, Slice};
+pub use operand::Operand;
+
+use crate::ffi::Handle;
+use crate::{Error, Kind, Result};
+
+/// A lazy n-dimensional array.
+///
+/// It is a handle: a clone is cheap and means the same array. It stays on its thread, because MLX's arrays
+/// change without synchronisation when they are computed, and can only be computed on the thread that built
+/// them.
+///
+/// ```compile_fail
+/// let a = mlx_core::Array::from(1.0);
+/// std::thread::spawn(move || a.item::<f32>());
+/// ```
+#[derive(Clone)]
+pub struct Array {
+    handle: Handle,
+}
+
+impl Array {
+    pub(crate) fn from_handle(handle: Handle) -> Self {
+        Self { handle }
+    }
+
+    pub(crate) fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// The number of axes.
+    pub fn ndim(&self) -> usize {
+        self.shape().len()
+    }
+
+    /// Bytes of the elements.
+    pub fn nbytes(&self) -> usize {
+        self.size() * self.dtype().size()
+    }
+
+    /// The length of an axis; -1 is the last.
+    #[track_caller]
+    pub fn dim(&self, axis: i32) -> Result<i32> {
+        let shape = self.shape();
+        self.axis(axis, "dim").and_then(|at| {
+            shape.get(at).copied().ok_or_else(|| Error::new(Kind::Shape, "dim", format!("no axis {axis}")))
+        })
+    }
+
+    /// The shape of an array that must have `N` axes, for a pattern: `let [batch, length] = x.dims()?`.
+    #[track_caller]
+    pub fn dims<const N: usize>(&self) -> Result<[i32; N]> {
+        let shape = self.shape();
+        shape
+            .try_into()
+            .map_err(|_| Error::new(Kind::Shape, "dims", format!("expected {N} axes, found shape {shape:?}")))
+    }
+
+    /// `axis` counted from the front.
+    #[track_caller]
+    pub(crate) fn axis(&self, axis: i32, op: &'static str) -> Result<usize> {
+        let rank = self.ndim();
+        let at = if axis < 0 { rank.checked_sub(axis.unsigned_abs() as usize) } else { Some(axis as usize) };
+        at.filter(|&at| at < rank).ok_or_else(|| {
+            Error::new(Kind::Shape, op, format!("axis {axis} is outside an array of shape {:?}", self.shape()))
+        })
+    }
+}

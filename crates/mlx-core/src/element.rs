@@ -1,0 +1,77 @@
+//! Rust types that can be elements.
+
+use half::{bf16, f16};
+
+use crate::Dtype;
+
+/// A complex number of two singles.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[repr(C)]
+pub struct Complex64 {
+    /// Real part.
+    pub re: f32,
+    /// Imaginary part.
+    pub im: f32,
+}
+
+/// A Rust type that an array can hold.
+pub trait Element: Copy + Default + private::Sealed + 'static {
+    /// The array's type for it.
+    const DTYPE: Dtype;
+}
+
+pub(crate) mod private {
+    /// How an element lies in memory.
+    pub trait Sealed: Sized {
+        /// A type of the same size for which every bit pattern is valid.
+        type Bits: Copy + Default;
+
+        /// The element that `bits` stand for.
+        fn from_bits(bits: Self::Bits) -> Self;
+    }
+}
+
+macro_rules! elements {
+    ($($rust:ty => $dtype:ident),* $(,)?) => {$(
+        impl private::Sealed for $rust {
+            type Bits = $rust;
+
+            fn from_bits(bits: $rust) -> $rust {
+                bits
+            }
+        }
+
+        impl Element for $rust {
+            const DTYPE: Dtype = Dtype::$dtype;
+        }
+    )*};
+}
+
+elements! {
+    u8 => Uint8,
+    u16 => Uint16,
+    u32 => Uint32,
+    u64 => Uint64,
+    i8 => Int8,
+    i16 => Int16,
+    i32 => Int32,
+    i64 => Int64,
+    f16 => Float16,
+    f32 => Float32,
+    f64 => Float64,
+    bf16 => Bfloat16,
+    Complex64 => Complex64,
+}
+
+/// MLX's truth values may be any byte when they come from a file.
+impl private::Sealed for bool {
+    type Bits = u8;
+
+    fn from_bits(bits: u8) -> Self {
+        bits != 0
+    }
+}
+
+impl Element for bool {
+    const DTYPE: Dtype = Dtype::Bool;
+}

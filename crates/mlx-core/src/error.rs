@@ -1,0 +1,77 @@
+//! The one error of this crate: what failed, where the caller was.
+
+use std::fmt;
+use std::panic::Location;
+
+/// The result of an op.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What kind of thing went wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Kind {
+    /// Shapes, axes or sizes do not fit.
+    Shape,
+    /// The array holds another type of element.
+    Dtype,
+    /// An index is outside the array.
+    Index,
+    /// A device or stream is not there.
+    Device,
+    /// A file is missing, damaged or cannot be written.
+    Io,
+    /// MLX refused the call or failed in it; the message is its own.
+    Mlx,
+}
+
+/// A failed op. It is one pointer wide and can be sent between threads.
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    kind: Kind,
+    op: &'static str,
+    message: String,
+    at: &'static Location<'static>,
+}
+
+impl Error {
+    #[track_caller]
+    pub(crate) fn new(kind: Kind, op: &'static str, message: impl Into<String>) -> Self {
+        Self(Box::new(Inner { kind, op, message: message.into(), at: Location::caller() }))
+    }
+
+    /// What kind of thing went wrong.
+    pub fn kind(&self) -> Kind {
+        self.0.kind
+    }
+
+    /// The op that failed, by MLX's name.
+    pub fn op(&self) -> &'static str {
+        self.0.op
+    }
+
+    /// What was wrong, without the op and the place.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// The line that called the op.
+    pub fn at(&self) -> &'static Location<'static> {
+        self.0.at
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner { op, message, at, .. } = &*self.0;
+        write!(f, "{op}: {message} (at {}:{})", at.file(), at.line())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {self}", self.0.kind)
+    }
+}
+
+impl std::error::Error for Error {}

@@ -1,0 +1,16 @@
+//! Running what was built.
+
+use crate::ffi::{self, Vector};
+use crate::{Array, Result};
+
+/// Computes the arrays, together, and returns when that is done.
+#[track_caller]
+pub fn eval<'a>(arrays: impl IntoIterator<Item = &'a Array>) -> Result<()> {
+    ffi::data::eval(&Vector::collect(arrays)?)
+}
+
+/// Starts to compute the arrays and returns at once; reading one waits for it.
+#[track_caller]
+pub fn async_eval<'a>(arrays: impl IntoIterator<Item = &'a Array>) -> Result<()> {
+    ffi::data::async_eval(&Vector::collect(arrays)?)
+}

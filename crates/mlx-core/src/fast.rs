@@ -1,0 +1,78 @@
+//! Fused ops of transformers.
+
+use crate::ffi::raw;
+use crate::{Array, Result};
+
+/// Divides by the root mean square of the last axis, then scales by `weight` `[width]`.
+///
+/// Zhang and Sennrich, "Root Mean Square Layer Normalization".
+#[track_caller]
+pub fn rms_norm(x: &Array, weight: Option<&Array>, eps: f32) -> Result<Array> {
+    raw::fast_rms_norm(x, weight, eps)
+}
+
+/// Brings the last axis to mean 0 and variance 1, then scales by `weight` and adds `bias`, both `[width]`.
+///
+/// Ba, Kiros and Hinton, "Layer Normalization".
+#[track_caller]
+pub fn layer_norm(x: &Array, weight: Option<&Array>, bias: Option<&Array>, eps: f32) -> Result<Array> {
+    raw::fast_layer_norm(x, weight, bias, eps)
+}
+
+/// The rotation of [`rope`].
+#[derive(Clone, Copy, Debug)]
+pub struct Rope<'a> {
+    /// Leading features of the last axis that are turned; the others stay.
+    pub dims: i32,
+    /// Turn neighbours `(2i, 2i + 1)` instead of halves `(i, i + dims / 2)`.
+    pub traditional: bool,
+    /// Base of the frequencies, unless `freqs` gives them.
+    pub base: Option<f32>,
+    /// Positions are multiplied by this.
+    pub scale: f32,
+    /// Position of the first element of the second-last axis.
+    pub offset: i32,
+    /// Wavelengths `[dims / 2]` in radians, in place of `base`.
+    pub freqs: Option<&'a Array>,
+}
+
+/// Turns pairs of features of `x` `[batch, …, length, width]` by angles that grow with the position.
+///
+/// Su et al., "RoFormer: Enhanced Transformer with Rotary Position Embedding".
+#[track_caller]
+pub fn rope(x: &Array, how: Rope<'_>) -> Result<Array> {
+    let Rope { dims, traditional, base, scale, offset, freqs } = how;
+    raw::fast_rope(x, dims, traditional, base, scale, offset, freqs)
+}
+
+/// Which keys a query may see.
+#[derive(Clone, Copy, Debug, Default)]
+pub enum Mask<'a> {
+    /// All of them.
+    #[default]
+    None,
+    /// Those at the same place and before; the last query is at the last key.
+    Causal,
+    /// Where a boolean array is true, or plus an array of numbers; it broadcasts to
+    /// `[batch, heads, queries, keys]`.
+    Array(&'a Array),
+}
+
+/// `softmax(scale · q · kᵀ + mask) · v` for `q` `[batch, heads, queries, width]`, `k` and `v`
+/// `[batch, kv_heads, keys, width]`; `kv_heads` divides `heads`.
+#[track_caller]
+pub fn scaled_dot_product_attention(
+    q: &Array,
+    k: &Array,
+    v: &Array,
+    scale: f32,
+    mask: Mask<'_>,
+    sinks: Option<&Array>,
+) -> Result<Array> {
+    let (mode, array) = match mask {
+        Mask::None => (c"", None),
+        Mask::Causal => (c"causal", None),
+        Mask::Array(array) => (c"array", Some(array)),
+    };
+    raw::fast_scaled_dot_product_attention(q, k, v, scale, mode, array, sinks, false)
+}

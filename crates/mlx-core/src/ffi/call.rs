@@ -1,0 +1,56 @@
+//! The one door to C: run a function on the current stream, own what it returns, report what it says.
+
+use std::ffi::c_int;
+
+use mlx_sys as sys;
+
+use super::{Handle, Vector, error};
+use crate::{Array, Result, stream};
+
+/// Runs a function that gives a status only.
+#[track_caller]
+pub(crate) fn status(op: &'static str, f: impl FnOnce() -> c_int) -> Result<()> {
+    error::install_handler();
+    if f() == 0 { Ok(()) } else { Err(error::take(op)) }
+}
+
+/// Runs a function that fills one array.
+#[track_caller]
+pub(crate) fn array(
+    op: &'static str,
+    f: impl FnOnce(*mut sys::mlx_array, sys::mlx_stream) -> c_int,
+) -> Result<Array> {
+    let stream = stream::current()?;
+    let mut out = Handle::empty();
+    status(op, || f(out.as_mut_ptr(), stream.raw()))?;
+    Ok(Array::from_handle(out))
+}
+
+/// Runs a function that fills `N` arrays.
+#[track_caller]
+pub(crate) fn arrays<const N: usize>(
+    op: &'static str,
+    f: impl FnOnce([*mut sys::mlx_array; N], sys::mlx_stream) -> c_int,
+) -> Result<[Array; N]> {
+    let stream = stream::current()?;
+    let mut out = std::array::from_fn(|_| Handle::empty());
+    status(op, || f(out.each_mut().map(Handle::as_mut_ptr), stream.raw()))?;
+    Ok(out.map(Array::from_handle))
+}
+
+/// Runs a function that fills a vector of arrays.
+#[track_caller]
+pub(crate) fn vector(
+    op: &'static str,
+    f: impl FnOnce(*mut sys::mlx_vector_array, sys::mlx_stream) -> c_int,
+) -> Result<Vec<Array>> {
+    let stream = stream::current()?;
+    let mut out = Vector::empty();
+    status(op, || f(out.as_mut_ptr(), stream.raw()))?;
+    out.into_arrays()
+}
+
+/// Installs the error handler for calls that cannot report a status of their own.
+pub(crate) fn prepare() {
+    error::install_handler();
+}

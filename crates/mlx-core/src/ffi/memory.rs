@@ -1,0 +1,43 @@
+//! MLX's counters of memory, for the whole process.
+
+use std::ffi::c_int;
+
+use mlx_sys as sys;
+
+use super::call;
+use crate::Result;
+
+#[track_caller]
+fn read(f: unsafe extern "C" fn(*mut usize) -> c_int) -> Result<usize> {
+    let mut bytes = 0;
+    // SAFETY: each of these functions writes one number.
+    call::status("memory", || unsafe { f(&raw mut bytes) })?;
+    Ok(bytes)
+}
+
+#[track_caller]
+pub(crate) fn active() -> Result<usize> {
+    read(sys::mlx_get_active_memory)
+}
+
+#[track_caller]
+pub(crate) fn peak() -> Result<usize> {
+    read(sys::mlx_get_peak_memory)
+}
+
+#[track_caller]
+pub(crate) fn cache() -> Result<usize> {
+    read(sys::mlx_get_cache_memory)
+}
+
+#[track_caller]
+pub(crate) fn reset_peak() -> Result<()> {
+    // SAFETY: takes no argument; MLX locks its counters.
+    call::status("memory", || unsafe { sys::mlx_reset_peak_memory() })
+}
+
+#[track_caller]
+pub(crate) fn clear_cache() -> Result<()> {
+    // SAFETY: frees only buffers that no array uses.
+    call::status("memory", || unsafe { sys::mlx_clear_cache() })
+}

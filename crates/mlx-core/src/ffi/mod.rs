@@ -1,0 +1,53 @@
+//! The only place that calls C. Everything outside this folder is safe Rust.
+//!
+//! `call` runs a function and turns its status into a [`Result`](crate::Result); `raw` is generated on top
+//! of it; the other files hold the handles and the functions of a shape of their own.
+
+pub(crate) mod call;
+pub(crate) mod data;
+pub(crate) mod device;
+mod error;
+mod handle;
+pub(crate) mod io;
+pub(crate) mod memory;
+pub(crate) mod random;
+pub(crate) mod raw;
+pub(crate) mod stream;
+mod string;
+mod vector;
+
+use mlx_sys as sys;
+
+pub(crate) use handle::Handle;
+pub(crate) use sys::mlx_fft_norm as FftNorm;
+pub(crate) use vector::Vector;
+
+use crate::{Array, Dtype};
+
+impl Dtype {
+    /// MLX numbers its types in the order of [`Dtype::ALL`].
+    pub(crate) fn raw(self) -> sys::mlx_dtype {
+        sys::mlx_dtype_(self as u32)
+    }
+
+    pub(crate) fn from_raw(raw: sys::mlx_dtype) -> Self {
+        usize::try_from(raw.0).ok().and_then(|n| Self::ALL.get(n).copied()).unwrap_or(Self::Float32)
+    }
+}
+
+/// C's form of an array that may be left out.
+fn optional(array: Option<&Array>) -> sys::mlx_array {
+    array.map_or(sys::mlx_array { ctx: std::ptr::null_mut() }, Array::raw)
+}
+
+fn optional_int(value: Option<i32>) -> sys::mlx_optional_int {
+    sys::mlx_optional_int { value: value.unwrap_or_default(), has_value: value.is_some() }
+}
+
+fn optional_float(value: Option<f32>) -> sys::mlx_optional_float {
+    sys::mlx_optional_float { value: value.unwrap_or_default(), has_value: value.is_some() }
+}
+
+fn optional_dtype(value: Option<Dtype>) -> sys::mlx_optional_dtype {
+    sys::mlx_optional_dtype { value: value.unwrap_or(Dtype::Float32).raw(), has_value: value.is_some() }
+}

@@ -1,0 +1,55 @@
+//! Streams.
+
+use mlx_sys as sys;
+
+use super::call;
+use super::device::RawDevice;
+use crate::{Device, Error, Kind, Result};
+
+/// An owned `mlx_stream`: a name for one of MLX's queues, not the queue itself, which lives on.
+pub(crate) struct RawStream(sys::mlx_stream);
+
+impl RawStream {
+    /// This thread's default stream on `device`.
+    #[track_caller]
+    pub(crate) fn default_of(device: Device) -> Result<Self> {
+        let device = RawDevice::new(device);
+        let mut out = Self(sys::mlx_stream { ctx: std::ptr::null_mut() });
+        call::status("stream", || {
+            // SAFETY: fills a handle that `out` owns from a live device.
+            unsafe { sys::mlx_get_default_stream(&raw mut out.0, device.raw()) }
+        })?;
+        Ok(out)
+    }
+
+    /// A new stream on `device`. MLX never takes it back.
+    #[track_caller]
+    pub(crate) fn new(device: Device) -> Result<Self> {
+        let raw = RawDevice::new(device);
+        call::prepare();
+        // SAFETY: a live device; on failure C returns an empty handle.
+        let out = Self(unsafe { sys::mlx_stream_new_device(raw.raw()) });
+        if out.0.ctx.is_null() {
+            return Err(Error::new(Kind::Device, "stream", format!("no stream could be made on {device}")));
+        }
+        Ok(out)
+    }
+
+    pub(super) fn raw(&self) -> sys::mlx_stream {
+        self.0
+    }
+
+    /// Waits for all work on the stream.
+    #[track_caller]
+    pub(crate) fn synchronize(&self) -> Result<()> {
+        // SAFETY: a live stream.
+        call::status("synchronize", || unsafe { sys::mlx_synchronize(self.0) })
+    }
+}
+
+impl Drop for RawStream {
+    fn drop(&mut self) {
+        // SAFETY: owned, freed once; an empty one is allowed.
+        unsafe { sys::mlx_stream_free(self.0) };
+    }
+}

@@ -1,0 +1,57 @@
+//! Vectors of arrays.
+
+use mlx_sys as sys;
+
+use super::{Handle, call};
+use crate::{Array, Result};
+
+/// An owned `mlx_vector_array`.
+pub(crate) struct Vector(sys::mlx_vector_array);
+
+impl Vector {
+    pub(super) fn empty() -> Self {
+        Self(sys::mlx_vector_array { ctx: std::ptr::null_mut() })
+    }
+
+    pub(super) fn as_mut_ptr(&mut self) -> *mut sys::mlx_vector_array {
+        &raw mut self.0
+    }
+
+    pub(super) fn raw(&self) -> sys::mlx_vector_array {
+        self.0
+    }
+
+    /// A vector that holds a handle of each array.
+    #[track_caller]
+    pub(crate) fn collect<'a>(arrays: impl IntoIterator<Item = &'a Array>) -> Result<Self> {
+        let raw: Vec<_> = arrays.into_iter().map(Array::raw).collect();
+        let mut vector = Self::empty();
+        call::status("vector", || {
+            // SAFETY: C copies `raw.len()` live handles into a vector that `vector` owns.
+            unsafe { sys::mlx_vector_array_set_data(vector.as_mut_ptr(), raw.as_ptr(), raw.len()) }
+        })?;
+        Ok(vector)
+    }
+
+    #[track_caller]
+    pub(super) fn into_arrays(self) -> Result<Vec<Array>> {
+        // SAFETY: reads the length of a live vector.
+        let len = unsafe { sys::mlx_vector_array_size(self.0) };
+        (0..len).map(|index| self.get(index)).collect()
+    }
+
+    #[track_caller]
+    fn get(&self, index: usize) -> Result<Array> {
+        let mut out = Handle::empty();
+        // SAFETY: C checks the index and copies the handle.
+        call::status("vector", || unsafe { sys::mlx_vector_array_get(out.as_mut_ptr(), self.0, index) })?;
+        Ok(Array::from_handle(out))
+    }
+}
+
+impl Drop for Vector {
+    fn drop(&mut self) {
+        // SAFETY: owned, freed once; an empty one is allowed.
+        unsafe { sys::mlx_vector_array_free(self.0) };
+    }
+}

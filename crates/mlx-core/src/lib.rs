@@ -1,0 +1,50 @@
+//! Safe Rust for Apple's MLX: lazy arrays on CPU, CUDA and Metal.
+//!
+//! Start with [`Array`]; most ops are its methods. Ops that do not begin with an array are functions:
+//! [`Array::arange`]-like constructors, [`concatenate`], [`fast`], [`random`]. Nothing is computed until
+//! an array is read or passed to [`eval`].
+//!
+//! ```
+//! use mlx_core::prelude::*;
+//!
+//! fn main() -> Result<()> {
+//!     let x = Array::from([[1.0, 2.0], [3.0, 4.0]]);
+//!     let y = (x.matmul(&x)? + 1.0)?;
+//!     assert_eq!(y.sum(..)?.item::<f32>()?, 58.0);
+//!     Ok(())
+//! }
+//! ```
+//!
+//! Where the work runs is chosen by a lexical scope: [`Device::scope`], [`Stream::scope`].
+
+#![deny(unsafe_code)]
+
+mod array;
+mod axes;
+mod device;
+mod dtype;
+mod element;
+mod error;
+mod eval;
+pub mod fast;
+#[allow(unsafe_code)]
+mod ffi;
+pub mod io;
+pub mod memory;
+mod ops;
+pub mod prelude;
+pub mod random;
+mod scalar;
+mod stream;
+
+pub use array::{Array, Index, IntoIndices, NewAxis, Operand, Slice};
+pub use axes::{Axes, keep};
+pub use device::Device;
+pub use dtype::Dtype;
+pub use element::{Complex64, Element};
+pub use error::{Error, Kind, Result};
+pub use eval::{async_eval, eval};
+pub use half::{bf16, f16};
+pub use ops::{Quantization, QuantizationMode, Quantized, concatenate, select, stack};
+pub use scalar::Scalar;
+pub use stream::Stream;

@@ -1,0 +1,3 @@
+//! What most programs need in scope.
+
+pub use crate::{Array, Device, Dtype, Result, keep};

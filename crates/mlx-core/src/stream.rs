@@ -1,0 +1,130 @@
+//! Queues of work, and the choice of one for the ops of a scope.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::rc::Rc;
+
+use crate::ffi::stream::RawStream;
+use crate::{Device, Error, Kind, Result};
+
+thread_local! {
+    static CHOICE: RefCell<Choice> = const { RefCell::new(Choice { scopes: Vec::new(), defaults: Vec::new() }) };
+}
+
+/// What ops on this thread use: the innermost scope, else the default stream of the default device.
+struct Choice {
+    scopes: Vec<Stream>,
+    defaults: Vec<Stream>,
+}
+
+/// A queue on a device. Work on one stream runs in order.
+///
+/// A stream belongs to the thread that made it, and MLX keeps its queue for the life of the process, so
+/// make few. The default stream of a device, which [`Device::scope`] uses, costs nothing.
+#[derive(Clone)]
+pub struct Stream {
+    raw: Rc<RawStream>,
+    device: Device,
+}
+
+impl Stream {
+    /// A new stream on `device`.
+    #[track_caller]
+    pub fn new(device: Device) -> Result<Self> {
+        Ok(Self { raw: Rc::new(RawStream::new(device)?), device })
+    }
+
+    /// The stream that ops on this thread use now.
+    #[track_caller]
+    pub fn current() -> Result<Self> {
+        with_choice(|choice| match choice.scopes.last() {
+            Some(stream) => Ok(stream.clone()),
+            None => choice.default_of(Device::default()),
+        })
+    }
+
+    /// The device that the stream is on.
+    pub fn device(&self) -> Device {
+        self.device
+    }
+
+    /// Waits until everything given to the stream is done.
+    #[track_caller]
+    pub fn synchronize(&self) -> Result<()> {
+        self.raw.synchronize()
+    }
+
+    /// Runs `f` with this stream for the ops that it calls on this thread.
+    ///
+    /// The earlier choice is back when `f` returns or panics.
+    #[track_caller]
+    pub fn scope<R>(&self, f: impl FnOnce() -> Result<R>) -> Result<R> {
+        let _guard = enter(self.clone())?;
+        f()
+    }
+}
+
+impl fmt::Debug for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Stream({})", self.device)
+    }
+}
+
+impl Choice {
+    /// The default stream of `device` on this thread.
+    #[track_caller]
+    fn default_of(&mut self, device: Device) -> Result<Stream> {
+        if let Some(stream) = self.defaults.iter().find(|s| s.device == device) {
+            return Ok(stream.clone());
+        }
+        let stream = Stream { raw: Rc::new(RawStream::default_of(device)?), device };
+        self.defaults.push(stream.clone());
+        Ok(stream)
+    }
+}
+
+/// Ends a scope when dropped.
+pub(crate) struct Guard(());
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let _ = CHOICE.try_with(|choice| choice.borrow_mut().scopes.pop());
+    }
+}
+
+#[track_caller]
+fn enter(stream: Stream) -> Result<Guard> {
+    with_choice(|choice| {
+        choice.scopes.push(stream);
+        Ok(Guard(()))
+    })
+}
+
+/// Makes the default stream of `device` the current one until the guard is dropped.
+#[track_caller]
+pub(crate) fn enter_device(device: Device) -> Result<Guard> {
+    if let Device::Gpu(index) = device {
+        Device::gpu(index)?;
+    }
+    let stream = with_choice(|choice| choice.default_of(device))?;
+    enter(stream)
+}
+
+/// The current stream, for a call to C.
+#[track_caller]
+pub(crate) fn current() -> Result<Rc<RawStream>> {
+    Ok(Stream::current()?.raw)
+}
+
+pub(crate) fn current_device() -> Device {
+    let scope = CHOICE.try_with(|choice| choice.borrow().scopes.last().map(Stream::device));
+    scope.ok().flatten().unwrap_or_default()
+}
+
+#[track_caller]
+fn with_choice<R>(f: impl FnOnce(&mut Choice) -> Result<R>) -> Result<R> {
+    match CHOICE.try_with(|choice| f(&mut choice.borrow_mut())) {
+        Ok(result) => result,
+        Err(_) => Err(Error::new(Kind::Device, "stream", "this thread is ending and has no stream any more")),
+    }
+}

@@ -1,0 +1,24 @@
+#include "shim.h"
+
+#include <exception>
+
+#include "mlx/c/private/array.h"
+#include "mlx/mlx.h"
+
+extern "C" int mlx_shim_array_view(mlx_shim_view* view, const mlx_array array) {
+  try {
+    auto& a = mlx_array_get_(array);
+    if (!a.is_available()) {
+      mlx_error("the array is not evaluated");
+      return 1;
+    }
+    bool empty = a.size() == 0;
+    view->data = empty ? nullptr : a.data<char>();
+    view->capacity = empty ? 0 : a.data_size();
+    view->row_contiguous = a.flags().row_contiguous;
+    return 0;
+  } catch (const std::exception& e) {
+    mlx_error(e.what());
+    return 1;
+  }
+}

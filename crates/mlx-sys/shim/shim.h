@@ -1,0 +1,29 @@
+// What mlx-core needs and mlx-c does not offer.
+#ifndef MLX_SHIM_H
+#define MLX_SHIM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "mlx/c/array.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// The memory of an evaluated array, whatever its dtype.
+typedef struct mlx_shim_view_ {
+  const void* data;
+  // Elements that the buffer holds from `data` on.
+  size_t capacity;
+  bool row_contiguous;
+} mlx_shim_view;
+
+// Waits for `array` and fills `view`. Fails if the array was never evaluated.
+int mlx_shim_array_view(mlx_shim_view* view, const mlx_array array);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
