@@ -176,13 +176,13 @@ mod tests {
     fn the_message_says_where_the_worst_element_is() {
         let expected = [1.0; 24];
         let mut actual = expected;
-        actual[17] = 1.25;
+        actual[20] = 1.25;
         actual[3] = 0.9;
         let difference = judge(&[2, 3, 4], &actual, &expected, Tolerance::F32).unwrap_err();
         assert_eq!(
             difference,
             "is not within F32: relative rms 5.50e-2 (at most 1.0e-5), \
-             worst 2.50e-1 (at most 1.0e-4) at [1, 1, 1]: 1.25 instead of 1.0"
+             worst 2.50e-1 (at most 1.0e-4) at [1, 2, 0]: 1.25 instead of 1.0"
         );
     }
 
