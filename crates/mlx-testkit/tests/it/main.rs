@@ -1,0 +1,4 @@
+//! The committed fixtures of every crate hold together.
+
+#[cfg(test)]
+mod fixtures;
