@@ -1,0 +1,1 @@
+//! Layers and checkpoint weights on mlx-core.
