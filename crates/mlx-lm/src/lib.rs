@@ -1,1 +1,40 @@
-//! Language models on MLX.
+//! Language models on MLX: from a checkpoint to text.
+//!
+//! Start with [`load`], which takes a folder, a GGUF file or a Hub id and gives a [`LanguageModel`]:
+//!
+//! ```no_run
+//! use mlx_lm::{GenerateOptions, mlx_text::Message};
+//!
+//! fn main() -> mlx_lm::Result<()> {
+//!     let model = mlx_lm::load("HuggingFaceTB/SmolLM2-135M-Instruct")?;
+//!     let prompt = model.chat(&[Message::user("What is the capital of France?")])?;
+//!     for piece in model.generate(&prompt, GenerateOptions::default())? {
+//!         print!("{}", piece?.text);
+//!     }
+//!     Ok(())
+//! }
+//! ```
+//!
+//! Below that are the [`Model`] on tokens, its [`cache`], the [`Sampler`] and the [`Decoder`] trait that
+//! each architecture in [`model`] implements.
+
+#![forbid(unsafe_code)]
+
+pub mod cache;
+mod config;
+mod error;
+mod generate;
+mod language_model;
+mod loader;
+pub mod model;
+mod sampler;
+mod tensors;
+
+pub use error::{Error, Result};
+pub use generate::{FinishReason, GenerateOptions, Piece, Stats, TextStream, TokenStream};
+pub use language_model::{LanguageModel, load};
+pub use loader::Loader;
+pub use model::{Decoder, Model};
+pub use sampler::Sampler;
+
+pub use {mlx_core, mlx_hub, mlx_text};

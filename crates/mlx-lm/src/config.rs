@@ -1,0 +1,101 @@
+//! One form for all spellings of a config, before a model reads it.
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::{Error, Result};
+
+/// The fields that every decoder's config has, whatever the architecture.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Common {
+    pub(crate) model_type: String,
+    pub(crate) vocab_size: usize,
+    pub(crate) max_position_embeddings: Option<usize>,
+    #[serde(default)]
+    eos_token_id: Option<Ids>,
+}
+
+/// One id or a list of them.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Ids {
+    One(u32),
+    Many(Vec<u32>),
+}
+
+impl Common {
+    /// The ids that end a text.
+    pub(crate) fn eos(&self) -> Vec<u32> {
+        match &self.eos_token_id {
+            None => Vec::new(),
+            Some(Ids::One(id)) => vec![*id],
+            Some(Ids::Many(ids)) => ids.clone(),
+        }
+    }
+}
+
+/// Brings a config into the form that models read:
+/// `rope_parameters` of transformers 5 becomes `rope_theta` and `rope_scaling`, nulls are left out.
+pub(crate) fn normalise(config: Value) -> Result<Value> {
+    let Value::Object(mut fields) = config else { return Err(Error::Config("is not an object".into())) };
+    fields.retain(|_, value| !value.is_null());
+    if let Some(Value::Object(mut rope)) = fields.remove("rope_parameters") {
+        if let Some(theta) = rope.remove("rope_theta") {
+            fields.insert("rope_theta".into(), theta);
+        }
+        if !rope.is_empty() {
+            fields.entry("rope_scaling").or_insert(Value::Object(rope));
+        }
+    }
+    Ok(Value::Object(fields))
+}
+
+/// `config` as `T`; an error names the field.
+pub(crate) fn parse<T: for<'de> Deserialize<'de>>(config: &Value) -> Result<T> {
+    T::deserialize(config).map_err(|e| Error::Config(e.to_string()))
+}
+
+/// The quantization that the config declares, by MLX's key or the one that mirrors it.
+pub(crate) fn quantization(config: &Value) -> Option<&Map<String, Value>> {
+    config.get("quantization").and_then(Value::as_object)
+}
+
+/// Checks that a size is at least 1 and small enough to multiply with others.
+pub(crate) fn size(field: &str, value: i32) -> Result<i32> {
+    const LARGEST: i32 = 1 << 24;
+    if (1..=LARGEST).contains(&value) {
+        return Ok(value);
+    }
+    Err(Error::Config(format!("{field} is {value}: it must be between 1 and {LARGEST}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn rope_parameters_become_theta_and_scaling() {
+        let config = json!({"rope_parameters": {"rope_theta": 5e5, "rope_type": "llama3"}, "head_dim": null});
+        let expected = json!({"rope_theta": 5e5, "rope_scaling": {"rope_type": "llama3"}});
+        assert_eq!(normalise(config).unwrap(), expected);
+    }
+
+    #[test]
+    fn eos_ids_may_be_one_or_many() {
+        let eos = |ids: Value| {
+            let config = json!({"model_type": "llama", "vocab_size": 8, "eos_token_id": ids});
+            parse::<Common>(&config).unwrap().eos()
+        };
+        assert_eq!(eos(json!(2)), [2]);
+        assert_eq!(eos(json!([2, 3])), [2, 3]);
+        assert!(eos(Value::Null).is_empty());
+    }
+
+    #[test]
+    fn a_missing_field_is_named() {
+        let error = parse::<Common>(&json!({"model_type": "llama"})).unwrap_err();
+        assert_eq!(error.to_string(), "config.json: missing field `vocab_size`");
+    }
+}

@@ -1,0 +1,46 @@
+//! What can go wrong between a checkpoint and its text.
+
+/// The result of loading or running a model.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a model could not be loaded or run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// An op failed.
+    #[error(transparent)]
+    Mlx(#[from] mlx_core::Error),
+    /// The weights do not fit the config.
+    #[error(transparent)]
+    Weights(#[from] mlx_nn::Error),
+    /// The checkpoint was not found or is damaged.
+    #[error(transparent)]
+    Hub(#[from] mlx_hub::Error),
+    /// The tokenizer or the chat template failed.
+    #[error(transparent)]
+    Text(#[from] mlx_text::Error),
+    /// The config lacks a field, or a field has a value that cannot be.
+    #[error("config.json: {0}")]
+    Config(String),
+    /// The config names an architecture that is not implemented.
+    #[error("model type `{found}` is not supported (known: {})", known.join(", "))]
+    UnknownModel {
+        /// The config's `model_type`.
+        found: String,
+        /// What is supported.
+        known: &'static [&'static str],
+    },
+    /// A prompt that cannot be run.
+    #[error("{0}")]
+    Prompt(String),
+    /// An option outside its range.
+    #[error("{option} is {value}: {range}")]
+    Option {
+        /// The option's name.
+        option: &'static str,
+        /// What was given.
+        value: f64,
+        /// What is allowed.
+        range: &'static str,
+    },
+}

@@ -1,0 +1,43 @@
+//! Speed and memory of a generation.
+
+use std::fmt;
+use std::time::Duration;
+
+/// Speed and memory of a generation.
+#[derive(Clone, Debug, Default)]
+pub struct Stats {
+    /// Tokens of the prompt.
+    pub prompt_tokens: usize,
+    /// Time until the first new token was known.
+    pub prompt_time: Duration,
+    /// New tokens.
+    pub generation_tokens: usize,
+    /// Time from the first new token to the last.
+    pub generation_time: Duration,
+    /// The most memory that MLX used, in bytes.
+    pub peak_memory: usize,
+}
+
+impl Stats {
+    /// Prompt tokens a second.
+    pub fn prompt_tps(&self) -> f64 {
+        rate(self.prompt_tokens, self.prompt_time)
+    }
+
+    /// New tokens a second, the first left out, since the prompt's time holds it.
+    pub fn generation_tps(&self) -> f64 {
+        rate(self.generation_tokens.saturating_sub(1), self.generation_time)
+    }
+}
+
+fn rate(count: usize, time: Duration) -> f64 {
+    if time.is_zero() { 0.0 } else { count as f64 / time.as_secs_f64() }
+}
+
+impl fmt::Display for Stats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "prompt: {} tokens, {:.1} tokens/s", self.prompt_tokens, self.prompt_tps())?;
+        writeln!(f, "generation: {} tokens, {:.1} tokens/s", self.generation_tokens, self.generation_tps())?;
+        write!(f, "peak memory: {:.2} GB", self.peak_memory as f64 / 1e9)
+    }
+}

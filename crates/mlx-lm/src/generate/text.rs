@@ -1,0 +1,123 @@
+//! Text as it becomes certain.
+
+use std::time::Instant;
+
+use mlx_core::memory;
+use mlx_text::Detokenizer;
+
+use super::stop::StopFilter;
+use super::{GenerateOptions, Stats, TokenStream};
+use crate::{LanguageModel, Result};
+
+/// Why a text ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FinishReason {
+    /// The model ended it, or a stop text appeared.
+    Stop,
+    /// It reached `max_tokens` or the end of the context.
+    Length,
+}
+
+impl FinishReason {
+    /// The name that OpenAI's interface gives it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Stop => "stop",
+            Self::Length => "length",
+        }
+    }
+}
+
+/// A piece of text. Pieces put together are the whole text.
+#[derive(Clone, Debug)]
+pub struct Piece {
+    /// New text; empty while a letter is incomplete or a stop text may have begun.
+    pub text: String,
+    /// The token it came with; absent in a last piece without one.
+    pub token: Option<u32>,
+    /// Why the text ended, in the last piece.
+    pub finish: Option<FinishReason>,
+}
+
+/// The text after a prompt, as an iterator of [`Piece`]s.
+pub struct TextStream<'m> {
+    tokens: TokenStream<'m>,
+    eos: &'m [u32],
+    detokenizer: Detokenizer,
+    stop: StopFilter,
+    stats: Stats,
+    first_token: Option<Instant>,
+    started: Instant,
+    finished: bool,
+}
+
+impl<'m> TextStream<'m> {
+    pub(crate) fn new(model: &'m LanguageModel, prompt: &[u32], options: &GenerateOptions) -> Result<Self> {
+        let started = Instant::now();
+        memory::reset_peak()?;
+        Ok(Self {
+            tokens: TokenStream::new(model.model(), prompt, options)?,
+            eos: model.tokenizer().eos(),
+            detokenizer: model.tokenizer().detokenizer(true),
+            stop: StopFilter::new(&options.stop),
+            stats: Stats { prompt_tokens: prompt.len(), ..Stats::default() },
+            first_token: None,
+            started,
+            finished: false,
+        })
+    }
+
+    /// What the text cost so far.
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    fn piece(&mut self) -> Result<Piece> {
+        let Some(token) = self.tokens.next().transpose()? else {
+            return Ok(self.last(None, FinishReason::Length));
+        };
+        self.count()?;
+        if self.eos.contains(&token) {
+            return Ok(self.last(Some(token), FinishReason::Stop));
+        }
+        let text = self.detokenizer.push(token)?.unwrap_or_default();
+        let passed = self.stop.push(&text);
+        if passed.stopped {
+            self.finished = true;
+            return Ok(Piece { text: passed.text, token: Some(token), finish: Some(FinishReason::Stop) });
+        }
+        Ok(Piece { text: passed.text, token: Some(token), finish: None })
+    }
+
+    /// The last piece: what was held back.
+    fn last(&mut self, token: Option<u32>, reason: FinishReason) -> Piece {
+        self.finished = true;
+        let rest = self.detokenizer.finish().unwrap_or_default();
+        let passed = self.stop.push(&rest);
+        let text = if passed.stopped { passed.text } else { passed.text + &self.stop.finish() };
+        Piece { text, token, finish: Some(reason) }
+    }
+
+    fn count(&mut self) -> Result<()> {
+        let now = Instant::now();
+        let first = *self.first_token.get_or_insert(now);
+        self.stats.prompt_time = first.duration_since(self.started);
+        self.stats.generation_time = now.duration_since(first);
+        self.stats.generation_tokens += 1;
+        self.stats.peak_memory = memory::peak()?;
+        Ok(())
+    }
+}
+
+impl Iterator for TextStream<'_> {
+    type Item = Result<Piece>;
+
+    fn next(&mut self) -> Option<Result<Piece>> {
+        if self.finished {
+            return None;
+        }
+        let piece = self.piece();
+        self.finished |= piece.is_err();
+        Some(piece)
+    }
+}

@@ -1,0 +1,102 @@
+//! From a source to a model: find, read the config, open the weights, build, check.
+
+use mlx_core::{Device, Dtype};
+use mlx_hub::gguf::TokenizerData;
+use mlx_hub::{Checkpoint, Source};
+use mlx_nn::{QuantizationConfig, Weights};
+use mlx_text::{GgufVocab, Tokenizer};
+use serde_json::Value;
+
+use crate::{LanguageModel, Model, Result, config, tensors};
+
+/// Loads a model with options.
+pub struct Loader {
+    source: Source,
+    dtype: Option<Dtype>,
+}
+
+impl Loader {
+    /// Loads from `source`.
+    pub fn new(source: Source) -> Self {
+        Self { source, dtype: None }
+    }
+
+    /// The type that the model computes in. Without it that is the checkpoint's own; a GGUF file, which has
+    /// none, computes in `float32` on the CPU and in `float16` elsewhere.
+    #[must_use]
+    pub fn dtype(self, dtype: Dtype) -> Self {
+        Self { dtype: Some(dtype), ..self }
+    }
+
+    /// The model with its tokenizer.
+    pub fn load(self) -> Result<LanguageModel> {
+        let checkpoint = self.source.resolve()?;
+        let tokenizer = tokenizer(&checkpoint)?;
+        Ok(LanguageModel::new(self.model(&checkpoint)?, tokenizer))
+    }
+
+    /// The model on tokens, for which the checkpoint needs no tokenizer.
+    pub fn load_model(self) -> Result<Model> {
+        self.model(&self.source.resolve()?)
+    }
+
+    fn model(&self, checkpoint: &Checkpoint) -> Result<Model> {
+        let config = with_generation_config(checkpoint)?;
+        let quantization = config::quantization(&config).map(QuantizationConfig::parse).transpose()?;
+        let weights = Weights::new(tensors::read(checkpoint)?, quantization);
+        let weights = match self.dtype_for(checkpoint) {
+            Some(dtype) => weights.with_dtype(dtype),
+            None => weights,
+        };
+        let model = Model::new(config, weights)?;
+        mlx_core::eval(model.parameters().into_iter().map(|(_, array)| array))?;
+        Ok(model)
+    }
+
+    fn dtype_for(&self, checkpoint: &Checkpoint) -> Option<Dtype> {
+        let own = match checkpoint {
+            Checkpoint::Directory(_) => None,
+            Checkpoint::Gguf(_) if Device::current().is_cpu() => Some(Dtype::Float32),
+            Checkpoint::Gguf(_) => Some(Dtype::Float16),
+        };
+        self.dtype.or(own)
+    }
+}
+
+/// The config, with the end tokens that `generation_config.json` puts in their place.
+fn with_generation_config(checkpoint: &Checkpoint) -> Result<Value> {
+    let mut config = checkpoint.config()?;
+    if let Checkpoint::Directory(directory) = checkpoint {
+        let generation = directory.generation_config()?.unwrap_or_default();
+        if let (Some(eos), Some(fields)) = (generation.get("eos_token_id"), config.as_object_mut()) {
+            fields.insert("eos_token_id".into(), eos.clone());
+        }
+    }
+    Ok(config)
+}
+
+fn tokenizer(checkpoint: &Checkpoint) -> Result<Tokenizer> {
+    match checkpoint {
+        Checkpoint::Directory(directory) => Ok(Tokenizer::from_dir(directory.path())?),
+        Checkpoint::Gguf(file) => Ok(Tokenizer::from_gguf(&vocabulary(file.tokenizer()?))?),
+    }
+}
+
+fn vocabulary(data: TokenizerData) -> GgufVocab {
+    GgufVocab {
+        model: data.model,
+        pre: data.pre,
+        tokens: data.tokens,
+        token_types: data.token_types,
+        scores: data.scores,
+        merges: data.merges,
+        bos: data.bos,
+        eos: data.eos,
+        unk: data.unk,
+        pad: data.pad,
+        add_bos: data.add_bos,
+        add_eos: data.add_eos,
+        add_space_prefix: data.add_space_prefix,
+        chat_template: data.chat_template,
+    }
+}

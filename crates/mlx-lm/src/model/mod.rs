@@ -1,0 +1,148 @@
+//! The architectures, and what they have in common.
+
+mod llama;
+
+use mlx_core::{Array, Result as MlxResult};
+use mlx_nn::{Module, Weights};
+use serde_json::Value;
+
+use crate::cache::KvCache;
+use crate::config::{self, Common};
+use crate::{Error, Result};
+
+/// A decoder: tokens in, scores of the next token out.
+///
+/// The two halves are apart so that a model of images can put its features between them.
+pub trait Decoder {
+    /// Token ids `[batch, length]` to hidden states `[batch, length, hidden]`.
+    fn embed(&self, tokens: &Array) -> MlxResult<Array>;
+
+    /// Hidden states `[batch, length, hidden]` to scores `[batch, length, vocabulary]`, past the tokens in
+    /// `cache`, which takes up the new ones.
+    fn decode(&self, hidden: Array, cache: &mut KvCache) -> MlxResult<Array>;
+
+    /// An empty cache.
+    fn cache(&self) -> KvCache;
+
+    /// The parameters.
+    fn parameters(&self) -> Vec<(String, &Array)>;
+}
+
+macro_rules! models {
+    ($($($name:literal)|+ => $family:ident::$model:ident,)*) => {
+        /// The values of `model_type` that can be built.
+        pub const KNOWN: &[&str] = &[$($($name),+),*];
+
+        /// Builds the decoder that `model_type` names.
+        fn build(model_type: &str, config: &Value, weights: &Weights) -> Result<Box<dyn Decoder>> {
+            match model_type {
+                $($($name)|+ => {
+                    let config = config::parse::<$family::Config>(config)?;
+                    Ok(Box::new($family::$model::load(weights, &config)?))
+                })*
+                other => Err(Error::UnknownModel { found: other.to_owned(), known: KNOWN }),
+            }
+        }
+    };
+}
+
+models! {
+    "llama" | "mistral" => llama::Llama,
+}
+
+/// A decoder, and what its config says about running it.
+pub struct Model {
+    decoder: Box<dyn Decoder>,
+    model_type: String,
+    vocab_size: usize,
+    context: Option<usize>,
+    eos: Vec<u32>,
+}
+
+impl Model {
+    /// Builds the model that `config` describes from `weights`, all of which it must use.
+    ///
+    /// # Errors
+    /// The architecture is unknown, a field is missing, or a weight is missing, left over or misshapen.
+    pub fn new(config: Value, weights: Weights) -> Result<Self> {
+        let config = config::normalise(config)?;
+        let model_type = config.get("model_type").and_then(Value::as_str).unwrap_or_default();
+        if !KNOWN.contains(&model_type) {
+            return Err(Error::UnknownModel { found: model_type.to_owned(), known: KNOWN });
+        }
+        let common: Common = config::parse(&config)?;
+        let decoder = build(model_type, &config, &weights)?;
+        weights.finish()?;
+        let eos = common.eos();
+        let Common { model_type, vocab_size, max_position_embeddings: context, .. } = common;
+        Ok(Self { decoder, model_type, vocab_size, context, eos })
+    }
+
+    /// The architecture, by the config's `model_type`.
+    pub fn model_type(&self) -> &str {
+        &self.model_type
+    }
+
+    /// The number of tokens that have a score.
+    pub fn vocab_size(&self) -> usize {
+        self.vocab_size
+    }
+
+    /// The longest text that the model was made for, in tokens.
+    pub fn context(&self) -> Option<usize> {
+        self.context
+    }
+
+    /// The tokens that end a text, as the config has them.
+    pub fn eos(&self) -> &[u32] {
+        &self.eos
+    }
+
+    /// The parameters by name.
+    pub fn parameters(&self) -> Vec<(String, &Array)> {
+        self.decoder.parameters()
+    }
+
+    /// An empty cache.
+    pub fn cache(&self) -> KvCache {
+        self.decoder.cache()
+    }
+
+    /// Scores `[1, length, vocabulary]` after each of `tokens`, which follow those in `cache`.
+    ///
+    /// # Errors
+    /// `tokens` is empty, holds an id outside the vocabulary, or goes beyond the context.
+    pub fn logits(&self, tokens: &[u32], cache: &mut KvCache) -> Result<Array> {
+        self.check(tokens, cache.offset())?;
+        let length = i32::try_from(tokens.len()).map_err(|_| Error::Prompt("the prompt is too long".into()))?;
+        Ok(self.step(&Array::from_slice(tokens, [1, length])?, cache)?)
+    }
+
+    /// Scores after `tokens` `[batch, length]`, which are known to be in range.
+    pub(crate) fn step(&self, tokens: &Array, cache: &mut KvCache) -> MlxResult<Array> {
+        self.decoder.decode(self.decoder.embed(tokens)?, cache)
+    }
+
+    /// Checks tokens that come from outside.
+    pub(crate) fn check(&self, tokens: &[u32], offset: i32) -> Result<()> {
+        if tokens.is_empty() {
+            return Err(Error::Prompt("the prompt is empty: give at least one token".into()));
+        }
+        if let Some(id) = tokens.iter().find(|&&id| id as usize >= self.vocab_size) {
+            let size = self.vocab_size;
+            return Err(Error::Prompt(format!("token {id} is outside the vocabulary of {size}")));
+        }
+        let end = tokens.len().saturating_add(offset.unsigned_abs() as usize);
+        match self.context {
+            Some(context) if end > context => Err(Error::Prompt(format!(
+                "the prompt reaches {end} tokens, but the model's context is {context}: shorten it"
+            ))),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The parameters of a module, for [`Decoder::parameters`].
+fn parameters(module: &impl Module) -> Vec<(String, &Array)> {
+    module.parameters()
+}
