@@ -1,0 +1,17 @@
+//! Tests of the public surface.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test ends at what it did not expect"
+)]
+
+mod damage;
+mod directory;
+mod gguf_file;
+mod hub;
+mod llama;
+mod quantized;
+mod server;
+mod smollm2;
