@@ -1,0 +1,25 @@
+//! Text in and out of a language model: [`Tokenizer`], streaming [`Detokenizer`] and [`ChatTemplate`].
+//!
+//! A tokenizer comes from a checkpoint folder ([`Tokenizer::from_dir`]) or from the vocabulary inside a
+//! GGUF file ([`Tokenizer::from_gguf`]). It brings its chat template with it. Nothing here knows MLX.
+#![forbid(unsafe_code)]
+
+mod byte_level;
+mod chat_template;
+mod detokenizer;
+mod error;
+mod gguf;
+mod message;
+mod pieces;
+mod pre_tokenizer;
+mod python;
+mod sentence_piece;
+mod special_tokens;
+mod tokenizer;
+
+pub use chat_template::{ChatOptions, ChatTemplate};
+pub use detokenizer::Detokenizer;
+pub use error::{Error, Result};
+pub use gguf::GgufVocab;
+pub use message::Message;
+pub use tokenizer::Tokenizer;

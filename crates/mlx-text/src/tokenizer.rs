@@ -1,0 +1,213 @@
+//! Text to token ids and back.
+
+use std::{
+    fs, io,
+    panic::{self, AssertUnwindSafe},
+    path::Path,
+    sync::Arc,
+};
+
+use crate::{
+    ChatOptions, ChatTemplate, Detokenizer, Error, GgufVocab, Message, Result,
+    pieces::Pieces,
+    special_tokens::{SpecialTokens, read_json},
+};
+
+/// A model's vocabulary with its special tokens and chat template.
+///
+/// Cheap to clone: clones share the vocabulary.
+///
+/// ```no_run
+/// # fn main() -> mlx_text::Result<()> {
+/// let tokenizer = mlx_text::Tokenizer::from_dir("models/smollm2")?;
+/// let ids = tokenizer.encode("The capital of France is", true)?;
+/// println!("{}", tokenizer.decode(&ids, true)?);
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Tokenizer {
+    pieces: Arc<Pieces>,
+    begin: Option<u32>,
+    end: Option<u32>,
+    bos: Option<u32>,
+    eos: Vec<u32>,
+    special_tokens: SpecialTokens,
+    chat_template: Option<ChatTemplate>,
+}
+
+impl Tokenizer {
+    /// Reads a checkpoint folder: `tokenizer.json`, and where there, `tokenizer_config.json`,
+    /// `special_tokens_map.json` and the chat template.
+    pub fn from_dir(dir: impl AsRef<Path>) -> Result<Self> {
+        let dir = dir.as_ref();
+        let inner =
+            read_tokenizer(&dir.join("tokenizer.json"))?.ok_or_else(|| Error::NoTokenizer(dir.into()))?;
+        let config = read_json(&dir.join("tokenizer_config.json"))?;
+        let special_tokens = SpecialTokens::from_dir(dir, config.as_ref())?;
+        Self::new(inner, special_tokens, ChatTemplate::from_dir(dir)?)
+    }
+
+    /// Reads a `tokenizer.json` alone: no named special tokens, no chat template.
+    pub fn from_file(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let missing = || Error::Read { path: path.into(), source: io::ErrorKind::NotFound.into() };
+        let inner = read_tokenizer(path)?.ok_or_else(missing)?;
+        Self::new(inner, SpecialTokens::default(), None)
+    }
+
+    /// Builds the tokenizer a GGUF file describes.
+    ///
+    /// ```
+    /// use mlx_text::{GgufVocab, Tokenizer};
+    ///
+    /// let vocab = GgufVocab {
+    ///     model: "gpt2".into(),
+    ///     pre: Some("smollm".into()),
+    ///     tokens: ["<eos>", "h", "i", "hi", "Ġ"].map(String::from).into(),
+    ///     token_types: vec![3, 1, 1, 1, 1],
+    ///     merges: vec!["h i".into()],
+    ///     eos: Some(0),
+    ///     ..GgufVocab::default()
+    /// };
+    /// let tokenizer = Tokenizer::from_gguf(&vocab)?;
+    /// assert_eq!(tokenizer.encode("hi hi<eos>", false)?, [3, 4, 3, 0]);
+    /// assert_eq!(tokenizer.decode(&[3, 4, 3, 0], true)?, "hi hi");
+    /// # Ok::<(), mlx_text::Error>(())
+    /// ```
+    pub fn from_gguf(vocab: &GgufVocab) -> Result<Self> {
+        let built = vocab.build()?;
+        let chat_template = vocab.chat_template.clone().map(ChatTemplate::new);
+        let tokenizer = Self::new(built.inner, vocab.special_tokens(), chat_template)?;
+        Ok(Self { begin: built.begin, end: built.end, ..tokenizer })
+    }
+
+    fn new(
+        mut inner: tokenizers::Tokenizer,
+        special_tokens: SpecialTokens,
+        chat_template: Option<ChatTemplate>,
+    ) -> Result<Self> {
+        // Some files carry the limits of a training batch; here a text is neither cut nor padded.
+        inner.with_padding(None).with_truncation(None).map_err(Error::encode)?;
+        let id = |name| inner.token_to_id(special_tokens.get(name)?);
+        let (bos, eos) = (id("bos_token"), id("eos_token").into_iter().collect());
+        let pieces = Arc::new(Pieces::new(inner));
+        let tokenizer =
+            Self { pieces, begin: None, end: None, bos, eos, special_tokens, chat_template: None };
+        Ok(match chat_template {
+            Some(template) => tokenizer.with_chat_template(template),
+            None => tokenizer,
+        })
+    }
+
+    /// Adds ids that end a text, such as those of `generation_config.json`.
+    #[must_use]
+    pub fn with_eos(mut self, ids: &[u32]) -> Self {
+        for id in ids {
+            if !self.eos.contains(id) {
+                self.eos.push(*id);
+            }
+        }
+        self
+    }
+
+    /// Replaces the chat template; it gets this model's special tokens as variables.
+    #[must_use]
+    pub fn with_chat_template(mut self, template: ChatTemplate) -> Self {
+        self.chat_template = Some(template.with_special_tokens(self.special_tokens.clone()));
+        self
+    }
+
+    /// The ids of a text; special tokens written in it become their ids.
+    ///
+    /// `add_special` adds what the model puts around a text, such as BOS.
+    pub fn encode(&self, text: &str, add_special: bool) -> Result<Vec<u32>> {
+        let encoding = self.pieces.inner().encode_fast(text, add_special).map_err(Error::encode)?;
+        let (begin, end) = if add_special { (self.begin, self.end) } else { (None, None) };
+        Ok(begin.into_iter().chain(encoding.get_ids().iter().copied()).chain(end).collect())
+    }
+
+    /// The ids of a conversation as the model's chat template writes it.
+    ///
+    /// The template writes BOS itself where the model wants one, so none is added.
+    pub fn encode_chat(&self, messages: &[Message], options: &ChatOptions) -> Result<Vec<u32>> {
+        let template = self.chat_template.as_ref().ok_or(Error::NoChatTemplate)?;
+        self.encode(&template.render(messages, options)?, false)
+    }
+
+    /// The text of some ids, without special tokens if `skip_special`.
+    ///
+    /// Ids outside the vocabulary add nothing. Bytes that are no UTF-8 become U+FFFD.
+    pub fn decode(&self, ids: &[u32], skip_special: bool) -> Result<String> {
+        let mut detokenizer = self.detokenizer(skip_special);
+        let mut text = String::new();
+        for &id in ids {
+            text.extend(detokenizer.push(id)?);
+        }
+        text.extend(detokenizer.finish());
+        Ok(text)
+    }
+
+    /// Starts decoding ids one at a time.
+    #[must_use]
+    pub fn detokenizer(&self, skip_special: bool) -> Detokenizer {
+        Detokenizer::new(Arc::clone(&self.pieces), skip_special)
+    }
+
+    /// The token with this id, as the vocabulary spells it.
+    #[must_use]
+    pub fn token(&self, id: u32) -> Option<String> {
+        self.pieces.inner().id_to_token(id)
+    }
+
+    /// The id of a token, spelled as in the vocabulary.
+    #[must_use]
+    pub fn id(&self, token: &str) -> Option<u32> {
+        self.pieces.inner().token_to_id(token)
+    }
+
+    /// How many tokens there are, added ones included; the model's embedding may be longer.
+    #[must_use]
+    pub fn vocab_size(&self) -> usize {
+        self.pieces.inner().get_vocab_size(true)
+    }
+
+    /// The token that begins a text, if the model has one.
+    #[must_use]
+    pub fn bos(&self) -> Option<u32> {
+        self.bos
+    }
+
+    /// The tokens that end a text.
+    #[must_use]
+    pub fn eos(&self) -> &[u32] {
+        &self.eos
+    }
+
+    /// Whether `decode` can skip this token: control tokens, not text.
+    #[must_use]
+    pub fn is_special(&self, id: u32) -> bool {
+        self.pieces.is_special(id)
+    }
+
+    /// The model's chat template, if it brings one.
+    #[must_use]
+    pub fn chat_template(&self) -> Option<&ChatTemplate> {
+        self.chat_template.as_ref()
+    }
+}
+
+/// Reads a `tokenizer.json`, or `None` if there is none.
+fn read_tokenizer(path: &Path) -> Result<Option<tokenizers::Tokenizer>> {
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(Error::Read { path: path.into(), source }),
+    };
+    // The library indexes a buffer by the lengths of merges, which a bad file can make too long.
+    let parsed = panic::catch_unwind(AssertUnwindSafe(|| tokenizers::Tokenizer::from_bytes(&bytes)));
+    match parsed {
+        Ok(Ok(tokenizer)) => Ok(Some(tokenizer)),
+        Ok(Err(error)) => Err(Error::malformed(path, format!("not a tokenizer.json: {error}"))),
+        Err(_) => Err(Error::malformed(path, "not a tokenizer.json: its merges do not fit its vocabulary")),
+    }
+}
