@@ -1,0 +1,49 @@
+//! `cargo xtask`: everything that the repository does to itself. Each subcommand has a file of its name.
+#![forbid(unsafe_code)]
+
+mod digest;
+mod host;
+mod libclang;
+mod mlx_c;
+mod pins;
+mod process;
+mod regen_bindings;
+mod repo;
+mod unpack;
+mod vendor;
+mod wheel;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Tasks of this repository: fetch what it builds on, generate, check, test, package.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    Vendor(vendor::Options),
+    RegenBindings(regen_bindings::Options),
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse().task) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(if error.is::<wheel::Refused>() { 3 } else { 1 })
+        }
+    }
+}
+
+fn run(task: Task) -> anyhow::Result<()> {
+    match task {
+        Task::Vendor(options) => vendor::run(&options),
+        Task::RegenBindings(options) => regen_bindings::run(&options),
+    }
+}
