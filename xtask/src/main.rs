@@ -9,6 +9,7 @@ mod pins;
 mod process;
 mod regen_bindings;
 mod repo;
+mod tidy;
 mod unpack;
 mod vendor;
 mod wheel;
@@ -29,6 +30,7 @@ struct Cli {
 enum Task {
     Vendor(vendor::Options),
     RegenBindings(regen_bindings::Options),
+    Tidy(tidy::Options),
 }
 
 fn main() -> ExitCode {
@@ -45,5 +47,6 @@ fn run(task: Task) -> anyhow::Result<()> {
     match task {
         Task::Vendor(options) => vendor::run(&options),
         Task::RegenBindings(options) => regen_bindings::run(&options),
+        Task::Tidy(options) => tidy::run(&options),
     }
 }
