@@ -1,6 +1,8 @@
 //! `cargo xtask`: everything that the repository does to itself. Each subcommand has a file of its name.
 #![forbid(unsafe_code)]
 
+mod archive;
+mod assets;
 mod digest;
 mod host;
 mod libclang;
@@ -12,7 +14,6 @@ mod repo;
 mod tidy;
 mod unpack;
 mod vendor;
-mod wheel;
 
 use std::process::ExitCode;
 
@@ -31,6 +32,7 @@ enum Task {
     Vendor(vendor::Options),
     RegenBindings(regen_bindings::Options),
     Tidy(tidy::Options),
+    Assets(assets::Options),
 }
 
 fn main() -> ExitCode {
@@ -38,7 +40,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
-            ExitCode::from(if error.is::<wheel::Refused>() { 3 } else { 1 })
+            ExitCode::from(if error.is::<archive::Refused>() { 3 } else { 1 })
         }
     }
 }
@@ -48,5 +50,6 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Vendor(options) => vendor::run(&options),
         Task::RegenBindings(options) => regen_bindings::run(&options),
         Task::Tidy(options) => tidy::run(&options),
+        Task::Assets(options) => assets::run(&options),
     }
 }

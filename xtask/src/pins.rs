@@ -6,8 +6,8 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
+use crate::archive::Archive;
 use crate::host::Host;
-use crate::wheel::Wheel;
 
 /// The whole table.
 #[derive(Deserialize)]
@@ -29,7 +29,7 @@ pub struct Mlx {
 #[derive(Deserialize)]
 pub struct Backend {
     pub package: String,
-    pub wheels: Vec<Archive>,
+    pub wheels: Vec<Wheel>,
 }
 
 /// mlx-c's sources, inside an archive of the crates registry.
@@ -54,12 +54,12 @@ pub struct Crate {
 pub struct Libclang {
     pub version: String,
     pub package: String,
-    pub wheels: Vec<Archive>,
+    pub wheels: Vec<Wheel>,
 }
 
-/// One file of a package.
+/// One file of a Python package.
 #[derive(Deserialize)]
-pub struct Archive {
+pub struct Wheel {
     pub file: String,
     pub sha256: String,
 }
@@ -73,7 +73,7 @@ impl Pins {
     }
 
     /// The wheel of libmlx for a backend on a host.
-    pub fn mlx_wheel(&self, backend: &str, host: Host) -> Result<Wheel> {
+    pub fn mlx_wheel(&self, backend: &str, host: Host) -> Result<Archive> {
         let pinned =
             self.mlx.backends.get(backend).with_context(|| format!("no pinned backend {backend}"))?;
         best(&pinned.package, &self.mlx.version, &pinned.wheels, host)
@@ -81,24 +81,24 @@ impl Pins {
     }
 
     /// The wheel of libclang for a host.
-    pub fn libclang_wheel(&self, host: Host) -> Result<Wheel> {
+    pub fn libclang_wheel(&self, host: Host) -> Result<Archive> {
         best(&self.libclang.package, &self.libclang.version, &self.libclang.wheels, host)
             .context("install libclang and set LIBCLANG_PATH to its folder")
     }
 }
 
-fn best(package: &str, version: &str, wheels: &[Archive], host: Host) -> Result<Wheel> {
+fn best(package: &str, version: &str, wheels: &[Wheel], host: Host) -> Result<Archive> {
     wheels
         .iter()
-        .map(|archive| Wheel {
+        .map(|wheel| Archive {
             package: package.into(),
             version: version.into(),
-            file: archive.file.clone(),
-            sha256: archive.sha256.clone(),
+            file: wheel.file.clone(),
+            sha256: wheel.sha256.clone(),
         })
-        .filter_map(|wheel| Some((host.fit(wheel.platform())?, wheel)))
+        .filter_map(|archive| Some((host.fit(archive.platform())?, archive)))
         .max_by_key(|(fit, _)| *fit)
-        .map(|(_, wheel)| wheel)
+        .map(|(_, archive)| archive)
         .with_context(|| format!("{package} {version}: no wheel for {host}"))
 }
 
@@ -139,7 +139,7 @@ mod tests {
         let pins = pins();
         let wheels =
             pins.mlx.backends.values().flat_map(|backend| &backend.wheels).chain(&pins.libclang.wheels);
-        for sha256 in wheels.map(|archive| &archive.sha256).chain([&pins.mlx_c.archive.sha256]) {
+        for sha256 in wheels.map(|wheel| &wheel.sha256).chain([&pins.mlx_c.archive.sha256]) {
             assert!(sha256.len() == 64 && sha256.bytes().all(|b| b.is_ascii_hexdigit()), "{sha256}");
         }
     }

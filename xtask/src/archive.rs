@@ -1,15 +1,19 @@
-//! Python wheels: downloaded with pip, never installed, checked by sha256.
+//! Archives of package registries: downloaded by the registry's own client, never installed, checked by sha256.
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
+use serde::Deserialize;
 
 use crate::{digest, process};
 
-/// A wheel whose content is pinned.
-pub struct Wheel {
+/// An archive whose content is pinned. The end of its file name says whose it is: a Python wheel (`.whl`), an
+/// npm package (`.tgz`) or a Debian package (`.deb`).
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Archive {
     pub package: String,
     pub version: String,
     pub file: String,
@@ -28,13 +32,13 @@ impl std::fmt::Display for Refused {
 
 impl std::error::Error for Refused {}
 
-impl Wheel {
+impl Archive {
     /// The platform tag, the last one where the file name lists several.
     pub fn platform(&self) -> &str {
         self.tags().last().and_then(|tag| tag.rsplit('.').next()).unwrap_or("any")
     }
 
-    /// Downloads the wheel into `cache` unless a verified copy is there.
+    /// Downloads the archive into `cache` unless a verified copy is there.
     pub fn fetch(&self, cache: &Path) -> Result<PathBuf> {
         let path = cache.join(&self.file);
         if path.is_file() && digest::verify(&path, &self.sha256).is_ok() {
@@ -50,6 +54,25 @@ impl Wheel {
     }
 
     fn download(&self, cache: &Path) -> Result<()> {
+        let mut client = match self.file.rsplit('.').next() {
+            Some("tgz") => self.npm(cache),
+            Some("deb") => self.apt(cache),
+            _ => self.pip(cache)?,
+        };
+        let result = if std::io::stderr().is_terminal() {
+            process::run(&mut client)
+        } else {
+            process::output(client.arg("--quiet")).map(drop)
+        };
+        result.map_err(|error| {
+            let place = cache.join(&self.file);
+            let mend = format!("check the network, or put the file at {} by hand", place.display());
+            Refused(format!("{} {}: the download was refused ({error}); {mend}", self.package, self.version))
+                .into()
+        })
+    }
+
+    fn pip(&self, cache: &Path) -> Result<Command> {
         process::output(Command::new("python3").args(["-m", "pip", "--version"]))
             .context("python3 needs pip: apt-get install python3-pip, or python3 -m ensurepip")?;
         let mut pip = Command::new("python3");
@@ -66,17 +89,23 @@ impl Wheel {
             .arg("--dest")
             .arg(cache)
             .arg(format!("{}=={}", self.package, self.version));
-        let result = if std::io::stderr().is_terminal() {
-            process::run(&mut pip)
-        } else {
-            process::output(pip.arg("--quiet")).map(drop)
-        };
-        result.map_err(|error| {
-            let place = cache.join(&self.file);
-            let mend = format!("check the network, or put the file at {} by hand", place.display());
-            Refused(format!("{} {}: the download was refused ({error}); {mend}", self.package, self.version))
-                .into()
-        })
+        Ok(pip)
+    }
+
+    fn npm(&self, cache: &Path) -> Command {
+        let mut npm = Command::new("npm");
+        npm.current_dir(cache).args([
+            "pack",
+            "--ignore-scripts",
+            &format!("{}@{}", self.package, self.version),
+        ]);
+        npm
+    }
+
+    fn apt(&self, cache: &Path) -> Command {
+        let mut apt = Command::new("apt-get");
+        apt.current_dir(cache).args(["download", &format!("{}={}", self.package, self.version)]);
+        apt
     }
 
     /// The pip options that ask for this file on any machine.
@@ -105,8 +134,8 @@ impl Wheel {
 mod tests {
     use super::*;
 
-    fn wheel(file: &str) -> Wheel {
-        Wheel { package: "p".into(), version: "1".into(), file: file.into(), sha256: "00".into() }
+    fn wheel(file: &str) -> Archive {
+        Archive { package: "p".into(), version: "1".into(), file: file.into(), sha256: "00".into() }
     }
 
     #[test]
@@ -125,7 +154,7 @@ mod tests {
     fn a_verified_copy_in_the_cache_is_not_downloaded_again() {
         let cache = tempfile::tempdir().unwrap();
         let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-        let cached = Wheel { sha256: abc.into(), ..wheel("no-such-package-1-py3-none-any.whl") };
+        let cached = Archive { sha256: abc.into(), ..wheel("no-such-package-1-py3-none-any.whl") };
         std::fs::write(cache.path().join(&cached.file), "abc").unwrap();
         assert_eq!(cached.fetch(cache.path()).unwrap(), cache.path().join(&cached.file));
     }
