@@ -48,3 +48,9 @@ pub use half::{bf16, f16};
 pub use ops::{Quantization, QuantizationMode, Quantized, concatenate, select, stack};
 pub use scalar::Scalar;
 pub use stream::Stream;
+
+/// The version of libmlx that is loaded, such as `0.32.2`.
+#[track_caller]
+pub fn version() -> Result<String> {
+    ffi::version()
+}

@@ -22,7 +22,7 @@ pub(crate) use handle::Handle;
 pub(crate) use sys::mlx_fft_norm as FftNorm;
 pub(crate) use vector::Vector;
 
-use crate::{Array, Dtype};
+use crate::{Array, Dtype, Result};
 
 impl Dtype {
     /// MLX numbers its types in the order of [`Dtype::ALL`].
@@ -50,4 +50,13 @@ fn optional_float(value: Option<f32>) -> sys::mlx_optional_float {
 
 fn optional_dtype(value: Option<Dtype>) -> sys::mlx_optional_dtype {
     sys::mlx_optional_dtype { value: value.unwrap_or(Dtype::Float32).raw(), has_value: value.is_some() }
+}
+
+/// The version of libmlx.
+#[track_caller]
+pub(crate) fn version() -> Result<String> {
+    string::read("version", |out| {
+        // SAFETY: fills a string that `read` owns.
+        unsafe { sys::mlx_version(out) }
+    })
 }

@@ -1,0 +1,125 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand};
+use mlx_core::Dtype;
+
+/// Run language models on MLX.
+#[derive(Debug, Parser)]
+#[command(name = "mlx", version, propagate_version = true, disable_help_subcommand = true)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Generate(Generate),
+    Logits(Logits),
+    Info(Info),
+}
+
+/// Which model, and how it is loaded.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ModelArgs {
+    /// A checkpoint folder, a GGUF file, or a Hub id such as org/name or org/name@revision
+    #[arg(long, value_name = "DIR|FILE.gguf|HUB_ID")]
+    pub(crate) model: String,
+    /// Use only what is already on this machine
+    #[arg(long)]
+    pub(crate) offline: bool,
+}
+
+/// Write the answer of a model.
+///
+/// The text streams to stdout, its statistics go to stderr.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  mlx generate --model HuggingFaceTB/SmolLM2-135M-Instruct --prompt 'What is the capital of France?'
+  mlx generate --model ./model.gguf --prompt 'Once upon a time' --raw --temperature 0.8 --seed 7
+  echo 'Summarise this.' | mlx generate --model ./model --prompt -")]
+pub(crate) struct Generate {
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
+    /// What to answer; `-` reads it from stdin
+    #[arg(long, short)]
+    pub(crate) prompt: String,
+    /// An instruction that goes before the prompt
+    #[arg(long, value_name = "TEXT", conflicts_with = "raw")]
+    pub(crate) system_prompt: Option<String>,
+    /// The most tokens to write
+    #[arg(long, short, value_name = "N", default_value_t = 256)]
+    pub(crate) max_tokens: usize,
+    /// 0 takes the most likely token; higher is more varied
+    #[arg(long, alias = "temp", value_name = "T", default_value_t = 0.0)]
+    pub(crate) temperature: f32,
+    /// Draw from the most likely tokens that together have this probability
+    #[arg(long, value_name = "P", default_value_t = 1.0)]
+    pub(crate) top_p: f32,
+    /// Draw from tokens at least this fraction as likely as the most likely one
+    #[arg(long, value_name = "P", default_value_t = 0.0)]
+    pub(crate) min_p: f32,
+    /// Draw from this many tokens; 0 means all
+    #[arg(long, value_name = "K", default_value_t = 0)]
+    pub(crate) top_k: usize,
+    /// The same seed gives the same text
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// End the text where this appears; may be given several times
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) stop: Vec<String>,
+    /// Give the prompt to the model as it is, without the chat template
+    #[arg(long, alias = "ignore-chat-template")]
+    pub(crate) raw: bool,
+    /// Write JSON lines; the last one holds the whole text and the statistics
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Compute in this type instead of the checkpoint's
+    #[arg(long, value_name = "DTYPE")]
+    pub(crate) dtype: Option<Dtype>,
+    /// Prompt tokens that are run together
+    #[arg(long, value_name = "N", default_value_t = 2048)]
+    pub(crate) prefill_step_size: usize,
+}
+
+/// Write a model's raw scores to a safetensors file.
+///
+/// `prefill` [T, V] holds the scores after each token, in float32; `decode` [N, V] those after each continued
+/// token, which are fed one at a time through the cache.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Example:
+  mlx logits --model ./model --tokens 1,2,3 --continue 4,5,6 --output logits.safetensors")]
+pub(crate) struct Logits {
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
+    /// Token ids, separated by commas
+    #[arg(long, value_delimiter = ',', required = true, value_name = "IDS")]
+    pub(crate) tokens: Vec<u32>,
+    /// Token ids that follow, fed one at a time
+    #[arg(long = "continue", value_delimiter = ',', value_name = "IDS")]
+    pub(crate) continued: Vec<u32>,
+    /// The file to write
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+    /// Compute in this type
+    #[arg(long, value_name = "DTYPE", default_value_t = Dtype::Float32)]
+    pub(crate) dtype: Dtype,
+}
+
+/// Tell what this build runs on, and what a model is.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  mlx info
+  mlx info --model ./model.gguf")]
+pub(crate) struct Info {
+    /// A checkpoint folder, a GGUF file, or a Hub id
+    #[arg(long, value_name = "DIR|FILE.gguf|HUB_ID")]
+    pub(crate) model: Option<String>,
+    /// Use only what is already on this machine
+    #[arg(long)]
+    pub(crate) offline: bool,
+}

@@ -1,0 +1,96 @@
+//! `mlx generate`: the answer to a prompt.
+
+use std::io::{self, Read, Write};
+
+use mlx_lm::{FinishReason, GenerateOptions, LanguageModel, Loader, Sampler, Stats, TextStream};
+use mlx_text::Message;
+use serde_json::json;
+
+use crate::args::Generate;
+use crate::download;
+use crate::failure::Outcome;
+
+/// Streams the answer.
+pub(crate) fn run(args: &Generate) -> Outcome {
+    let prompt = prompt(&args.prompt)?;
+    let mut loader = Loader::new(download::source(&args.model)?);
+    if let Some(dtype) = args.dtype {
+        loader = loader.dtype(dtype);
+    }
+    let model = loader.load()?;
+    let tokens = tokens(&model, args, &prompt)?;
+    let stream = model.generate(&tokens, options(args))?;
+    if args.json { write_json(stream) } else { write_text(stream) }
+}
+
+/// The prompt itself, or stdin for `-`.
+fn prompt(argument: &str) -> io::Result<String> {
+    if argument != "-" {
+        return Ok(argument.to_owned());
+    }
+    let mut text = String::new();
+    io::stdin().read_to_string(&mut text)?;
+    Ok(text)
+}
+
+fn tokens(model: &LanguageModel, args: &Generate, prompt: &str) -> mlx_lm::Result<Vec<u32>> {
+    let has_template = model.tokenizer().chat_template().is_some();
+    if args.raw || prompt.is_empty() || (!has_template && args.system_prompt.is_none()) {
+        return model.encode(prompt);
+    }
+    let system = args.system_prompt.as_deref().map(Message::system);
+    let messages: Vec<_> = system.into_iter().chain([Message::user(prompt)]).collect();
+    model.chat(&messages)
+}
+
+fn options(args: &Generate) -> GenerateOptions {
+    GenerateOptions {
+        max_tokens: args.max_tokens,
+        sampler: Sampler::default()
+            .temperature(args.temperature)
+            .top_p(args.top_p)
+            .min_p(args.min_p)
+            .top_k(args.top_k)
+            .seed(args.seed),
+        stop: args.stop.clone(),
+        prefill_step: args.prefill_step_size,
+    }
+}
+
+fn write_text(mut stream: TextStream<'_>) -> Outcome {
+    let mut out = io::stdout().lock();
+    while let Some(piece) = stream.next().transpose()? {
+        out.write_all(piece.text.as_bytes())?;
+        out.flush()?;
+    }
+    writeln!(out)?;
+    writeln!(io::stderr(), "{}", stream.stats())?;
+    Ok(())
+}
+
+fn write_json(mut stream: TextStream<'_>) -> Outcome {
+    let mut out = io::stdout().lock();
+    let (mut text, mut tokens, mut reason) = (String::new(), Vec::new(), FinishReason::Length);
+    while let Some(piece) = stream.next().transpose()? {
+        writeln!(out, "{}", json!({"text": piece.text, "token": piece.token}))?;
+        out.flush()?;
+        text.push_str(&piece.text);
+        tokens.extend(piece.token);
+        reason = piece.finish.unwrap_or(reason);
+    }
+    writeln!(out, "{}", summary(&text, &tokens, stream.stats(), reason))?;
+    Ok(())
+}
+
+fn summary(text: &str, tokens: &[u32], stats: &Stats, reason: FinishReason) -> serde_json::Value {
+    json!({
+        "text": text,
+        "tokens": tokens,
+        "prompt_tokens": stats.prompt_tokens,
+        "generation_tokens": stats.generation_tokens,
+        "prompt_tps": stats.prompt_tps(),
+        "generation_tps": stats.generation_tps(),
+        "peak_memory": stats.peak_memory as f64 / 1e9,
+        "finish_reason": reason.name(),
+    })
+}

@@ -1,0 +1,50 @@
+//! `mlx info`: what this build runs on, and what a model is.
+
+use std::io::{self, Write};
+
+use mlx_core::{Array, Device};
+use mlx_lm::{Loader, Model, model};
+
+use crate::args::{Info, ModelArgs};
+use crate::download;
+use crate::failure::Outcome;
+
+/// Prints the facts, one a line.
+pub(crate) fn run(args: &Info) -> Outcome {
+    let mut out = io::stdout().lock();
+    writeln!(out, "mlx: {}", env!("CARGO_PKG_VERSION"))?;
+    writeln!(out, "libmlx: {}", mlx_core::version()?)?;
+    writeln!(out, "device: {}", Device::default())?;
+    let Some(name) = &args.model else {
+        writeln!(out, "model types: {}", model::KNOWN.join(", "))?;
+        return Ok(());
+    };
+    let source = ModelArgs { model: name.clone(), offline: args.offline };
+    let model = Loader::new(download::source(&source)?).load_model()?;
+    describe(&mut out, &model)
+}
+
+fn describe(out: &mut impl Write, model: &Model) -> Outcome {
+    let parameters = model.parameters();
+    let bytes: usize = parameters.iter().map(|(_, array)| array.nbytes()).sum();
+    let context = model.context().map_or("not stated".to_owned(), |n| format!("{n} tokens"));
+    writeln!(out, "model type: {}", model.model_type())?;
+    writeln!(out, "vocabulary: {} tokens", model.vocab_size())?;
+    writeln!(out, "context: {context}")?;
+    writeln!(out, "weights: {:.1} MB in {} arrays", bytes as f64 / 1e6, parameters.len())?;
+    for (dtype, count) in by_dtype(&parameters) {
+        writeln!(out, "  {dtype}: {count} arrays")?;
+    }
+    Ok(())
+}
+
+/// How many parameters have each type, the most frequent first.
+fn by_dtype(parameters: &[(String, &Array)]) -> Vec<(mlx_core::Dtype, usize)> {
+    let mut counts: Vec<_> = mlx_core::Dtype::ALL
+        .into_iter()
+        .map(|dtype| (dtype, parameters.iter().filter(|(_, array)| array.dtype() == dtype).count()))
+        .filter(|&(_, count)| count > 0)
+        .collect();
+    counts.sort_by_key(|&(_, count)| std::cmp::Reverse(count));
+    counts
+}

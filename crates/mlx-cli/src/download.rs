@@ -1,0 +1,44 @@
+//! Where a model comes from, with a progress bar while it is fetched.
+
+use std::sync::Mutex;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use mlx_hub::{Progress, Source};
+
+use crate::args::ModelArgs;
+
+/// The source that the command line names.
+pub(crate) fn source(args: &ModelArgs) -> mlx_hub::Result<Source> {
+    let source = Source::parse(&args.model)?;
+    let source = if args.offline { source.offline(true) } else { source };
+    let bar = Bar::default();
+    Ok(source.progress(move |progress| bar.show(progress)))
+}
+
+/// A bar for the file that is being fetched. It draws only on a terminal.
+#[derive(Default)]
+struct Bar(Mutex<Option<(String, ProgressBar)>>);
+
+impl Bar {
+    fn show(&self, progress: &Progress) {
+        let Ok(mut current) = self.0.lock() else { return };
+        if current.as_ref().is_none_or(|(file, _)| *file != progress.file) {
+            *current = Some((progress.file.clone(), new_bar(progress)));
+        }
+        if let Some((_, bar)) = current.as_ref() {
+            bar.set_position(progress.done);
+            if progress.done >= progress.total {
+                bar.finish();
+            }
+        }
+    }
+}
+
+fn new_bar(progress: &Progress) -> ProgressBar {
+    let bar = ProgressBar::new(progress.total).with_message(progress.file.clone());
+    let style = ProgressStyle::with_template("{msg:32!} {bar:30} {bytes:>10}/{total_bytes:10} {eta}");
+    if let Ok(style) = style {
+        bar.set_style(style);
+    }
+    bar
+}

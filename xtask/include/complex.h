@@ -1,0 +1,2 @@
+// What mlx-c needs of <complex.h>.
+#define complex _Complex

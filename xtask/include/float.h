@@ -1,0 +1,1 @@
+// mlx-c needs nothing of <float.h>.

@@ -1,0 +1,2 @@
+// What mlx-c needs of <stdbool.h>.
+#define bool _Bool

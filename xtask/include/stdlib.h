@@ -1,0 +1,2 @@
+// What mlx-c needs of <stdlib.h>.
+#include <stddef.h>

@@ -1,0 +1,57 @@
+//! `cargo xtask`: everything that the repository does to itself. Each subcommand has a file of its name.
+#![forbid(unsafe_code)]
+
+mod archive;
+mod assets;
+mod digest;
+mod golden;
+mod host;
+mod libclang;
+mod mlx_c;
+mod pins;
+mod process;
+mod raw;
+mod regen_bindings;
+mod repo;
+mod tidy;
+mod unpack;
+mod vendor;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Tasks of this repository: fetch what it builds on, generate, check, test, package.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    Vendor(vendor::Options),
+    RegenBindings(regen_bindings::Options),
+    Tidy(tidy::Options),
+    Assets(assets::Options),
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse().task) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(if error.is::<archive::Refused>() { 3 } else { 1 })
+        }
+    }
+}
+
+fn run(task: Task) -> anyhow::Result<()> {
+    match task {
+        Task::Vendor(options) => vendor::run(&options),
+        Task::RegenBindings(options) => regen_bindings::run(&options),
+        Task::Tidy(options) => tidy::run(&options),
+        Task::Assets(options) => assets::run(&options),
+    }
+}
