@@ -98,6 +98,11 @@ impl Model {
         &self.eos
     }
 
+    /// The decoder itself, for batches and for hidden states from elsewhere. It does not check tokens.
+    pub fn decoder(&self) -> &dyn Decoder {
+        self.decoder.as_ref()
+    }
+
     /// The parameters by name.
     pub fn parameters(&self) -> Vec<(String, &Array)> {
         self.decoder.parameters()

@@ -1,0 +1,81 @@
+//! Every architecture's scores against mlx-lm 0.32.2 on MLX 0.32.2, in float32.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use mlx_core::{Array, Dtype};
+use mlx_hub::Source;
+use mlx_lm::cache::KvCache;
+use mlx_lm::{Loader, Model};
+use mlx_testkit::{Golden, Tolerance};
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
+}
+
+fn load(folder: &Path) -> (Model, Golden) {
+    let loader = Loader::new(Source::path(folder)).dtype(Dtype::Float32);
+    let model = loader.load_model().unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
+    (model, Golden::open(folder.join("expected.safetensors")))
+}
+
+fn tokens(golden: &Golden, name: &str) -> Vec<u32> {
+    golden.i32(name).iter().map(|&t| u32::try_from(t).unwrap()).collect()
+}
+
+/// Scores after each token, `[T, V]`, and their shape.
+fn scores(model: &Model, tokens: &[u32], cache: &mut KvCache) -> (Vec<usize>, Vec<f32>) {
+    let scores = model.logits(tokens, cache).unwrap().index(0).unwrap();
+    (shape(&scores), scores.to_vec().unwrap())
+}
+
+fn shape(array: &Array) -> Vec<usize> {
+    array.shape().iter().map(|&n| usize::try_from(n).unwrap()).collect()
+}
+
+fn decode(model: &Model, tokens: &[u32], cache: &mut KvCache) -> Vec<f32> {
+    tokens.iter().flat_map(|&token| scores(model, &[token], cache).1).collect()
+}
+
+fn check(folder: &Path) {
+    let (model, golden) = load(folder);
+    let (prompt, continued) = (tokens(&golden, "tokens"), tokens(&golden, "continue"));
+    let mut cache = model.cache();
+    let (prefill_shape, prefill) = scores(&model, &prompt, &mut cache);
+    golden.assert_close("prefill", &prefill_shape, &prefill, Tolerance::F32);
+    let decoded = decode(&model, &continued, &mut cache);
+    golden.assert_close("decode", &[continued.len(), model.vocab_size()], &decoded, Tolerance::F32);
+}
+
+#[test]
+fn every_golden_checkpoint_agrees_in_prefill_and_decode() {
+    let mut folders: Vec<_> = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    folders.sort();
+    assert!(folders.len() >= 20, "only {} golden checkpoints are here", folders.len());
+    for folder in folders {
+        println!("{}", folder.display());
+        check(&folder);
+    }
+}
+
+#[test]
+fn a_prompt_in_chunks_gives_what_it_gives_at_once() {
+    let (model, golden) = load(&folder().join("llama-untied"));
+    let prompt = tokens(&golden, "tokens");
+    let mut cache = model.cache();
+    let mut chunked = Vec::new();
+    for chunk in prompt.chunks(7) {
+        chunked.extend(scores(&model, chunk, &mut cache).1);
+    }
+    golden.assert_close("prefill", &[prompt.len(), model.vocab_size()], &chunked, Tolerance::F32);
+}
+
+#[test]
+fn a_batch_of_equal_lengths_agrees() {
+    let (model, golden) = load(&folder().join("llama-gqa"));
+    let [rows, length] = golden.shape("batch").try_into().unwrap();
+    let batch = Array::from_slice(&golden.i32("batch"), [rows as i32, length as i32]).unwrap();
+    let decoder = model.decoder();
+    let scores = decoder.decode(decoder.embed(&batch).unwrap(), &mut model.cache()).unwrap();
+    golden.assert_close("batch_prefill", &shape(&scores), &scores.to_vec::<f32>().unwrap(), Tolerance::F32);
+}

@@ -1,0 +1,10 @@
+//! The public surface of mlx-lm, against the Python reference, on damaged input and on a real model.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail")]
+
+#[cfg(test)]
+mod bad_input;
+#[cfg(test)]
+mod golden;
+#[cfg(test)]
+mod smollm2;

@@ -1,0 +1,55 @@
+//! A real model against a float32 forward that shares no code with this one.
+
+use mlx_core::Dtype;
+use mlx_hub::Source;
+use mlx_lm::{FinishReason, GenerateOptions, LanguageModel, Loader};
+use mlx_testkit::assets;
+use mlx_text::Message;
+
+/// The model, or `None` with a line that says how to fetch it.
+fn model() -> Option<LanguageModel> {
+    let path = assets::find("smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf")?;
+    Some(Loader::new(Source::path(path)).dtype(Dtype::Float32).load().unwrap())
+}
+
+#[test]
+fn paris_has_the_probability_of_the_float_reference() {
+    let Some(model) = model() else { return };
+    let tokens = model.encode("The capital of France is").unwrap();
+    assert_eq!(tokens, [504, 3575, 282, 4649, 314]);
+    let scores = model.model().logits(&tokens, &mut model.model().cache()).unwrap().index((0, -1)).unwrap();
+    let best = scores.argmax(-1).unwrap().item::<u32>().unwrap();
+    assert_eq!(model.tokenizer().decode(&[best], false).unwrap(), " Paris");
+    let probability = scores.softmax(-1).unwrap().max(..).unwrap().item::<f32>().unwrap();
+    assert!((probability - 0.7725).abs() < 0.01, "{probability}");
+}
+
+#[test]
+fn the_greedy_continuation_of_code_equals_the_reference() {
+    let Some(model) = model() else { return };
+    let tokens = model.encode("def fibonacci(n):\n").unwrap();
+    assert_eq!(tokens, [1604, 3987, 46477, 24, 94, 727, 198]);
+    let options = GenerateOptions { max_tokens: 32, ..GenerateOptions::default() };
+    let generated: Vec<_> = model.generate_tokens(&tokens, options).unwrap().map(Result::unwrap).collect();
+    assert_eq!(generated, FIBONACCI);
+}
+
+#[test]
+fn the_chat_answer_is_paris() {
+    let Some(model) = model() else { return };
+    let tokens = model.chat(&[Message::user("What is the capital of France?")]).unwrap();
+    let pieces: Vec<_> =
+        model.generate(&tokens, GenerateOptions::default()).unwrap().map(Result::unwrap).collect();
+    let text: String = pieces.iter().map(|piece| piece.text.as_str()).collect();
+    assert_eq!(text, "The capital of France is Paris.");
+    assert_eq!(pieces.last().unwrap().finish, Some(FinishReason::Stop));
+}
+
+#[test]
+fn a_stop_text_ends_the_answer_before_it() {
+    let Some(model) = model() else { return };
+    let tokens = model.chat(&[Message::user("What is the capital of France?")]).unwrap();
+    let options = GenerateOptions { stop: vec!["France is".into()], ..GenerateOptions::default() };
+    let text: String = model.generate(&tokens, options).unwrap().map(|piece| piece.unwrap().text).collect();
+    assert_eq!(text, "The capital of ");
+}
