@@ -4,6 +4,7 @@ mod cache;
 #[cfg(feature = "download")]
 mod download;
 mod environment;
+#[cfg(feature = "download")]
 mod pattern;
 mod progress;
 

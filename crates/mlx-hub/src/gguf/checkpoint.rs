@@ -8,6 +8,7 @@ use super::config;
 use super::container::Container;
 use super::header::TensorInfo;
 use super::tensor::Tensor;
+use super::value::Value;
 use super::{quant, row};
 use crate::{Error, Result};
 
@@ -31,14 +32,13 @@ impl Gguf {
 
     /// Finds the Hugging Face names of an open file's tensors; a tensor without one is an error.
     pub fn new(container: Container) -> Result<Self> {
-        let found = container.metadata().get("general.architecture").and_then(|value| value.as_str());
-        let found =
-            found.ok_or_else(|| container.error("metadata `general.architecture` is missing or not text"))?;
-        let architecture = Architecture::find(found).ok_or_else(|| Error::Architecture {
-            path: container.path().to_owned(),
-            found: found.to_owned(),
-            known: Architecture::known(),
-        })?;
+        let parts = container.value("split.count", "a whole number", Value::as_u64)?.unwrap_or(1);
+        if parts > 1 {
+            return Err(
+                container.error(format!("one of {parts} parts of a split model: merge them into one file"))
+            );
+        }
+        let architecture = architecture(&container)?;
         let mut names = BTreeMap::new();
         let mut unknown = Vec::new();
         for tensor in container.tensors().iter().filter(|tensor| tensor.name != ROPE_FACTORS) {
@@ -48,9 +48,8 @@ impl Gguf {
             }
         }
         if !unknown.is_empty() {
-            return Err(
-                container.error(format!("architecture `{found}` has no tensors {}", unknown.join(", ")))
-            );
+            let (name, unknown) = (architecture.name, unknown.join(", "));
+            return Err(container.error(format!("architecture `{name}` has no tensors {unknown}")));
         }
         Ok(Self { container, architecture, names })
     }
@@ -82,9 +81,7 @@ impl Gguf {
 
     /// Reads a tensor by its Hugging Face name, with its rows in Hugging Face's order.
     pub fn load(&self, name: &str) -> Result<Tensor> {
-        let info = self
-            .tensor(name)
-            .ok_or_else(|| Error::NoTensor { path: self.path().to_owned(), name: name.to_owned() })?;
+        let info = self.tensor(name).ok_or_else(|| self.container.no_tensor(name))?;
         let mut bytes = self.container.bytes(info)?;
         if let Some(heads) = self.interleaved_heads(name)? {
             let rows = info.shape.first().copied().unwrap_or_default();
@@ -105,4 +102,15 @@ impl Gguf {
         let heads = config::heads(&self.container, self.architecture)?;
         Ok(Some(if key_heads { heads.key_value } else { heads.query }))
     }
+}
+
+fn architecture(container: &Container) -> Result<&'static Architecture> {
+    let found = container.metadata().get("general.architecture").and_then(Value::as_str);
+    let found =
+        found.ok_or_else(|| container.error("metadata `general.architecture` is missing or not text"))?;
+    Architecture::find(found).ok_or_else(|| Error::Architecture {
+        path: container.path().to_owned(),
+        found: found.to_owned(),
+        known: Architecture::known(),
+    })
 }

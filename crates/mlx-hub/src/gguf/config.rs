@@ -6,7 +6,6 @@ use super::architecture::Architecture;
 use super::checkpoint::ROPE_FACTORS;
 use super::container::Container;
 use super::rope;
-use super::tokenizer::optional;
 use super::value::Value;
 use crate::Result;
 
@@ -60,7 +59,7 @@ pub(super) fn read(file: &Container, architecture: &Architecture) -> Result<Json
     set("tie_word_embeddings", file.tensor("output.weight").is_none().into());
     for name in ["bos", "eos"] {
         let key = format!("{name}_token_id");
-        set(&key, optional(file, &format!("tokenizer.ggml.{key}"), "a token id", Value::as_u64)?.into());
+        set(&key, file.value(&format!("tokenizer.ggml.{key}"), "a token id", Value::as_u64)?.into());
     }
     Ok(config.into())
 }
@@ -94,15 +93,15 @@ impl Metadata<'_> {
             }
             None => value.as_u64(),
         };
-        optional(self.file, &self.key(suffix), "one whole number for all layers", one)
+        self.file.value(&self.key(suffix), "one whole number for all layers", one)
     }
 
     fn float(&self, suffix: &str) -> Result<Option<f64>> {
-        optional(self.file, &self.key(suffix), "a float", Value::as_f64)
+        self.file.value(&self.key(suffix), "a float", Value::as_f64)
     }
 
     fn text(&self, suffix: &str) -> Result<Option<String>> {
-        optional(self.file, &self.key(suffix), "text", |value| value.as_str().map(str::to_owned))
+        self.file.value(&self.key(suffix), "text", |value| value.as_str().map(str::to_owned))
     }
 
     fn head_dim(&self, heads: &Heads) -> Result<u64> {

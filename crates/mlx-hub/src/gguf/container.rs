@@ -51,9 +51,7 @@ impl Container {
 
     /// Reads a tensor by its name in the file.
     pub fn load(&self, name: &str) -> Result<Tensor> {
-        let info = self
-            .tensor(name)
-            .ok_or_else(|| Error::NoTensor { path: self.path().to_owned(), name: name.to_owned() })?;
+        let info = self.tensor(name).ok_or_else(|| self.no_tensor(name))?;
         Ok(Tensor { shape: info.shape.clone(), data: quant::decode(info.format, &self.bytes(info)?) })
     }
 
@@ -62,7 +60,22 @@ impl Container {
         self.file.read(info.offset, info.bytes)
     }
 
+    /// A metadata value of a certain type, if the key is there.
+    pub(super) fn value<T>(
+        &self,
+        key: &str,
+        wanted: &str,
+        read: impl Fn(&Value) -> Option<T>,
+    ) -> Result<Option<T>> {
+        let Some(value) = self.metadata().get(key) else { return Ok(None) };
+        read(value).map(Some).ok_or_else(|| self.error(format!("metadata `{key}` is not {wanted}")))
+    }
+
     pub(super) fn error(&self, problem: impl Into<String>) -> Error {
         Error::Gguf { path: self.path().to_owned(), problem: problem.into() }
+    }
+
+    pub(super) fn no_tensor(&self, name: &str) -> Error {
+        Error::NoTensor { path: self.path().to_owned(), name: name.to_owned() }
     }
 }

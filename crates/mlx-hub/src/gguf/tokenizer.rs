@@ -43,10 +43,10 @@ impl Gguf {
     pub fn tokenizer(&self) -> Result<TokenizerData> {
         let file = self.container();
         let data = TokenizerData {
-            model: optional(file, "tokenizer.ggml.model", "text", string)?.ok_or_else(|| {
+            model: file.value("tokenizer.ggml.model", "text", string)?.ok_or_else(|| {
                 file.error("the file has no tokenizer: metadata `tokenizer.ggml.model` is missing")
             })?,
-            pre: optional(file, "tokenizer.ggml.pre", "text", string)?,
+            pre: file.value("tokenizer.ggml.pre", "text", string)?,
             tokens: list(file, "tokenizer.ggml.tokens", "a list of texts", strings)?,
             token_types: list(file, "tokenizer.ggml.token_type", "a list of i32", |array| match array {
                 Array::I32(items) => Some(items.clone()),
@@ -61,10 +61,10 @@ impl Gguf {
             eos: id(file, "eos")?,
             unk: id(file, "unknown")?,
             pad: id(file, "padding")?,
-            add_bos: optional(file, "tokenizer.ggml.add_bos_token", "a flag", Value::as_bool)?,
-            add_eos: optional(file, "tokenizer.ggml.add_eos_token", "a flag", Value::as_bool)?,
-            add_space_prefix: optional(file, "tokenizer.ggml.add_space_prefix", "a flag", Value::as_bool)?,
-            chat_template: optional(file, "tokenizer.chat_template", "text", string)?,
+            add_bos: file.value("tokenizer.ggml.add_bos_token", "a flag", Value::as_bool)?,
+            add_eos: file.value("tokenizer.ggml.add_eos_token", "a flag", Value::as_bool)?,
+            add_space_prefix: file.value("tokenizer.ggml.add_space_prefix", "a flag", Value::as_bool)?,
+            chat_template: file.value("tokenizer.chat_template", "text", string)?,
         };
         check(file, &data)?;
         Ok(data)
@@ -96,23 +96,12 @@ fn check(file: &Container, data: &TokenizerData) -> Result<()> {
 
 fn id(file: &Container, name: &str) -> Result<Option<u32>> {
     let key = format!("tokenizer.ggml.{name}_token_id");
-    optional(file, &key, "a token id", |value| value.as_u64()?.try_into().ok())
+    file.value(&key, "a token id", |value| value.as_u64()?.try_into().ok())
 }
 
 fn list<T>(file: &Container, key: &str, wanted: &str, read: fn(&Array) -> Option<Vec<T>>) -> Result<Vec<T>> {
-    let list = optional(file, key, wanted, |value| value.as_array().and_then(read))?;
+    let list = file.value(key, wanted, |value| value.as_array().and_then(read))?;
     Ok(list.unwrap_or_default())
-}
-
-/// A metadata value of a certain type, if the key is there.
-pub(super) fn optional<T>(
-    file: &Container,
-    key: &str,
-    wanted: &str,
-    read: impl Fn(&Value) -> Option<T>,
-) -> Result<Option<T>> {
-    let Some(value) = file.metadata().get(key) else { return Ok(None) };
-    read(value).map(Some).ok_or_else(|| file.error(format!("metadata `{key}` is not {wanted}")))
 }
 
 fn string(value: &Value) -> Option<String> {

@@ -187,7 +187,8 @@ mod tests {
             let error = read(&words(&[ARRAY, code, u32::MAX, u32::MAX])).unwrap_err();
             assert!(error.contains("does not fit in the 0 bytes left"), "{error}");
         }
-        assert!(read(&words(&[STRING, u32::MAX, 0])).unwrap_err().contains("does not fit"));
+        let one_too_many = read(&words(&[STRING, 5, 0, 0])).unwrap_err();
+        assert!(one_too_many.starts_with("a string of 5 bytes at byte 4 does not fit in the 4 bytes left"));
     }
 
     #[test]

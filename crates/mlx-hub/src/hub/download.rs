@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use hf_hub::api::RepoInfo;
-use hf_hub::api::sync::{Api, ApiBuilder, ApiRepo};
+use hf_hub::api::sync::{Api, ApiBuilder, ApiError, ApiRepo};
 use hf_hub::{Cache, Repo, RepoType};
 
 use super::environment::Environment;
-use super::progress::{Meter, Progress};
+use super::progress::{Progress, Report};
 use super::{Hub, cache, pattern};
 use crate::{Error, Result, shard};
 
@@ -90,9 +90,9 @@ impl Hub {
         if snapshot.join(name).exists() {
             return Ok(());
         }
-        let mut progress = Progress { file: name.to_owned(), done: 0, total: 0 };
-        repo.download_with_progress(name, Meter::new(self.report.as_ref(), &mut progress))
-            .map_err(|error| self.error(format!("downloading `{name}` failed: {error}")))?;
+        let progress = Progress { file: name.to_owned(), done: 0, total: 0 };
+        repo.download_with_progress(name, Meter { report: self.report.as_ref(), progress })
+            .map_err(|error| self.error(format!("downloading `{name}` failed: {}", reason(&error))))?;
         Ok(())
     }
 }
@@ -100,4 +100,35 @@ impl Hub {
 enum Answer {
     Info(RepoInfo),
     Unreachable(String),
+}
+
+/// Counts one file's bytes for the caller's function.
+struct Meter<'a> {
+    report: Option<&'a Report>,
+    progress: Progress,
+}
+
+impl hf_hub::api::Progress for Meter<'_> {
+    fn init(&mut self, size: usize, _: &str) {
+        (self.progress.done, self.progress.total) = (0, size as u64);
+    }
+
+    fn update(&mut self, size: usize) {
+        self.progress.done += size as u64;
+        if let Some(Report(report)) = self.report {
+            report(&self.progress);
+        }
+    }
+
+    fn finish(&mut self) {}
+}
+
+/// A refused file of a model that is listed is one whose terms nobody has accepted.
+fn reason(error: &ApiError) -> String {
+    match error {
+        ApiError::RequestError(request) if matches!(**request, ureq::Error::StatusCode(401 | 403)) => {
+            "the model is gated: accept its terms on its page, and set HF_TOKEN".into()
+        }
+        error => error.to_string(),
+    }
 }

@@ -16,7 +16,7 @@ pub struct Progress {
 
 /// The caller's function, in a form that can be cloned and printed.
 #[derive(Clone)]
-pub(crate) struct Report(Arc<dyn Fn(&Progress) + Send + Sync>);
+pub(crate) struct Report(pub(super) Arc<dyn Fn(&Progress) + Send + Sync>);
 
 impl<F: Fn(&Progress) + Send + Sync + 'static> From<F> for Report {
     fn from(report: F) -> Self {
@@ -26,40 +26,6 @@ impl<F: Fn(&Progress) + Send + Sync + 'static> From<F> for Report {
 
 impl fmt::Debug for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Report")
+        write!(f, "Report({:p})", self.0)
     }
-}
-
-/// Counts one file's bytes for the caller's function.
-#[cfg(feature = "download")]
-pub(super) struct Meter<'a> {
-    report: Option<&'a Report>,
-    progress: &'a mut Progress,
-}
-
-#[cfg(feature = "download")]
-impl<'a> Meter<'a> {
-    pub(super) fn new(report: Option<&'a Report>, progress: &'a mut Progress) -> Self {
-        Self { report, progress }
-    }
-
-    fn tell(&self) {
-        if let Some(Report(report)) = self.report {
-            report(self.progress);
-        }
-    }
-}
-
-#[cfg(feature = "download")]
-impl hf_hub::api::Progress for Meter<'_> {
-    fn init(&mut self, size: usize, _: &str) {
-        (self.progress.done, self.progress.total) = (0, size as u64);
-    }
-
-    fn update(&mut self, size: usize) {
-        self.progress.done += size as u64;
-        self.tell();
-    }
-
-    fn finish(&mut self) {}
 }

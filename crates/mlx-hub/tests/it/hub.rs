@@ -138,6 +138,13 @@ fn refusals_name_the_model_and_the_way_out() {
 }
 
 #[test]
+fn gated_model_says_what_to_do() {
+    let (server, cache) = (Server::start(&[("gated.json", "{}")]), tempfile::tempdir().unwrap());
+    let error = source(&server, cache.path()).resolve().unwrap_err().to_string();
+    assert!(error.ends_with("the model is gated: accept its terms on its page, and set HF_TOKEN"), "{error}");
+}
+
+#[test]
 fn transfer_that_breaks_off_is_an_error() {
     let (server, cache) = (Server::start(&[("cut.txt", "abcdefghijklmnop")]), tempfile::tempdir().unwrap());
     let error = source(&server, cache.path()).resolve().unwrap_err().to_string();

@@ -178,6 +178,12 @@ fn unknown_names_are_errors() {
 }
 
 #[test]
+fn part_of_a_split_model_says_so() {
+    let error = open(&metadata("llama").u32("split.count", 3)).unwrap_err().to_string();
+    assert!(error.ends_with("one of 3 parts of a split model: merge them into one file"), "{error}");
+}
+
+#[test]
 fn gguf_file_resolves_to_a_checkpoint() {
     let file = with_tensors(metadata("llama")).write();
     let checkpoint = Source::path(file.path()).resolve().unwrap();

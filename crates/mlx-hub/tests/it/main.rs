@@ -10,8 +10,10 @@
 mod damage;
 mod directory;
 mod gguf_file;
+#[cfg(feature = "download")]
 mod hub;
 mod llama;
 mod quantized;
+#[cfg(feature = "download")]
 mod server;
 mod smollm2;

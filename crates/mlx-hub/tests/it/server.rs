@@ -57,6 +57,7 @@ fn answer(mut stream: TcpStream, files: &Files, requests: &Mutex<Vec<String>>) {
     } else {
         let name = path.strip_prefix(&format!("/org/name/resolve/{COMMIT}/"));
         match files.iter().find(|(file, _)| name == Some(file.as_str())) {
+            Some((name, _)) if name == "gated.json" => plain(403, "accept the terms"),
             Some((name, text)) => file(name, text, &head.to_lowercase()),
             None => plain(404, "not here"),
         }

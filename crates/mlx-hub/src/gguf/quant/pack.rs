@@ -1,13 +1,21 @@
 //! MLX's packing: numbers of a few bits as one little-endian bit stream in 32-bit words.
 
-/// Packs numbers below `2^BITS` into words; a multiple of 32 numbers fills whole words.
+/// Packs numbers below `2^BITS`: each 32 of them fill `BITS` words.
 pub(super) fn pack<const BITS: usize>(q: &[u8], words: &mut [u32]) {
+    for (q, words) in q.as_chunks::<32>().0.iter().zip(words.as_chunks_mut::<BITS>().0) {
+        pack_32(q, words);
+    }
+}
+
+/// Each 8 numbers make `BITS` bytes of the stream, whatever `BITS` is.
+fn pack_32<const BITS: usize>(q: &[u8; 32], words: &mut [u32; BITS]) {
+    let (mut stream, mut filled) = (0u128, 0);
     let mut words = words.iter_mut();
-    let (mut stream, mut filled) = (0u64, 0);
-    for &q in q {
-        stream |= u64::from(q) << filled;
-        filled += BITS;
-        if filled >= 32 {
+    for q in q.as_chunks::<8>().0 {
+        let eight = q.iter().rev().fold(0u64, |bits, &q| bits << BITS | u64::from(q));
+        stream |= u128::from(eight) << filled;
+        filled += 8 * BITS;
+        while filled >= 32 {
             words.next().into_iter().for_each(|word| *word = stream as u32);
             stream >>= 32;
             filled -= 32;
