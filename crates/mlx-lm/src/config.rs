@@ -69,6 +69,15 @@ pub(crate) fn size(field: &str, value: i32) -> Result<i32> {
     Err(Error::Config(format!("{field} is {value}: it must be between 1 and {LARGEST}")))
 }
 
+/// Checks a number of layers, which a loop will go over.
+pub(crate) fn layers(count: usize) -> Result<usize> {
+    const MOST: usize = 4096;
+    if count <= MOST {
+        return Ok(count);
+    }
+    Err(Error::Config(format!("num_hidden_layers is {count}: it must be at most {MOST}")))
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

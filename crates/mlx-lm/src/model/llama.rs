@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::Decoder;
 use crate::cache::{KvCache, LayerCache, Mask};
-use crate::config::size;
+use crate::config::{layers, size};
 use crate::{Error, Result};
 
 #[derive(Clone, Debug, Deserialize)]
@@ -75,7 +75,7 @@ impl Config {
             let message = format!("{heads} num_attention_heads are not a multiple of {kv_heads} num_key_value_heads");
             return Err(Error::Config(message));
         }
-        let layers = self.num_hidden_layers;
+        let layers = layers(self.num_hidden_layers)?;
         match &self.layer_types {
             Some(types) if types.len() != layers => {
                 Err(Error::Config(format!("layer_types has {} entries for {layers} layers", types.len())))

@@ -53,3 +53,9 @@ fn a_stop_text_ends_the_answer_before_it() {
     let text: String = model.generate(&tokens, options).unwrap().map(|piece| piece.unwrap().text).collect();
     assert_eq!(text, "The capital of ");
 }
+
+/// The 32 tokens that the reference generates after `def fibonacci(n):\n`.
+const FIBONACCI: [u32; 32] = [
+    198, 1604, 3987, 46477, 24, 94, 727, 472, 585, 304, 10204, 216, 33, 42, 448, 1003, 304, 472, 1745, 42, 448,
+    1003, 3987, 46477, 24, 94, 731, 216, 33, 25, 1232, 3987,
+];
