@@ -140,6 +140,7 @@ fn environment() -> Environment<'static> {
     environment.add_filter("tojson", python::json);
     environment.add_filter("string", python::str);
     environment.add_test("sequence", python::is_sequence);
+    environment.add_test("iterable", python::is_iterable);
     environment.add_function("raise_exception", raise_exception);
     environment.add_function("strftime_now", strftime_now);
     environment

@@ -37,7 +37,8 @@ pub struct GgufVocab {
     pub add_bos: Option<bool>,
     /// `tokenizer.ggml.add_eos_token`.
     pub add_eos: Option<bool>,
-    /// `tokenizer.ggml.add_space_prefix`, for `llama` only.
+    /// `tokenizer.ggml.add_space_prefix`, for `llama` only: a space goes before the text and after each
+    /// special token in it (default true).
     pub add_space_prefix: Option<bool>,
     /// `tokenizer.chat_template`.
     pub chat_template: Option<String>,

@@ -38,6 +38,11 @@ pub(crate) fn is_sequence(value: &Value) -> bool {
     matches!(value.kind(), ValueKind::Seq | ValueKind::String | ValueKind::Map)
 }
 
+/// The test `iterable`: Python cannot iterate over `None`.
+pub(crate) fn is_iterable(value: &Value) -> bool {
+    !value.is_none() && value.try_iter().is_ok()
+}
+
 enum Notation {
     Python,
     Json { ensure_ascii: bool },

@@ -1,0 +1,89 @@
+//! Files that are missing or broken: one clear error each.
+
+use std::{fs, path::Path};
+
+use mlx_text::{GgufVocab, Tokenizer};
+
+use crate::{byte_level, data, fixture};
+
+fn error_with(name: &str, content: &str) -> String {
+    let dir = tempfile::tempdir().unwrap();
+    fs::copy(data("byte_level/tokenizer.json"), dir.path().join("tokenizer.json")).unwrap();
+    fs::write(dir.path().join(name), content).unwrap();
+    let message = Tokenizer::from_dir(dir.path()).unwrap_err().to_string();
+    assert!(!message.contains('\n'), "{message}");
+    assert!(message.contains(name), "{message}");
+    message
+}
+
+fn vocab_error(change: impl FnOnce(&mut GgufVocab)) -> String {
+    let mut vocab = byte_level::vocab("gpt-2");
+    change(&mut vocab);
+    Tokenizer::from_gguf(&vocab).unwrap_err().to_string()
+}
+
+#[test]
+fn a_folder_without_a_tokenizer_is_named_with_the_way_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let message = Tokenizer::from_dir(dir.path()).unwrap_err().to_string();
+    assert!(
+        message.starts_with(&format!("no tokenizer.json in {}: download", dir.path().display())),
+        "{message}"
+    );
+    let message = Tokenizer::from_file(Path::new("nowhere/tokenizer.json")).unwrap_err().to_string();
+    assert!(message.starts_with("cannot read nowhere/tokenizer.json: "), "{message}");
+}
+
+#[test]
+fn broken_files_are_named() {
+    assert!(error_with("tokenizer.json", "{").contains("not a tokenizer.json: "));
+    assert!(error_with("tokenizer_config.json", "{\n\"a\"").contains("line 2"));
+    assert!(error_with("special_tokens_map.json", "[").contains("EOF"));
+    assert!(
+        error_with("tokenizer_config.json", r#"{"chat_template": 3}"#).contains("chat_template is neither")
+    );
+}
+
+#[test]
+fn merges_that_do_not_fit_the_vocabulary_are_an_error() {
+    let mut file: serde_json::Value = fixture("byte_level/tokenizer.json");
+    let longest = "x".repeat(500);
+    file["model"]["merges"][0] = serde_json::json!([longest, longest]);
+    file["model"]["vocab"][&longest] = serde_json::json!(5000);
+    assert!(error_with("tokenizer.json", &file.to_string()).contains("its merges do not fit"));
+}
+
+#[test]
+fn contradictions_in_a_gguf_vocabulary_are_named() {
+    for (message, expected) in [
+        (vocab_error(|v| v.tokens.clear()), "gguf vocabulary: no tokens"),
+        (
+            vocab_error(|v| v.model = "bert".into()),
+            "gguf vocabulary: unknown tokenizer model 'bert': known are gpt2 and llama",
+        ),
+        (
+            vocab_error(|v| v.token_types = vec![1]),
+            "gguf vocabulary: token_type has 1 entries for 761 tokens",
+        ),
+        (vocab_error(|v| v.token_types[9] = 7), "gguf vocabulary: unknown token_type 7: known are 1 to 6"),
+        (
+            vocab_error(|v| v.eos = Some(999)),
+            "gguf vocabulary: eos_token_id is 999, but there are 761 tokens",
+        ),
+        (
+            vocab_error(|v| v.merges[0] = "ab".into()),
+            "gguf vocabulary: merge 'ab' is not two tokens with a space between",
+        ),
+        (
+            vocab_error(|v| v.merges[0] = "a ☃".into()),
+            "gguf vocabulary: merge 'a ☃' needs '☃', which is not a token",
+        ),
+        (
+            vocab_error(|v| v.model = "llama".into()),
+            "gguf vocabulary: a llama vocabulary needs tokenizer.ggml.scores",
+        ),
+    ] {
+        assert_eq!(message, expected);
+    }
+    assert!(vocab_error(|v| v.pre = Some("nonsense".into())).contains("unknown pre-tokenizer 'nonsense'"));
+}

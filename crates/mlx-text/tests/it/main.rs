@@ -1,0 +1,23 @@
+//! The public surface, against fixtures made by the reference implementations.
+
+mod byte_level;
+mod chat;
+mod files;
+mod random_text;
+mod real;
+mod sentence_piece;
+mod word_piece;
+
+use std::path::PathBuf;
+
+use serde::de::DeserializeOwned;
+
+/// A file or folder of `tests/data`.
+fn data(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)
+}
+
+fn fixture<T: DeserializeOwned>(name: &str) -> T {
+    let text = std::fs::read_to_string(data(name)).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
