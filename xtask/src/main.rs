@@ -3,7 +3,10 @@
 
 mod archive;
 mod assets;
+mod ci;
+mod demo;
 mod digest;
+mod dist;
 mod host;
 mod libclang;
 mod mlx_c;
@@ -11,6 +14,8 @@ mod pins;
 mod process;
 mod regen_bindings;
 mod repo;
+mod steps;
+mod test;
 mod tidy;
 mod unpack;
 mod vendor;
@@ -33,6 +38,10 @@ enum Task {
     RegenBindings(regen_bindings::Options),
     Tidy(tidy::Options),
     Assets(assets::Options),
+    Demo(demo::Options),
+    Test(test::Options),
+    Ci(ci::Options),
+    Dist(dist::Options),
 }
 
 fn main() -> ExitCode {
@@ -51,5 +60,9 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::RegenBindings(options) => regen_bindings::run(&options),
         Task::Tidy(options) => tidy::run(&options),
         Task::Assets(options) => assets::run(&options),
+        Task::Demo(options) => demo::run(&options),
+        Task::Test(_) => test::run(),
+        Task::Ci(options) => ci::run(&options),
+        Task::Dist(options) => dist::run(&options),
     }
 }
