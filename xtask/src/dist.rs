@@ -99,7 +99,7 @@ fn check(folder: &Path) -> Result<()> {
     let moved = elsewhere.path().join("mlx");
     unpack::copy(folder, &moved)?;
     let moved = moved.canonicalize().context("the moved folder")?;
-    let version = process::output(Command::new(moved.join("bin/mlx")).arg("--version"))?;
+    let version = process::output(alone(&moved.join("bin/mlx")).arg("--version"))?;
     let loaded = loaded_libraries(&moved.join("bin/mlx"))?;
     let libmlx = loaded.lines().find(|line| line.contains("libmlx.")).context("mlx does not load libmlx")?;
     if !libmlx.contains(&moved.display().to_string()) {
@@ -111,12 +111,19 @@ fn check(folder: &Path) -> Result<()> {
 
 fn loaded_libraries(program: &Path) -> Result<String> {
     if cfg!(target_os = "macos") {
-        let mut mlx = Command::new(program);
-        mlx.arg("--version").env("DYLD_PRINT_LIBRARIES", "1").stdin(Stdio::null());
-        let output = mlx.output().with_context(|| program.display().to_string())?;
+        let mut mlx = alone(program);
+        let output = mlx.arg("--version").env("DYLD_PRINT_LIBRARIES", "1").stdin(Stdio::null()).output();
+        let output = output.with_context(|| program.display().to_string())?;
         return Ok(String::from_utf8_lossy(&output.stderr).into_owned());
     }
-    process::output(Command::new("ldd").arg(program))
+    process::output(alone(Path::new("ldd")).arg(program))
+}
+
+/// A program that does not get cargo's library paths.
+fn alone(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.env_remove("LD_LIBRARY_PATH").env_remove("DYLD_FALLBACK_LIBRARY_PATH");
+    command
 }
 
 #[cfg(test)]
