@@ -22,7 +22,7 @@ pub struct Archive {
 
 /// The package index did not hand the file out: not a fault of this repository.
 #[derive(Debug)]
-pub struct Refused(String);
+pub struct Refused(pub String);
 
 impl std::fmt::Display for Refused {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -73,6 +73,7 @@ impl Archive {
     }
 
     fn pip(&self, cache: &Path) -> Result<Command> {
+        process::output(Command::new("python3").arg("--version"))?;
         process::output(Command::new("python3").args(["-m", "pip", "--version"]))
             .context("python3 needs pip: apt-get install python3-pip, or python3 -m ensurepip")?;
         let mut pip = Command::new("python3");

@@ -9,7 +9,7 @@ use clap::Args;
 use serde::Deserialize;
 
 use crate::archive::Archive;
-use crate::{digest, process, repo};
+use crate::{digest, process, repo, unpack};
 
 /// Fetch real weights and recordings into assets/GROUP/, checked by sha256. Without a group: list them.
 ///
@@ -60,7 +60,9 @@ pub fn run(options: &Options) -> Result<()> {
             let known: Vec<_> = table.keys().map(String::as_str).collect();
             format!("{name}: no such group; known are {}", known.join(", "))
         })?;
-        fetch(group, &root.join("assets").join(name))?;
+        let fetched = fetch(group, &root.join("assets").join(name))?;
+        let state = if fetched { "ready" } else { "up to date" };
+        println!("assets: {state}: {} in assets/{name} ({})", group.about, group.licence);
     }
     Ok(())
 }
@@ -75,8 +77,8 @@ fn list(table: &BTreeMap<String, Group>) {
     }
 }
 
-/// Brings every file of a group into its folder, and drops the archives when all are there.
-fn fetch(group: &Group, folder: &Path) -> Result<()> {
+/// Brings every file of a group into its folder, and drops the archives when all are there; false if they were.
+fn fetch(group: &Group, folder: &Path) -> Result<bool> {
     let missing: Vec<_> = group.files.iter().filter(|asset| !asset.is_in(folder)).collect();
     let cache = folder.join(".archives");
     if !missing.is_empty() {
@@ -86,10 +88,8 @@ fn fetch(group: &Group, folder: &Path) -> Result<()> {
             asset.take(&archives, folder)?;
         }
     }
-    crate::unpack::remove(&cache)?;
-    let state = if missing.is_empty() { "up to date" } else { "ready" };
-    println!("assets: {state}: {} in {} ({})", group.about, folder.display(), group.licence);
-    Ok(())
+    unpack::remove(&cache)?;
+    Ok(!missing.is_empty())
 }
 
 impl Asset {

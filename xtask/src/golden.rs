@@ -1,71 +1,68 @@
-//! `cargo xtask golden [TOPIC...]`: rewrites the fixtures under `crates/*/tests/golden` with the Python packages
-//! pinned in `xtask/golden/requirements.txt`. Needs Python 3.11 or later and a package index, so it never runs in CI.
+//! `cargo xtask golden`: the fixtures under `crates/*/tests/golden`, made by the Python packages that
+//! `xtask/golden/requirements.txt` pins. It needs Python 3.11 or later and their downloads, so CI never runs it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use anyhow::{Context, Result, bail};
+use clap::Args;
+
+use crate::{process, repo};
+
 /// The scripts of `xtask/golden`, one a topic, in the order they run.
 const TOPICS: &[&str] = &["ops", "rope", "quant", "llama"];
 
-/// Runs the scripts of `topics`, or all of them when there are none.
-pub fn run(topics: &[String]) -> Result<(), String> {
-    let topics = chosen(topics)?;
-    let root = workspace_root()?;
+/// Rewrite the reference data of the tests with Python's MLX and mlx-lm.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  cargo xtask golden          rewrite all of it
+  cargo xtask golden llama    rewrite the language models only")]
+pub struct Options {
+    /// What to rewrite: ops, rope, quant, llama; all of it if none is named.
+    #[arg(value_name = "TOPIC")]
+    pub topics: Vec<String>,
+}
+
+/// Runs the subcommand.
+pub fn run(options: &Options) -> Result<()> {
+    let topics = chosen(&options.topics)?;
+    let root = repo::root()?;
     let python = ready_python(&root)?;
     for topic in topics {
         let script = root.join("xtask/golden").join(format!("{topic}.py"));
-        succeed(Command::new(&python).arg("-B").arg(script).current_dir(&root))?;
+        process::run(Command::new(&python).arg("-B").arg(script).current_dir(&root))?;
     }
     Ok(())
 }
 
-fn chosen(topics: &[String]) -> Result<Vec<&str>, String> {
+fn chosen(topics: &[String]) -> Result<Vec<&str>> {
     if topics.is_empty() {
         return Ok(TOPICS.to_vec());
     }
     match topics.iter().find(|topic| !TOPICS.contains(&topic.as_str())) {
-        Some(unknown) => Err(format!("no golden topic {unknown:?}: choose from {}", TOPICS.join(", "))),
+        Some(unknown) => bail!("no golden topic {unknown:?}: choose from {}", TOPICS.join(", ")),
         None => Ok(topics.iter().map(String::as_str).collect()),
     }
 }
 
-fn workspace_root() -> Result<PathBuf, String> {
-    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
-    manifest.parent().map(Path::to_path_buf).ok_or_else(|| format!("{} has no parent", manifest.display()))
-}
-
 /// The interpreter of `.venv`, which is created when absent and filled again when the requirements change.
-fn ready_python(root: &Path) -> Result<PathBuf, String> {
+fn ready_python(root: &Path) -> Result<PathBuf> {
     let venv = root.join(".venv");
     let python = venv.join("bin/python");
     if !python.exists() {
-        succeed(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
+        process::run(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
     }
     let requirements = root.join("xtask/golden/requirements.txt");
     let installed = venv.join("golden-requirements.txt");
-    let wanted = fs::read(&requirements).map_err(|error| format!("{}: {error}", requirements.display()))?;
+    let wanted = fs::read(&requirements).with_context(|| requirements.display().to_string())?;
     if fs::read(&installed).is_ok_and(|present| present == wanted) {
         return Ok(python);
     }
-    succeed(
-        Command::new(&python).args(["-m", "pip", "install", "--quiet", "--requirement"]).arg(&requirements),
-    )?;
-    fs::write(&installed, wanted).map_err(|error| format!("{}: {error}", installed.display()))?;
+    process::run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "--requirement"]).arg(&requirements))?;
+    fs::write(&installed, wanted).with_context(|| installed.display().to_string())?;
     Ok(python)
-}
-
-fn succeed(command: &mut Command) -> Result<(), String> {
-    let line = format!("{} {}", command.get_program().display(), arguments(command));
-    match command.status() {
-        Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(format!("`{line}` failed: {status}")),
-        Err(error) => Err(format!("`{line}` did not start: {error}")),
-    }
-}
-
-fn arguments(command: &Command) -> String {
-    command.get_args().map(|argument| argument.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -73,27 +70,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_topic_means_every_topic() {
-        assert_eq!(chosen(&[]).unwrap(), TOPICS);
+    fn no_topic_means_all_of_them() {
+        assert_eq!(chosen(&[]).ok().as_deref(), Some(TOPICS));
     }
 
     #[test]
-    fn an_unknown_topic_is_refused_with_the_choices() {
-        let error = chosen(&["ops".to_owned(), "lama".to_owned()]).unwrap_err();
-        assert_eq!(error, "no golden topic \"lama\": choose from ops, rope, quant, llama");
+    fn an_unknown_topic_is_named_with_what_is_known() {
+        let message = chosen(&["lama".into()]).err().map(|e| e.to_string()).unwrap_or_default();
+        assert!(message.contains("\"lama\"") && message.contains("ops, rope, quant, llama"), "{message}");
     }
 
     #[test]
     fn every_topic_has_a_script() {
-        let scripts = workspace_root().unwrap().join("xtask/golden");
-        for topic in TOPICS {
-            assert!(scripts.join(format!("{topic}.py")).is_file(), "{topic}");
-        }
-    }
-
-    #[test]
-    fn a_failing_command_is_named() {
-        let error = succeed(Command::new("false").arg("--now")).unwrap_err();
-        assert!(error.starts_with("`false --now` failed"), "{error}");
+        let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden");
+        assert!(TOPICS.iter().all(|topic| scripts.join(format!("{topic}.py")).is_file()));
     }
 }

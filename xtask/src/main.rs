@@ -3,7 +3,10 @@
 
 mod archive;
 mod assets;
+mod ci;
+mod demo;
 mod digest;
+mod dist;
 mod golden;
 mod host;
 mod libclang;
@@ -13,6 +16,8 @@ mod process;
 mod raw;
 mod regen_bindings;
 mod repo;
+mod steps;
+mod test;
 mod tidy;
 mod unpack;
 mod vendor;
@@ -35,6 +40,11 @@ enum Task {
     RegenBindings(regen_bindings::Options),
     Tidy(tidy::Options),
     Assets(assets::Options),
+    Golden(golden::Options),
+    Demo(demo::Options),
+    Test(test::Options),
+    Ci(ci::Options),
+    Dist(dist::Options),
 }
 
 fn main() -> ExitCode {
@@ -53,5 +63,10 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::RegenBindings(options) => regen_bindings::run(&options),
         Task::Tidy(options) => tidy::run(&options),
         Task::Assets(options) => assets::run(&options),
+        Task::Golden(options) => golden::run(&options),
+        Task::Demo(options) => demo::run(&options),
+        Task::Test(_) => test::run(),
+        Task::Ci(options) => ci::run(&options),
+        Task::Dist(options) => dist::run(&options),
     }
 }

@@ -23,7 +23,7 @@ pub fn output(command: &mut Command) -> Result<String> {
         .output()
         .map_err(|error| not_started(command, error))?;
     if !status.success() {
-        bail!("{} failed: {}", describe(command), verdict(&String::from_utf8_lossy(&stderr)));
+        bail!("{} failed: {}", brief(command), verdict(&String::from_utf8_lossy(&stderr)));
     }
     Ok(String::from_utf8_lossy(&stdout).into_owned())
 }
@@ -49,6 +49,11 @@ pub fn describe(command: &Command) -> String {
         .map(|word| if word.contains(' ') { format!("\"{word}\"") } else { word.into_owned() })
         .collect::<Vec<_>>()
         .join(" ")
+}
+
+/// The program with its first words, which tell what it was to do.
+fn brief(command: &Command) -> String {
+    describe(command).split(' ').take(4).collect::<Vec<_>>().join(" ")
 }
 
 /// The line of a program's stderr that says what went wrong: the last error line, else the last line.
@@ -90,7 +95,10 @@ mod tests {
     fn output_quotes_the_error_line_of_a_failing_program() {
         let script = "echo 'ERROR: no such wheel' >&2; echo hint >&2; exit 7";
         let message = output(Command::new("sh").args(["-c", script])).unwrap_err().to_string();
-        assert!(message.ends_with("failed: ERROR: no such wheel"), "{message}");
+        assert!(
+            message.starts_with("sh -c") && message.ends_with("failed: ERROR: no such wheel"),
+            "{message}"
+        );
     }
 
     #[test]

@@ -43,7 +43,7 @@ pub fn run(options: &Options) -> Result<()> {
     let root = repo::root()?;
     match std::env::var_os("LIBCLANG_PATH") {
         Some(path) => libclang::check(Path::new(&path))?,
-        None => return again_with_libclang(&root),
+        None => return again_with_libclang(&root, options),
     }
     for file in GENERATED {
         let text = rustfmt(&root, &(file.generate)(&root)?)?;
@@ -62,14 +62,11 @@ pub fn run(options: &Options) -> Result<()> {
 }
 
 /// bindgen finds libclang through its environment, which a process cannot safely change for itself.
-fn again_with_libclang(root: &Path) -> Result<()> {
+fn again_with_libclang(root: &Path, options: &Options) -> Result<()> {
     let folder = libclang::fetch(root, &Pins::read(root)?)?;
-    let myself = std::env::current_exe().context("the path of this program")?;
-    let status =
-        Command::new(myself).args(std::env::args_os().skip(1)).env("LIBCLANG_PATH", folder).status()?;
-    if !status.success() {
-        std::process::exit(status.code().unwrap_or(1));
-    }
+    let mut again = Command::new(std::env::current_exe().context("the path of this program")?);
+    again.arg("regen-bindings").args(options.check.then_some("--check")).env("LIBCLANG_PATH", folder);
+    print!("{}", process::output(&mut again)?);
     Ok(())
 }
 

@@ -1,8 +1,12 @@
 //! Where the repository is.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result};
+use cargo_metadata::MetadataCommand;
+
+use crate::process;
 
 /// The repository's root: found at run time, because checkouts may share a target directory.
 pub fn root() -> Result<PathBuf> {
@@ -17,4 +21,17 @@ pub fn root() -> Result<PathBuf> {
         .with_context(|| {
             format!("{}: no vendor/PINS.toml above it; run from inside the repository", start.display())
         })
+}
+
+/// Cargo's target directory.
+pub fn target(root: &Path) -> Result<PathBuf> {
+    let metadata = MetadataCommand::new().manifest_path(root.join("Cargo.toml")).no_deps().exec();
+    Ok(metadata.context("cargo metadata")?.target_directory.into_std_path_buf())
+}
+
+/// The target triple of this machine.
+pub fn host() -> Result<String> {
+    let version = process::output(Command::new("rustc").arg("-vV"))?;
+    let host = version.lines().find_map(|line| line.strip_prefix("host: "));
+    Ok(host.context("rustc -vV names no host")?.to_owned())
 }

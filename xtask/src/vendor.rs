@@ -37,6 +37,11 @@ impl Backend {
         if cfg!(target_os = "macos") { Self::Metal } else { Self::Cpu }
     }
 
+    /// Whether it needs NVIDIA's libraries.
+    pub fn is_cuda(self) -> bool {
+        matches!(self, Self::Cuda12 | Self::Cuda13)
+    }
+
     /// The backend's name in PINS.toml and under `vendor/mlx`.
     pub fn name(self) -> &'static str {
         match self {
@@ -90,7 +95,7 @@ fn mlx_c_sources(root: &Path, pins: &Pins) -> Result<bool> {
 
 /// A CUDA build of libmlx loads NVIDIA's libraries, which come in wheels of their own.
 fn nvidia_notice(root: &Path, backend: Backend) -> Result<()> {
-    if !matches!(backend, Backend::Cuda12 | Backend::Cuda13) {
+    if !backend.is_cuda() {
         return Ok(());
     }
     let folder = root.join("vendor/mlx").join(backend.name());

@@ -324,6 +324,14 @@ pub struct mlx_node_namer_ {
     pub ctx: *mut ::core::ffi::c_void,
 }
 pub type mlx_node_namer = mlx_node_namer_;
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct mlx_shim_view_ {
+    pub data: *const ::core::ffi::c_void,
+    pub capacity: usize,
+    pub row_contiguous: bool,
+}
+pub type mlx_shim_view = mlx_shim_view_;
 unsafe extern "C" {
     pub fn mlx_string_new() -> mlx_string;
     pub fn mlx_string_new_data(str_: *const ::core::ffi::c_char) -> mlx_string;
@@ -3265,4 +3273,5 @@ unsafe extern "C" {
         in_axes_num: usize,
     ) -> ::core::ffi::c_int;
     pub fn mlx_version(str_: *mut mlx_string) -> ::core::ffi::c_int;
+    pub fn mlx_shim_array_view(view: *mut mlx_shim_view, array: mlx_array) -> ::core::ffi::c_int;
 }

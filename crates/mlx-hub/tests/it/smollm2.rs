@@ -1,7 +1,5 @@
 //! SmolLM2-135M-Instruct as a Q4_1 file, against the `gguf` package's floats.
 
-use std::path::Path;
-
 use mlx_hub::gguf::{Data, Gguf};
 
 /// `sum(w[i] * (i % 1009))` over a tensor in Hugging Face's row order: wrong rows change it.
@@ -15,11 +13,7 @@ const WEIGHTED_SUMS: &[(&str, &[usize], f64)] = &[
 
 #[test]
 fn real_file_gives_the_reference_floats() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets/SmolLM2-135M-Instruct.Q4_1.gguf");
-    if !path.exists() {
-        println!("skipped: {} is not there", path.display());
-        return;
-    }
+    let Some(path) = mlx_testkit::assets::find("smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf") else { return };
     let gguf = Gguf::open(&path).unwrap();
     assert_eq!(gguf.tensors().len(), 272);
     for &(name, shape, expected) in WEIGHTED_SUMS {

@@ -1,22 +1,15 @@
-//! Real vocabularies, read from the GGUF files in the folder that `MLX_ASSETS` names.
+//! Real vocabularies, read from GGUF files that `cargo xtask assets` fetches.
 
-use std::{collections::BTreeMap, env, fs, path::PathBuf};
+use std::{collections::BTreeMap, fs};
 
 use mlx_text::{ChatOptions, GgufVocab, Message, Tokenizer};
 use serde_json::Value;
 
 use crate::fixture;
 
-const SMOLLM2: &str = "SmolLM2-135M-Instruct.Q4_1.gguf";
-const GEMMA3: &str = "gemma-3-270m-q4_k_m.gguf";
-
 /// The tokenizer of a GGUF file, or `None` with a word on why the test is skipped.
-fn tokenizer(name: &str) -> Option<Tokenizer> {
-    let path = PathBuf::from(env::var_os("MLX_ASSETS").unwrap_or_default()).join(name);
-    let Ok(file) = fs::read(&path) else {
-        println!("skipped: set MLX_ASSETS to a folder that contains {name}");
-        return None;
-    };
+fn tokenizer(group: &str, name: &str) -> Option<Tokenizer> {
+    let file = fs::read(mlx_testkit::assets::find(group, name)?).unwrap();
     Some(Tokenizer::from_gguf(&vocab(&metadata(&file))).unwrap())
 }
 
@@ -106,7 +99,7 @@ fn check_ids(name: &str, tokenizer: &Tokenizer) {
 
 #[test]
 fn smollm2_gives_the_ids_of_the_reference() {
-    let Some(tokenizer) = tokenizer(SMOLLM2) else { return };
+    let Some(tokenizer) = tokenizer("smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf") else { return };
     check_ids(SMOLLM2, &tokenizer);
     assert_eq!(tokenizer.encode("The capital of France is", true).unwrap(), [504, 3575, 282, 4649, 314]);
     let code = tokenizer.encode("def fibonacci(n):\n", true).unwrap();
@@ -117,7 +110,7 @@ fn smollm2_gives_the_ids_of_the_reference() {
 
 #[test]
 fn smollm2_writes_the_chat_of_the_reference() {
-    let Some(tokenizer) = tokenizer(SMOLLM2) else { return };
+    let Some(tokenizer) = tokenizer("smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf") else { return };
     let messages = [Message::user("What is the capital of France?")];
     let ids = tokenizer.encode_chat(&messages, &ChatOptions::default()).unwrap();
     assert_eq!(
@@ -132,7 +125,7 @@ fn smollm2_writes_the_chat_of_the_reference() {
 
 #[test]
 fn gemma3_gives_the_ids_of_sentence_piece() {
-    let Some(tokenizer) = tokenizer(GEMMA3) else { return };
+    let Some(tokenizer) = tokenizer("gemma3", "gemma-3-270m-q4_k_m.gguf") else { return };
     check_ids(GEMMA3, &tokenizer);
     let ids = tokenizer.encode("1, 2, 3", true).unwrap();
     assert_eq!(ids, [2, 236770, 236764, 236743, 236778, 236764, 236743, 236800]);

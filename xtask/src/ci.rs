@@ -1,0 +1,92 @@
+//! `cargo xtask ci`: what the workflows run, so that it can be run anywhere.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use cargo_metadata::MetadataCommand;
+use clap::{Args, ValueEnum};
+
+use crate::steps::{Outcome, Steps, done, unless_refused};
+use crate::{assets, process, repo, test, vendor};
+
+/// Run one job of the continuous integration.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  cargo xtask ci linux     the same as cargo xtask test
+  cargo xtask ci metal     the whole suite on an Apple GPU
+  cargo xtask ci msrv      build with the oldest supported Rust
+  cargo xtask ci nightly   the long tests, and AddressSanitizer over mlx-core")]
+pub struct Options {
+    /// Which job.
+    pub job: Job,
+}
+
+/// A job of the workflows.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Job {
+    Linux,
+    Metal,
+    Msrv,
+    Nightly,
+}
+
+/// What the long tests read.
+const NIGHTLY_ASSETS: [&str; 5] = ["smollm2", "minilm", "whisper-tiny.en", "silero-vad", "speech"];
+
+/// Runs the subcommand.
+pub fn run(options: &Options) -> Result<()> {
+    match options.job {
+        Job::Linux => test::suite(vendor::Backend::Cpu, None),
+        Job::Metal => test::suite(vendor::Backend::Metal, Some("gpu")),
+        Job::Msrv => msrv(&repo::root()?),
+        Job::Nightly => nightly(&repo::root()?),
+    }
+}
+
+/// Builds with the `rust-version` of the workspace.
+fn msrv(root: &Path) -> Result<()> {
+    let metadata = MetadataCommand::new().manifest_path(root.join("Cargo.toml")).no_deps().exec();
+    let packages = metadata.context("cargo metadata")?.packages;
+    let oldest = packages.iter().filter_map(|package| package.rust_version.as_ref()).max();
+    let oldest = oldest.context("no crate has a rust-version")?.to_string();
+    let mut steps = Steps::default();
+    steps.run("vendor", || done(vendor::run(&vendor::Options { backend: None })))?;
+    steps.run("toolchain", || install(&oldest, &[]))?;
+    steps.run("check", || with(root, &oldest, &["check", "--workspace", "--all-targets"], &[]))?;
+    steps.finish();
+    Ok(())
+}
+
+/// The tests that take long, and those that look for memory errors.
+fn nightly(root: &Path) -> Result<()> {
+    let host = repo::host()?;
+    let groups = NIGHTLY_ASSETS.map(String::from).to_vec();
+    let asan = ["test", "-p", "mlx-core", "--target", &host];
+    let mut steps = Steps::default();
+    steps.run("vendor", || done(vendor::run(&vendor::Options { backend: None })))?;
+    steps.run("assets", || unless_refused(assets::run(&assets::Options { groups })))?;
+    steps.run("tests", || {
+        let mut cargo = process::cargo();
+        done(process::run(cargo.current_dir(root).args(["test", "--release", "--workspace"])))
+    })?;
+    steps.run("toolchain", || install("nightly", &["--component", "rust-src"]))?;
+    steps.run("asan", || with(root, "nightly", &asan, &[("RUSTFLAGS", "-Zsanitizer=address")]))?;
+    steps.finish();
+    Ok(())
+}
+
+fn install(toolchain: &str, options: &[&str]) -> Result<Outcome> {
+    let mut rustup = Command::new("rustup");
+    rustup.args(["toolchain", "install", toolchain, "--profile", "minimal"]).args(options);
+    done(process::run(&mut rustup))
+}
+
+/// Runs cargo of another toolchain.
+fn with(root: &Path, toolchain: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Result<Outcome> {
+    let mut rustup = Command::new("rustup");
+    rustup.current_dir(root).args(["run", toolchain, "cargo"]).args(arguments);
+    rustup.envs(variables.iter().copied()).env_remove("CARGO").env_remove("RUSTC");
+    done(process::run(&mut rustup))
+}
