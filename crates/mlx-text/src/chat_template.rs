@@ -67,15 +67,10 @@ impl ChatTemplate {
         }
         for name in ["tokenizer_config.json", "chat_template.json"] {
             let path = dir.join(name);
-            if let Some(value) = read_json(&path)?.as_ref().and_then(|config| config.get("chat_template"))
-                && !value.is_null()
-            {
-                return Self::from_json(value).map(Some).ok_or_else(|| {
-                    Error::malformed(
-                        path,
-                        "chat_template is neither a string nor a list of name and template",
-                    )
-                });
+            let config = read_json(&path)?;
+            match config.as_ref().and_then(|config| config.get("chat_template")) {
+                None | Some(Json::Null) => {}
+                Some(value) => return Self::from_json(&path, value).map(Some),
             }
         }
         Ok(None)
@@ -97,14 +92,18 @@ impl ChatTemplate {
         Self { sources: sources.into_iter().collect(), special_tokens: SpecialTokens::default() }
     }
 
-    fn from_json(value: &Json) -> Option<Self> {
+    fn from_json(path: &Path, value: &Json) -> Result<Self> {
         if let Some(source) = value.as_str() {
-            return Some(Self::new(source));
+            return Ok(Self::new(source));
         }
-        let text = |entry: &Json, key: &str| Some(entry.get(key)?.as_str()?.to_owned());
-        let named =
-            value.as_array()?.iter().map(|entry| Some((text(entry, "name")?, text(entry, "template")?)));
-        named.collect::<Option<Vec<_>>>().map(Self::named)
+        let pair = |entry: &Json| {
+            let text = |key| Some(entry.get(key)?.as_str()?.to_owned());
+            Some((text("name")?, text("template")?))
+        };
+        let pairs = value.as_array().and_then(|list| list.iter().map(pair).collect::<Option<Vec<_>>>());
+        pairs.map(Self::named).ok_or_else(|| {
+            Error::malformed(path, "chat_template is neither a string nor a list of name and template")
+        })
     }
 
     fn source(&self, tools: bool) -> Result<&str> {

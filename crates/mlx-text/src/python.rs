@@ -7,6 +7,9 @@ use minijinja::{
 
 type Result<T> = std::result::Result<T, Error>;
 
+/// Templates indent by 2 or 4; more would only fill memory.
+const MAX_INDENT: usize = 16;
+
 /// Python's `str(value)`.
 pub(crate) fn str(value: &Value) -> Result<String> {
     match value.kind() {
@@ -205,12 +208,9 @@ fn json_quoted(text: &str, ensure_ascii: bool) -> String {
         if character.is_ascii() {
             out.push(character);
         } else {
-            let units = character
-                .encode_utf16(&mut [0; 2])
-                .iter()
-                .map(|unit| format!("\\u{unit:04x}"))
-                .collect::<String>();
-            out.push_str(&units);
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                out.push_str(&format!("\\u{unit:04x}"));
+            }
         }
     }
     out
@@ -218,13 +218,14 @@ fn json_quoted(text: &str, ensure_ascii: bool) -> String {
 
 /// One step of indentation: so many spaces, or the string given.
 fn indentation(indent: &Value) -> Result<String> {
-    match indent.as_str() {
-        Some(text) => Ok(text.to_owned()),
-        None => Ok(" ".repeat(usize::try_from(indent.clone())?.min(MAX_INDENT))),
+    if let Some(text) = indent.as_str() {
+        return Ok(text.to_owned());
+    }
+    match usize::try_from(indent.clone()) {
+        Ok(spaces) if spaces <= MAX_INDENT => Ok(" ".repeat(spaces)),
+        _ => Err(invalid(format!("tojson: indent is {indent}, but may be 0 to {MAX_INDENT}"))),
     }
 }
-
-const MAX_INDENT: usize = 64;
 
 fn invalid(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::InvalidOperation, message.into())
@@ -256,9 +257,15 @@ mod tests {
     }
 
     #[test]
-    fn tojson_refuses_undefined() {
-        let error = json(&Value::UNDEFINED, Kwargs::from_iter::<[(&str, Value); 0]>([])).unwrap_err();
-        assert_eq!(error.detail(), Some("tojson: undefined has no JSON form"));
+    fn tojson_refuses_what_json_dumps_refuses() {
+        for (value, arguments, message) in [
+            (Value::UNDEFINED, vec![], "tojson: undefined has no JSON form"),
+            (sample(), vec![("indent", 99.into())], "tojson: indent is 99, but may be 0 to 16"),
+            (sample(), vec![("separators", vec![","].into())], "tojson: separators are two strings"),
+        ] {
+            let error = json(&value, arguments.into_iter().collect()).unwrap_err();
+            assert_eq!(error.detail(), Some(message));
+        }
     }
 
     #[test]

@@ -123,3 +123,14 @@ fn llama3_vocabularies_begin_with_bos_unless_told_otherwise() {
     assert!(!begins("gpt-2", None));
     assert!(begins("gpt-2", Some(true)));
 }
+
+#[test]
+fn llama3_takes_a_word_that_is_a_token_whole_without_a_merge() {
+    let ids = |pre: &str| {
+        let tokens = ["h", "i", "hi"].map(String::from).into();
+        let vocab = GgufVocab { model: "gpt2".into(), pre: Some(pre.into()), tokens, ..GgufVocab::default() };
+        Tokenizer::from_gguf(&vocab).unwrap().encode("hi", false).unwrap()
+    };
+    assert_eq!(ids("llama-bpe"), [2]);
+    assert_eq!(ids("gpt-2"), [0, 1]);
+}

@@ -1,5 +1,13 @@
 //! The public surface, against fixtures made by the reference implementations.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::indexing_slicing,
+    reason = "a test ends at what it did not expect"
+)]
+
 mod byte_level;
 mod chat;
 mod files;
