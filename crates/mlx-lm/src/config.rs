@@ -1,7 +1,8 @@
 //! One form for all spellings of a config, before a model reads it.
 
+use mlx_nn::QuantizationConfig;
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::{Error, Result};
 
@@ -55,9 +56,9 @@ pub(crate) fn parse<T: for<'de> Deserialize<'de>>(config: &Value) -> Result<T> {
     T::deserialize(config).map_err(|e| Error::Config(e.to_string()))
 }
 
-/// The quantization that the config declares, by MLX's key or the one that mirrors it.
-pub(crate) fn quantization(config: &Value) -> Option<&Map<String, Value>> {
-    config.get("quantization").and_then(Value::as_object)
+/// How the config says that weights are stored in MLX's formats.
+pub(crate) fn quantization(config: &Value) -> Result<Option<QuantizationConfig>> {
+    config.get("quantization").filter(|value| !value.is_null()).map(parse).transpose()
 }
 
 /// Checks that a size is at least 1 and small enough to multiply with others.

@@ -3,7 +3,7 @@
 use mlx_core::{Device, Dtype};
 use mlx_hub::gguf::TokenizerData;
 use mlx_hub::{Checkpoint, Source};
-use mlx_nn::{QuantizationConfig, Weights};
+use mlx_nn::Weights;
 use mlx_text::{GgufVocab, Tokenizer};
 use serde_json::Value;
 
@@ -42,12 +42,9 @@ impl Loader {
 
     fn model(&self, checkpoint: &Checkpoint) -> Result<Model> {
         let config = with_generation_config(checkpoint)?;
-        let quantization = config::quantization(&config).map(QuantizationConfig::parse).transpose()?;
+        let quantization = config::quantization(&config)?;
         let weights = Weights::new(tensors::read(checkpoint)?, quantization);
-        let weights = match self.dtype_for(checkpoint) {
-            Some(dtype) => weights.with_dtype(dtype),
-            None => weights,
-        };
+        let weights = weights.with_dtype(self.dtype_for(checkpoint));
         let model = Model::new(config, weights)?;
         mlx_core::eval(model.parameters().into_iter().map(|(_, array)| array))?;
         Ok(model)

@@ -1,1 +1,55 @@
 //! Layers and checkpoint weights on mlx-core.
+//!
+//! A model is a struct of layers that derives [`Module`] and is built from [`Weights`]:
+//!
+//! ```
+//! use mlx_core::{Array, Result};
+//! use mlx_nn::{Linear, Module, RmsNorm, Weights};
+//!
+//! #[derive(Module)]
+//! struct Model {
+//!     norm: RmsNorm,
+//!     proj: Linear,
+//! }
+//!
+//! impl Model {
+//!     fn load(w: &Weights) -> mlx_nn::Result<Self> {
+//!         Ok(Self { norm: w.rms_norm("norm", 8, 1e-5)?, proj: w.linear("proj", [4, 8])? })
+//!     }
+//!
+//!     fn forward(&self, x: &Array) -> Result<Array> {
+//!         self.proj.forward(&self.norm.forward(x)?)
+//!     }
+//! }
+//!
+//! fn main() -> mlx_nn::Result<()> {
+//!     let arrays = [("norm.weight", [8].as_slice()), ("proj.weight", &[4, 8])];
+//!     let arrays = arrays.map(|(name, shape)| Ok((name.to_owned(), Array::ones(shape, mlx_core::Dtype::Float32)?)));
+//!     let weights = Weights::new(arrays.into_iter().collect::<Result<_>>()?, None);
+//!
+//!     let model = weights.build(Model::load)?;
+//!     assert_eq!(model.forward(&Array::ones([2, 8], mlx_core::Dtype::Float32)?)?.shape(), [2, 4]);
+//!     Ok(())
+//! }
+//! ```
+
+#![forbid(unsafe_code)]
+
+extern crate self as mlx_nn;
+
+mod activation;
+mod error;
+mod layer;
+mod module;
+mod quantization;
+mod weights;
+
+pub use activation::{gelu, gelu_approx, silu, swiglu};
+pub use error::{Error, Result};
+pub use layer::{Embedding, Head, Linear, Matrix, Mlp, RmsNorm, Rope, RopeScaling, rope};
+#[doc(no_inline)]
+pub use mlx_core::Array;
+pub use mlx_derive::Module;
+pub use module::{Module, Path};
+pub use quantization::QuantizationConfig;
+pub use weights::{Misshapen, Report, Weights};

@@ -109,7 +109,7 @@ struct Attention {
 impl Attention {
     fn load(w: &Weights, c: &Config) -> Result<Self> {
         let (hidden, dim, heads, kv_heads) = (c.hidden_size, c.head_dim(), c.num_attention_heads, c.kv_heads());
-        let linear = |name, shape| w.linear(name, shape, c.attention_bias);
+        let linear = |name, shape| w.linear_with_bias(name, shape, c.attention_bias);
         Ok(Self {
             q_proj: linear("q_proj", [heads * dim, hidden])?,
             k_proj: linear("k_proj", [kv_heads * dim, hidden])?,

@@ -1,0 +1,32 @@
+//! What can go wrong while a model is built.
+
+use crate::Report;
+
+/// The result of building something.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a layer or model could not be built.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// An op failed.
+    #[error(transparent)]
+    Mlx(#[from] mlx_core::Error),
+    /// The checkpoint does not hold what the model needs.
+    #[error(transparent)]
+    Weights(#[from] Report),
+    /// A setting of the model is missing or makes no sense.
+    #[error("{field}: {problem}")]
+    Config {
+        /// The setting, as `config.json` spells it.
+        field: String,
+        /// What is wrong with it, and what is known.
+        problem: String,
+    },
+}
+
+impl Error {
+    pub(crate) fn config(field: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self::Config { field: field.into(), problem: problem.into() }
+    }
+}

@@ -1,0 +1,133 @@
+//! Rotary positions, and the ways in which models stretch them.
+//!
+//! [`Rope`] turns; [`RopeScaling`] is what a config says, and the other types are its more involved kinds.
+
+mod llama3;
+mod longrope;
+mod proportional;
+mod scaling;
+mod yarn;
+
+pub use llama3::Llama3;
+pub use longrope::LongRope;
+pub use proportional::Proportional;
+pub use scaling::RopeScaling;
+pub use yarn::Yarn;
+
+use mlx_core::{Array, Index, fast};
+
+use crate::{Error, Result};
+
+/// Turns pairs of features by angles that grow with the position.
+///
+/// Su et al., "RoFormer: Enhanced Transformer with Rotary Position Embedding".
+#[derive(Clone, Debug)]
+pub struct Rope {
+    dims: i32,
+    traditional: bool,
+    waves: Waves,
+    /// Positions are multiplied by this.
+    pace: f32,
+    /// The features that turn are multiplied by this.
+    magnitude: f32,
+}
+
+/// How far it is, in radians, from one position to the next that turns a pair of features alike.
+#[derive(Clone, Debug)]
+enum Waves {
+    /// Powers of a base.
+    Base(f32),
+    /// Powers of a base that grows with the length of the text.
+    Growing { base: f32, factor: f32, max_position: i32 },
+    /// One length for each pair: `[dims / 2]`.
+    Lengths(Array),
+}
+
+impl Rope {
+    /// The rotation of the first `dims` features, in pairs of neighbours if `traditional`, else of halves.
+    ///
+    /// `base` and `max_position` are the `rope_theta` and `max_position_embeddings` of a config.
+    ///
+    /// # Errors
+    /// A number makes no sense, or `scaling` does not go with `dims`.
+    pub fn new(
+        dims: i32,
+        base: f32,
+        scaling: Option<&RopeScaling>,
+        traditional: bool,
+        max_position: i32,
+    ) -> Result<Self> {
+        if dims <= 0 || dims % 2 != 0 {
+            return Err(Error::config("head_dim", format!("{dims} features cannot turn in pairs")));
+        }
+        if !(base > 0.0 && base.is_finite()) {
+            return Err(Error::config("rope_theta", format!("{base} is not a positive number")));
+        }
+        let plain = Self { dims, traditional, waves: Waves::Base(base), pace: 1.0, magnitude: 1.0 };
+        match scaling {
+            None | Some(RopeScaling::Default | RopeScaling::Mrope { .. }) => Ok(plain),
+            Some(&RopeScaling::Linear { factor }) => Ok(Self { pace: 1.0 / factor, ..plain }),
+            Some(&RopeScaling::Dynamic { factor }) => {
+                let max_position = positive("max_position_embeddings", max_position)?;
+                Ok(Self { waves: Waves::Growing { base, factor, max_position }, ..plain })
+            }
+            Some(RopeScaling::Llama3(llama3)) => plain.with_lengths(&llama3.wavelengths(base, dims)),
+            Some(RopeScaling::Yarn(yarn)) => {
+                Self { magnitude: yarn.magnitude(), ..plain }.with_lengths(&yarn.wavelengths(base, dims))
+            }
+            Some(RopeScaling::LongRope(long)) => {
+                let magnitude = long.magnitude(max_position)?;
+                Self { magnitude, traditional: false, ..plain }.with_lengths(&long.wavelengths(base, dims)?)
+            }
+            Some(RopeScaling::Proportional(part)) => plain.with_lengths(&part.wavelengths(base, dims)?),
+        }
+    }
+
+    fn with_lengths(self, lengths: &[f32]) -> Result<Self> {
+        let lengths = Array::from_slice(lengths, [self.dims / 2])?;
+        Ok(Self { waves: Waves::Lengths(lengths), ..self })
+    }
+
+    /// Turns `x` `[batch, heads, length, width]`, whose first place is at position `offset`.
+    #[track_caller]
+    pub fn forward(&self, x: &Array, offset: i32) -> mlx_core::Result<Array> {
+        let (base, freqs) = match &self.waves {
+            Waves::Base(base) => (Some(*base), None),
+            Waves::Growing { base, factor, max_position } => {
+                let end = x.dim(-2)?.saturating_add(offset);
+                (Some(grown(*base, *factor, end, *max_position, self.dims)), None)
+            }
+            Waves::Lengths(lengths) => (None, Some(lengths)),
+        };
+        let Self { dims, traditional, pace, .. } = *self;
+        fast::rope(&self.magnify(x)?, fast::Rope { dims, traditional, base, scale: pace, offset, freqs })
+    }
+
+    /// `x` with the features that turn multiplied by the magnitude.
+    fn magnify(&self, x: &Array) -> mlx_core::Result<Array> {
+        if self.magnitude == 1.0 {
+            return Ok(x.clone());
+        }
+        if x.dim(-1)? == self.dims {
+            return x * self.magnitude;
+        }
+        let turning = (x.index((Index::Ellipsis, ..self.dims))? * self.magnitude)?;
+        x.slice_update(&turning, vec![0; x.ndim()])
+    }
+}
+
+/// The base for a text that ends at position `end`: that of NTK-aware scaling, over what `factor` stretches.
+fn grown(base: f32, factor: f32, end: i32, max_position: i32, dims: i32) -> f32 {
+    let [base, factor] = [base, factor].map(f64::from);
+    let [end, max_position, dims] = [end.max(max_position), max_position, dims].map(f64::from);
+    (base * (factor * end / max_position - (factor - 1.0)).powf(dims / (dims - 2.0))) as f32
+}
+
+/// The wavelengths without scaling: `base^(2i / dims)` for each pair `i`.
+fn powers(base: f32, dims: i32) -> Vec<f32> {
+    (0..dims / 2).map(|pair| base.powf((2 * pair) as f32 / dims as f32)).collect()
+}
+
+fn positive(field: &str, value: i32) -> Result<i32> {
+    if value > 0 { Ok(value) } else { Err(Error::config(field, format!("{value} is not a positive number"))) }
+}

@@ -1,0 +1,125 @@
+//! What a config says about quantized layers.
+
+use std::collections::BTreeMap;
+
+use mlx_core::{Quantization, QuantizationMode};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+/// The `quantization` of a `config.json`: how layers are stored, with exceptions by path.
+///
+/// The arrays themselves say how they are stored, so only what is declared for one layer must agree with them.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "Stored")]
+pub struct QuantizationConfig {
+    default: Quantization,
+    layers: BTreeMap<String, Option<Quantization>>,
+}
+
+impl QuantizationConfig {
+    /// One scheme for all layers.
+    pub fn new(scheme: Quantization) -> Self {
+        Self { default: scheme, layers: BTreeMap::new() }
+    }
+
+    /// With another scheme for the layer at `path`, or none: a dense layer.
+    #[must_use]
+    pub fn with_layer(mut self, path: impl Into<String>, scheme: Option<Quantization>) -> Self {
+        self.layers.insert(path.into(), scheme);
+        self
+    }
+
+    /// The scheme of layers that have no other.
+    pub fn default_scheme(&self) -> Quantization {
+        self.default
+    }
+
+    /// What is declared for the layer at `path` alone; `Some(None)` is a dense layer.
+    pub fn layer(&self, path: &str) -> Option<Option<Quantization>> {
+        self.layers.get(path).copied()
+    }
+}
+
+/// Whether MLX has kernels for a scheme.
+pub(crate) fn is_supported(scheme: Quantization) -> bool {
+    matches!(
+        (scheme.mode, scheme.bits, scheme.group_size),
+        (QuantizationMode::Affine, 2 | 3 | 4 | 5 | 6 | 8, 32 | 64 | 128)
+            | (QuantizationMode::Mxfp4, 4, 32)
+            | (QuantizationMode::Mxfp8, 8, 32)
+            | (QuantizationMode::Nvfp4, 4, 16)
+    )
+}
+
+/// The form in `config.json`: settings, and among them the paths of layers.
+#[derive(Deserialize)]
+struct Stored {
+    #[serde(flatten)]
+    default: Settings,
+    #[serde(flatten)]
+    layers: BTreeMap<String, Entry>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "a quantization is `true`, `false` or {group_size, bits, mode}")]
+enum Entry {
+    Switch(bool),
+    Settings(Settings),
+    /// Keys that are no paths, such as `quant_method`.
+    Text(#[allow(dead_code, reason = "only its type is read")] String),
+    Number(#[allow(dead_code, reason = "only its type is read")] f64),
+    List(#[allow(dead_code, reason = "only its type is read")] Vec<IgnoredAny>),
+    Null(()),
+}
+
+#[derive(Deserialize)]
+struct Settings {
+    group_size: Option<i32>,
+    bits: Option<i32>,
+    mode: Option<String>,
+}
+
+impl TryFrom<Stored> for QuantizationConfig {
+    type Error = String;
+
+    fn try_from(stored: Stored) -> Result<Self, String> {
+        let mut config = Self::new(stored.default.scheme().map_err(|why| format!("quantization: {why}"))?);
+        for (path, entry) in stored.layers {
+            let scheme = match entry {
+                Entry::Switch(false) => None,
+                Entry::Switch(true) => Some(config.default),
+                Entry::Settings(settings) => {
+                    Some(settings.scheme().map_err(|why| format!("quantization of {path}: {why}"))?)
+                }
+                Entry::Text(_) | Entry::Number(_) | Entry::List(_) | Entry::Null(()) => continue,
+            };
+            config.layers.insert(path, scheme);
+        }
+        Ok(config)
+    }
+}
+
+impl Settings {
+    /// The scheme, completed with MLX's defaults.
+    fn scheme(self) -> Result<Quantization, String> {
+        let name = self.mode.as_deref().unwrap_or("affine");
+        let mode = QuantizationMode::named(name)
+            .ok_or_else(|| format!("unknown mode `{name}`: one of affine, mxfp4, mxfp8, nvfp4"))?;
+        let (bits, group_size) = match mode {
+            QuantizationMode::Affine => (4, 64),
+            QuantizationMode::Mxfp4 => (4, 32),
+            QuantizationMode::Mxfp8 => (8, 32),
+            QuantizationMode::Nvfp4 => (4, 16),
+        };
+        let bits = self.bits.unwrap_or(bits);
+        let group_size = self.group_size.unwrap_or(group_size);
+        let scheme = Quantization { mode, bits, group_size };
+        if is_supported(scheme) {
+            return Ok(scheme);
+        }
+        Err(format!(
+            "{scheme} is not supported: affine has 2, 3, 4, 5, 6 or 8 bits in groups of 32, 64 or 128, \
+             mxfp4 4 in 32, mxfp8 8 in 32, nvfp4 4 in 16"
+        ))
+    }
+}

@@ -1,0 +1,190 @@
+//! The arrays of a checkpoint, handed out by name and checked.
+
+mod layers;
+mod quantized;
+mod report;
+
+pub use report::{Misshapen, Report};
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::{self, Display};
+use std::rc::Rc;
+
+use mlx_core::{Array, Dtype};
+
+use crate::module::Path;
+use crate::{Error, QuantizationConfig, Result};
+
+/// A checkpoint's arrays, seen from a path in it: names are relative, as after `cd`.
+///
+/// A method that does not find what it is asked for notes that and returns a placeholder, so that one load
+/// finds every fault. Only [`build`](Self::build) or [`finish`](Self::finish) say whether the result is whole.
+#[derive(Clone)]
+pub struct Weights {
+    path: Path,
+    dtype: Option<Dtype>,
+    checkpoint: Rc<Checkpoint>,
+}
+
+/// What all scopes of a checkpoint share.
+struct Checkpoint {
+    arrays: BTreeMap<String, Array>,
+    quantization: Option<QuantizationConfig>,
+    /// Keys that were asked for, and those to ignore.
+    taken: RefCell<BTreeSet<String>>,
+    faults: RefCell<Faults>,
+}
+
+#[derive(Default)]
+struct Faults {
+    missing: Vec<String>,
+    misshapen: Vec<Misshapen>,
+}
+
+/// What an array may hold.
+#[derive(Clone, Copy)]
+enum Elements {
+    Any,
+    Floats,
+    Only(Dtype),
+}
+
+impl Weights {
+    /// The arrays by name, and what the checkpoint's config says of their quantization.
+    pub fn new(arrays: BTreeMap<String, Array>, quantization: Option<QuantizationConfig>) -> Self {
+        let (taken, faults) = (RefCell::default(), RefCell::default());
+        let checkpoint = Rc::new(Checkpoint { arrays, quantization, taken, faults });
+        Self { path: Path::default(), dtype: None, checkpoint }
+    }
+
+    /// The same scope, from which floats are taken as `dtype`, or as they are stored if it is `None`.
+    ///
+    /// Packed elements of quantized layers stay as they are; their float scales and biases do not.
+    #[must_use]
+    pub fn with_dtype(self, dtype: Option<Dtype>) -> Self {
+        Self { dtype, ..self }
+    }
+
+    /// Builds a model from these weights: all of it, or the error that lists what does not fit.
+    ///
+    /// # Errors
+    /// Keys are missing, unused or misshapen, or `load` fails for another reason.
+    pub fn build<M, E: From<Error>>(self, load: impl FnOnce(&Self) -> Result<M, E>) -> Result<M, E> {
+        let model = load(&self)?;
+        self.finish()?;
+        Ok(model)
+    }
+
+    /// The scope `name` in this one.
+    #[must_use]
+    pub fn at(&self, name: impl Display) -> Self {
+        let mut child = self.clone();
+        child.path.push(name);
+        child
+    }
+
+    /// The scopes `name.0`, `name.1` and so on.
+    pub fn each(&self, name: &str, count: usize) -> impl Iterator<Item = Self> {
+        let list = self.at(name);
+        (0..count).map(move |index| list.at(index))
+    }
+
+    /// Whether the checkpoint has an array `name`.
+    pub fn contains(&self, name: &str) -> bool {
+        self.checkpoint.arrays.contains_key(&self.key(name))
+    }
+
+    /// The array `name`, which must have this shape.
+    pub fn array(&self, name: &str, shape: impl AsRef<[i32]>) -> Result<Array> {
+        self.take(name, shape.as_ref(), Elements::Any)
+    }
+
+    /// Lets the keys of this scope that `predicate` accepts be left over. It sees whole keys.
+    pub fn ignore(&self, predicate: impl Fn(&str) -> bool) {
+        let scope = self.key("");
+        let keys = self.checkpoint.arrays.keys().filter(|key| key.starts_with(&scope) && predicate(key));
+        self.checkpoint.taken.borrow_mut().extend(keys.cloned());
+    }
+
+    /// Checks that all that was taken from the checkpoint, in any scope, was there, and that nothing is left.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] lists every missing, unused and misshapen key.
+    pub fn finish(&self) -> Result<()> {
+        let Checkpoint { arrays, taken, faults, .. } = &*self.checkpoint;
+        let (taken, faults) = (taken.borrow(), faults.borrow());
+        let report = Report {
+            missing: faults.missing.clone(),
+            unused: arrays.keys().filter(|key| !taken.contains(*key)).cloned().collect(),
+            misshapen: faults.misshapen.clone(),
+        };
+        if report.is_empty() { Ok(()) } else { Err(report.into()) }
+    }
+
+    /// The array `name`, or zeros if it is not there or not as expected.
+    fn take(&self, name: &str, shape: &[i32], elements: Elements) -> Result<Array> {
+        let Some(array) = self.find(name) else {
+            self.checkpoint.faults.borrow_mut().missing.push(self.key(name));
+            return Ok(Array::zeros(shape, Dtype::Float32)?);
+        };
+        if array.shape() != shape || !elements.include(array.dtype()) {
+            let found = format!("{:?} {}", array.shape(), array.dtype());
+            self.misfit(name, found, format!("{shape:?}{elements}"));
+            return Ok(Array::zeros(shape, Dtype::Float32)?);
+        }
+        match self.dtype {
+            Some(dtype) if array.dtype().is_float() && array.dtype() != dtype => Ok(array.astype(dtype)?),
+            _ => Ok(array.clone()),
+        }
+    }
+
+    /// The array `name`, which from now on counts as used.
+    fn find(&self, name: &str) -> Option<&Array> {
+        let key = self.key(name);
+        let array = self.checkpoint.arrays.get(&key)?;
+        self.checkpoint.taken.borrow_mut().insert(key);
+        Some(array)
+    }
+
+    /// Notes that `name` is not what it should be.
+    fn misfit(&self, name: &str, found: String, expected: String) {
+        let misshapen = Misshapen { name: self.key(name), found, expected };
+        self.checkpoint.faults.borrow_mut().misshapen.push(misshapen);
+    }
+
+    /// The whole key of `name`; the scope's prefix for an empty one.
+    fn key(&self, name: &str) -> String {
+        match self.path.as_str() {
+            "" => name.to_owned(),
+            path => format!("{path}.{name}"),
+        }
+    }
+}
+
+impl Elements {
+    fn include(self, dtype: Dtype) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Floats => dtype.is_float(),
+            Self::Only(only) => dtype == only,
+        }
+    }
+}
+
+/// What follows a shape.
+impl Display for Elements {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Any => Ok(()),
+            Self::Floats => f.write_str(" float"),
+            Self::Only(dtype) => write!(f, " {dtype}"),
+        }
+    }
+}
+
+impl fmt::Debug for Weights {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Weights(`{}` of {} arrays)", self.path, self.checkpoint.arrays.len())
+    }
+}

@@ -1,0 +1,5 @@
+//! The public surface of mlx-nn.
+
+mod activation;
+mod fixture;
+mod rope;

@@ -1,0 +1,87 @@
+use mlx_nn::{Rope, RopeScaling};
+use mlx_testkit::{Golden, cases};
+use serde_json::{Value, json};
+
+use crate::fixture;
+
+fn scaling(json: Value) -> Result<RopeScaling, String> {
+    serde_json::from_value(json).map_err(|error| error.to_string())
+}
+
+#[test]
+fn every_type_turns_as_in_mlx_lm() {
+    let golden = Golden::open(fixture::golden("mlx-nn", "rope.safetensors"));
+    for case in cases(fixture::golden("mlx-nn", "rope.json")) {
+        let scaling: Option<RopeScaling> = serde_json::from_value(case["scaling"].clone()).unwrap();
+        let int = |key: &str| case[key].as_i64().unwrap() as i32;
+        let rope = Rope::new(
+            int("dims"),
+            case["base"].as_f64().unwrap() as f32,
+            scaling.as_ref(),
+            case["traditional"].as_bool().unwrap(),
+            int("max_position_embeddings"),
+        )
+        .unwrap();
+        let x = fixture::array(&golden, case["input"].as_str().unwrap());
+        let y = rope.forward(&x, int("offset")).unwrap();
+        fixture::assert_close(&golden, case["output"].as_str().unwrap(), &y);
+    }
+}
+
+#[test]
+fn an_unknown_type_is_refused_with_those_known() {
+    let error = scaling(json!({"rope_type": "spiral"})).unwrap_err();
+    assert!(error.starts_with("rope type `spiral` is not known, only default, linear"), "{error}");
+}
+
+#[test]
+fn a_missing_field_is_named() {
+    let cases = [
+        (json!({"type": "linear"}), "rope type `linear` needs `factor`"),
+        (json!({"rope_type": "yarn", "beta_fast": 8.0}), "rope type `yarn` needs `factor`"),
+        (
+            json!({"type": "longrope", "original_max_position_embeddings": 8}),
+            "rope type `longrope` needs `long_factor`",
+        ),
+        (
+            json!({"type": "su", "long_factor": 2.0}),
+            "rope type `su` needs `original_max_position_embeddings`",
+        ),
+        (json!({"type": "mrope"}), "rope type `mrope` needs `mrope_section`"),
+    ];
+    for (json, message) in cases {
+        assert_eq!(scaling(json).unwrap_err(), message);
+    }
+}
+
+#[test]
+fn numbers_that_make_no_sense_are_refused() {
+    let error = scaling(json!({"type": "linear", "factor": 0})).unwrap_err();
+    assert_eq!(error, "rope type `linear` needs a positive `factor`, not 0");
+    let error = scaling(json!({"type": "mrope", "mrope_section": [1, 2]})).unwrap_err();
+    assert_eq!(error, "rope type `mrope` has 2 entries in `mrope_section`, not 3");
+
+    let error = Rope::new(5, 1e4, None, false, 64).unwrap_err();
+    assert_eq!(error.to_string(), "head_dim: 5 features cannot turn in pairs");
+    let error = Rope::new(8, 0.0, None, false, 64).unwrap_err();
+    assert_eq!(error.to_string(), "rope_theta: 0 is not a positive number");
+
+    let dynamic = scaling(json!({"type": "dynamic", "factor": 2})).unwrap();
+    let error = Rope::new(8, 1e4, Some(&dynamic), false, 0).unwrap_err();
+    assert_eq!(error.to_string(), "max_position_embeddings: 0 is not a positive number");
+
+    let long = json!({"type": "su", "long_factor": [1, 2, 3], "original_max_position_embeddings": 8});
+    let error = Rope::new(8, 1e4, Some(&scaling(long).unwrap()), false, 16).unwrap_err();
+    assert_eq!(error.to_string(), "long_factor: 3 factors for 4 pairs of features");
+
+    let partial = json!({"type": "proportional", "partial_rotary_factor": 1.5});
+    let error = Rope::new(8, 1e4, Some(&scaling(partial).unwrap()), false, 16).unwrap_err();
+    assert_eq!(error.to_string(), "partial_rotary_factor: 1.5 is not between 0 and 1");
+}
+
+#[test]
+fn a_type_wins_over_a_rope_type_and_unknown_fields_do_not_matter() {
+    let both = json!({"type": "linear", "rope_type": "yarn", "factor": 2, "rope_theta": 5e5});
+    assert_eq!(scaling(both), Ok(RopeScaling::Linear { factor: 2.0 }));
+    assert_eq!(scaling(json!({"rope_theta": 5e5})), Ok(RopeScaling::Default));
+}
