@@ -60,7 +60,9 @@ fn ready_python(root: &Path) -> Result<PathBuf> {
     if fs::read(&installed).is_ok_and(|present| present == wanted) {
         return Ok(python);
     }
-    process::run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "--requirement"]).arg(&requirements))?;
+    process::run(
+        Command::new(&python).args(["-m", "pip", "install", "--quiet", "--requirement"]).arg(&requirements),
+    )?;
     fs::write(&installed, wanted).with_context(|| installed.display().to_string())?;
     Ok(python)
 }

@@ -164,9 +164,9 @@ impl Argument {
             "&Array" | "&Vector" | "Dtype" => format!("{name}.raw()"),
             "Option<&Array>" => format!("optional({name})"),
             "&[i32]" | "&[i64]" => format!("{name}.as_ptr(), {name}.len()"),
-            "Option<&[i32]>" => format!(
-                "{name}.map_or(std::ptr::null(), <[i32]>::as_ptr), {name}.map_or(0, <[i32]>::len)"
-            ),
+            "Option<&[i32]>" => {
+                format!("{name}.map_or(std::ptr::null(), <[i32]>::as_ptr), {name}.map_or(0, <[i32]>::len)")
+            }
             "&CStr" => format!("{name}.as_ptr()"),
             "Option<i32>" => format!("optional_int({name})"),
             "Option<f32>" => format!("optional_float({name})"),
@@ -199,7 +199,9 @@ mod tests {
             "int mlx_sum_axes(\n    mlx_array* res,\n    const mlx_array a,\n    const int* axes,\n    \
              size_t axes_num,\n    bool keepdims,\n    const mlx_stream s);",
         );
-        assert!(text.contains("pub(crate) fn sum_axes(a: &Array, axes: &[i32], keepdims: bool) -> Result<Array>"));
+        assert!(
+            text.contains("pub(crate) fn sum_axes(a: &Array, axes: &[i32], keepdims: bool) -> Result<Array>")
+        );
         assert!(text.contains("sys::mlx_sum_axes(out, a.raw(), axes.as_ptr(), axes.len(), keepdims, s)"));
     }
 

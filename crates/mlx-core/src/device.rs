@@ -22,7 +22,11 @@ impl Device {
         if ffi::device::is_available(device)? {
             return Ok(device);
         }
-        Err(Error::new(Kind::Device, "device", format!("{device} is not there in this build on this machine")))
+        Err(Error::new(
+            Kind::Device,
+            "device",
+            format!("{device} is not there in this build on this machine"),
+        ))
     }
 
     /// The device that ops on this thread use now.

@@ -11,9 +11,17 @@ use crate::{Error, Result};
 pub(crate) struct Common {
     pub(crate) model_type: String,
     pub(crate) vocab_size: usize,
-    pub(crate) max_position_embeddings: Option<usize>,
-    #[serde(default)]
+    max_position_embeddings: Option<usize>,
+    rope_scaling: Option<Stretch>,
     eos_token_id: Option<Ids>,
+}
+
+/// What a RoPE scaling says about the length that it allows.
+#[derive(Debug, Deserialize)]
+struct Stretch {
+    #[serde(alias = "type")]
+    rope_type: Option<String>,
+    factor: Option<f64>,
 }
 
 /// One id or a list of them.
@@ -25,6 +33,15 @@ enum Ids {
 }
 
 impl Common {
+    /// The longest text in tokens. Linear and dynamic scaling stretch the positions that the config counts;
+    /// with the other kinds it counts stretched ones.
+    pub(crate) fn context(&self) -> Option<usize> {
+        let positions = self.max_position_embeddings?;
+        let stretches = |s: &&Stretch| matches!(s.rope_type.as_deref(), Some("linear" | "dynamic"));
+        let factor = self.rope_scaling.as_ref().filter(stretches).and_then(|s| s.factor).unwrap_or(1.0);
+        Some((positions as f64 * factor.max(1.0)) as usize)
+    }
+
     /// The ids that end a text.
     pub(crate) fn eos(&self) -> Vec<u32> {
         match &self.eos_token_id {
@@ -101,6 +118,16 @@ mod tests {
         assert_eq!(eos(json!(2)), [2]);
         assert_eq!(eos(json!([2, 3])), [2, 3]);
         assert!(eos(Value::Null).is_empty());
+    }
+
+    #[test]
+    fn dynamic_scaling_stretches_the_context() {
+        let context = |kind: &str| {
+            let scaling = json!({"type": kind, "factor": 4.0});
+            let config = json!({"model_type": "llama", "vocab_size": 8, "max_position_embeddings": 100, "rope_scaling": scaling});
+            parse::<Common>(&config).unwrap().context()
+        };
+        assert_eq!((context("dynamic"), context("yarn")), (Some(400), Some(100)));
     }
 
     #[test]

@@ -69,7 +69,12 @@ impl Sampler {
             if ok { Ok(()) } else { Err(Error::Option { option, value: f64::from(value), range }) }
         };
         let Self { temperature, top_p, min_p, .. } = *self;
-        within("temperature", temperature, temperature >= 0.0 && temperature.is_finite(), "must be 0 or more")?;
+        within(
+            "temperature",
+            temperature,
+            temperature >= 0.0 && temperature.is_finite(),
+            "must be 0 or more",
+        )?;
         within("top_p", top_p, (0.0..=1.0).contains(&top_p), "must be between 0 and 1")?;
         within("min_p", min_p, (0.0..=1.0).contains(&min_p), "must be between 0 and 1")?;
         Ok(Draws { sampler: self.clone(), key: Key::new(self.seed)? })
@@ -98,7 +103,8 @@ impl Draws {
             logprobs = keep_from(&logprobs, &least)?;
         }
         if top_k > 0 && top_k < logprobs.dim(-1)?.unsigned_abs() as usize {
-            let least = logprobs.topk(i32::try_from(top_k).unwrap_or(i32::MAX), -1)?.min(mlx_core::keep(-1))?;
+            let least =
+                logprobs.topk(i32::try_from(top_k).unwrap_or(i32::MAX), -1)?.min(mlx_core::keep(-1))?;
             logprobs = keep_from(&logprobs, &least)?;
         }
         random::categorical(&(logprobs / temperature)?, -1, &self.key.next()?)

@@ -56,7 +56,9 @@ fn element_count(shape: &[i32]) -> Option<usize> {
 fn checked(shape: &[i32], op: &'static str) -> Result<()> {
     match element_count(shape) {
         Some(_) => Ok(()),
-        None => Err(Error::new(Kind::Shape, op, format!("shape {shape:?} has a negative or too large length"))),
+        None => {
+            Err(Error::new(Kind::Shape, op, format!("shape {shape:?} has a negative or too large length")))
+        }
     }
 }
 

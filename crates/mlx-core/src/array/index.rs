@@ -119,7 +119,11 @@ impl Array {
                 _ => bounds.range(Slice::FULL, length),
             }
         }
-        if bounds.whole { Ok(self.clone()) } else { raw::slice(self, &bounds.start, &bounds.stop, &bounds.step) }
+        if bounds.whole {
+            Ok(self.clone())
+        } else {
+            raw::slice(self, &bounds.start, &bounds.stop, &bounds.step)
+        }
     }
 }
 

@@ -71,7 +71,11 @@ impl Array {
         let rank = self.ndim();
         let at = if axis < 0 { rank.checked_sub(axis.unsigned_abs() as usize) } else { Some(axis as usize) };
         at.filter(|&at| at < rank).ok_or_else(|| {
-            Error::new(Kind::Shape, op, format!("axis {axis} is outside an array of shape {:?}", self.shape()))
+            Error::new(
+                Kind::Shape,
+                op,
+                format!("axis {axis} is outside an array of shape {:?}", self.shape()),
+            )
         })
     }
 }

@@ -39,6 +39,10 @@ impl Array {
         if found == wanted {
             return Ok(());
         }
-        Err(Error::new(Kind::Dtype, op, format!("the array holds {found}, not {wanted}: convert it with astype")))
+        Err(Error::new(
+            Kind::Dtype,
+            op,
+            format!("the array holds {found}, not {wanted}: convert it with astype"),
+        ))
     }
 }

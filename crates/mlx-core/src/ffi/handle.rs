@@ -64,7 +64,11 @@ impl Array {
         // descriptor does, and the borrow of `self` keeps that alive.
         unsafe {
             let lengths = sys::mlx_array_shape(self.raw());
-            if lengths.is_null() { &[] } else { slice::from_raw_parts(lengths, sys::mlx_array_ndim(self.raw())) }
+            if lengths.is_null() {
+                &[]
+            } else {
+                slice::from_raw_parts(lengths, sys::mlx_array_ndim(self.raw()))
+            }
         }
     }
 

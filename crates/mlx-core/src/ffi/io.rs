@@ -76,7 +76,8 @@ impl Arrays {
             let iterator = sys::mlx_map_string_to_array_iterator_new(self.0);
             loop {
                 let (mut key, mut value) = (std::ptr::null(), Handle::empty());
-                if sys::mlx_map_string_to_array_iterator_next(&raw mut key, value.as_mut_ptr(), iterator) != 0 {
+                if sys::mlx_map_string_to_array_iterator_next(&raw mut key, value.as_mut_ptr(), iterator) != 0
+                {
                     break;
                 }
                 out.insert(owned(key), Array::from_handle(value));

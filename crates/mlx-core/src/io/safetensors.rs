@@ -67,7 +67,8 @@ fn check(path: &Path) -> Result<(), String> {
     }
     let mut header = Vec::new();
     file.take(header_length).read_to_end(&mut header).map_err(|e| e.to_string())?;
-    let header: Value = serde_json::from_slice(&header).map_err(|e| format!("the header is not JSON: {e}"))?;
+    let header: Value =
+        serde_json::from_slice(&header).map_err(|e| format!("the header is not JSON: {e}"))?;
     check_extents(&header, file_length - 8 - header_length)
 }
 

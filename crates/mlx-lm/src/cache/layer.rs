@@ -53,10 +53,8 @@ impl LayerCache {
             None => Rows { keys: room(keys)?, values: room(values)? },
         };
         let at = [0, 0, self.offset, 0];
-        let rows = Rows {
-            keys: rows.keys.slice_update(keys, at)?,
-            values: rows.values.slice_update(values, at)?,
-        };
+        let rows =
+            Rows { keys: rows.keys.slice_update(keys, at)?, values: rows.values.slice_update(values, at)? };
         let seen = |buffer: &Array| buffer.index((.., .., ..end));
         let all = (seen(&rows.keys)?, seen(&rows.values)?);
         self.offset = end;

@@ -41,7 +41,10 @@ impl StopFilter {
     /// The length of the longest end of the waiting text that begins a stop text.
     fn beginning_of_a_stop(&self) -> usize {
         let ends = self.waiting.char_indices().map(|(at, _)| self.waiting.split_at(at).1);
-        ends.filter(|end| self.stops.iter().any(|stop| stop.starts_with(end))).map(str::len).next().unwrap_or(0)
+        ends.filter(|end| self.stops.iter().any(|stop| stop.starts_with(end)))
+            .map(str::len)
+            .next()
+            .unwrap_or(0)
     }
 }
 

@@ -25,7 +25,8 @@ impl<'m> TokenStream<'m> {
     pub(crate) fn new(model: &'m Model, prompt: &[u32], options: &GenerateOptions) -> Result<Self> {
         model.check(prompt, 0)?;
         let (cache, draws) = (model.cache(), options.sampler.start()?);
-        let mut stream = Self { model, cache, draws, pending: None, produced: 0, max_tokens: options.max_tokens };
+        let mut stream =
+            Self { model, cache, draws, pending: None, produced: 0, max_tokens: options.max_tokens };
         if let Some((last, before)) = prompt.split_last() {
             stream.prefill(before, options.prefill_step.max(1))?;
             stream.start(&Array::from([[*last]]))?;

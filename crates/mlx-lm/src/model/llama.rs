@@ -72,7 +72,8 @@ impl Config {
         let kv_heads = size("num_key_value_heads", self.kv_heads())?;
         size("head_dim times num_attention_heads", self.head_dim().saturating_mul(heads))?;
         if heads % kv_heads != 0 {
-            let message = format!("{heads} num_attention_heads are not a multiple of {kv_heads} num_key_value_heads");
+            let message =
+                format!("{heads} num_attention_heads are not a multiple of {kv_heads} num_key_value_heads");
             return Err(Error::Config(message));
         }
         let layers = layers(self.num_hidden_layers)?;
@@ -108,7 +109,8 @@ struct Attention {
 
 impl Attention {
     fn load(w: &Weights, c: &Config) -> Result<Self> {
-        let (hidden, dim, heads, kv_heads) = (c.hidden_size, c.head_dim(), c.num_attention_heads, c.kv_heads());
+        let (hidden, dim, heads, kv_heads) =
+            (c.hidden_size, c.head_dim(), c.num_attention_heads, c.kv_heads());
         let linear = |name, shape| w.linear_with_bias(name, shape, c.attention_bias);
         Ok(Self {
             q_proj: linear("q_proj", [heads * dim, hidden])?,
@@ -157,7 +159,11 @@ impl Block {
             self_attn: Attention::load(&w.at("self_attn"), c)?,
             mlp: Mlp::load(&w.at("mlp"), c.hidden_size, c.intermediate_size, c.mlp_bias)?,
             input_layernorm: w.rms_norm("input_layernorm", c.hidden_size, c.rms_norm_eps)?,
-            post_attention_layernorm: w.rms_norm("post_attention_layernorm", c.hidden_size, c.rms_norm_eps)?,
+            post_attention_layernorm: w.rms_norm(
+                "post_attention_layernorm",
+                c.hidden_size,
+                c.rms_norm_eps,
+            )?,
             window: c.window(layer),
         })
     }

@@ -73,9 +73,8 @@ impl Model {
         let common: Common = config::parse(&config)?;
         let decoder = build(model_type, &config, &weights)?;
         weights.finish()?;
-        let eos = common.eos();
-        let Common { model_type, vocab_size, max_position_embeddings: context, .. } = common;
-        Ok(Self { decoder, model_type, vocab_size, context, eos })
+        let (context, eos) = (common.context(), common.eos());
+        Ok(Self { decoder, model_type: common.model_type, vocab_size: common.vocab_size, context, eos })
     }
 
     /// The architecture, by the config's `model_type`.
@@ -119,7 +118,8 @@ impl Model {
     /// `tokens` is empty, holds an id outside the vocabulary, or goes beyond the context.
     pub fn logits(&self, tokens: &[u32], cache: &mut KvCache) -> Result<Array> {
         self.check(tokens, cache.offset())?;
-        let length = i32::try_from(tokens.len()).map_err(|_| Error::Prompt("the prompt is too long".into()))?;
+        let length =
+            i32::try_from(tokens.len()).map_err(|_| Error::Prompt("the prompt is too long".into()))?;
         Ok(self.step(&Array::from_slice(tokens, [1, length])?, cache)?)
     }
 
