@@ -11,6 +11,33 @@ thread_local! {
     static CHOICE: RefCell<Choice> = const { RefCell::new(Choice { scopes: Vec::new(), defaults: Vec::new() }) };
 }
 
+thread_local! {
+    /// Made after MLX's own data of this thread, so that it is dropped before them.
+    static UNFINISHED: Unfinished = const { Unfinished(RefCell::new(Vec::new())) };
+}
+
+/// The streams of this thread, whose work is waited for when it ends.
+///
+/// Work that runs on while a program ends would use memory that MLX's destructors free.
+struct Unfinished(RefCell<Vec<Rc<RawStream>>>);
+
+impl Unfinished {
+    /// Adds a stream of this thread.
+    fn add(stream: RawStream) -> Rc<RawStream> {
+        let stream = Rc::new(stream);
+        let _ = UNFINISHED.try_with(|unfinished| unfinished.0.borrow_mut().push(Rc::clone(&stream)));
+        stream
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        for stream in self.0.get_mut() {
+            let _ = stream.synchronize();
+        }
+    }
+}
+
 /// What ops on this thread use: the innermost scope, else the default stream of the default device.
 struct Choice {
     scopes: Vec<Stream>,
@@ -31,7 +58,7 @@ impl Stream {
     /// A new stream on `device`.
     #[track_caller]
     pub fn new(device: Device) -> Result<Self> {
-        Ok(Self { raw: Rc::new(RawStream::new(device)?), device })
+        Ok(Self { raw: Unfinished::add(RawStream::new(device)?), device })
     }
 
     /// The stream that ops on this thread use now.
@@ -77,7 +104,7 @@ impl Choice {
         if let Some(stream) = self.defaults.iter().find(|s| s.device == device) {
             return Ok(stream.clone());
         }
-        let stream = Stream { raw: Rc::new(RawStream::default_of(device)?), device };
+        let stream = Stream { raw: Unfinished::add(RawStream::default_of(device)?), device };
         self.defaults.push(stream.clone());
         Ok(stream)
     }
