@@ -4,7 +4,6 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result};
-use cargo_metadata::MetadataCommand;
 use clap::{Args, ValueEnum};
 
 use crate::steps::{Outcome, Steps, done, unless_refused};
@@ -47,8 +46,7 @@ pub fn run(options: &Options) -> Result<()> {
 
 /// Builds with the `rust-version` of the workspace.
 fn msrv(root: &Path) -> Result<()> {
-    let metadata = MetadataCommand::new().manifest_path(root.join("Cargo.toml")).no_deps().exec();
-    let packages = metadata.context("cargo metadata")?.packages;
+    let packages = repo::metadata(root)?.packages;
     let oldest = packages.iter().filter_map(|package| package.rust_version.as_ref()).max();
     let oldest = oldest.context("no crate has a rust-version")?.to_string();
     let mut steps = Steps::default();
