@@ -4,7 +4,6 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result};
-use cargo_metadata::MetadataCommand;
 use clap::{Args, ValueEnum};
 
 use crate::steps::{Outcome, Steps, done, unless_refused};
@@ -17,7 +16,7 @@ Examples:
   cargo xtask ci linux     the same as cargo xtask test
   cargo xtask ci metal     the whole suite on an Apple GPU
   cargo xtask ci msrv      build with the oldest supported Rust
-  cargo xtask ci nightly   the long tests, and AddressSanitizer over mlx-core")]
+  cargo xtask ci nightly   advisories, the long tests, and AddressSanitizer over mlx-core")]
 pub struct Options {
     /// Which job.
     pub job: Job,
@@ -47,8 +46,7 @@ pub fn run(options: &Options) -> Result<()> {
 
 /// Builds with the `rust-version` of the workspace.
 fn msrv(root: &Path) -> Result<()> {
-    let metadata = MetadataCommand::new().manifest_path(root.join("Cargo.toml")).no_deps().exec();
-    let packages = metadata.context("cargo metadata")?.packages;
+    let packages = repo::metadata(root)?.packages;
     let oldest = packages.iter().filter_map(|package| package.rust_version.as_ref()).max();
     let oldest = oldest.context("no crate has a rust-version")?.to_string();
     let mut steps = Steps::default();
@@ -67,6 +65,7 @@ fn nightly(root: &Path) -> Result<()> {
     let mut steps = Steps::default();
     steps.run("vendor", || done(vendor::run(&vendor::Options { backend: None })))?;
     steps.run("assets", || unless_refused(assets::run(&assets::Options { groups })))?;
+    steps.run("advisories", || advisories(root))?;
     steps.run("tests", || {
         let mut cargo = process::cargo();
         done(process::run(cargo.current_dir(root).args(["test", "--release", "--workspace"])))
@@ -75,6 +74,19 @@ fn nightly(root: &Path) -> Result<()> {
     steps.run("asan", || with(root, "nightly", &asan, &[("RUSTFLAGS", "-Zsanitizer=address")]))?;
     steps.finish();
     Ok(())
+}
+
+/// Known weaknesses of the dependencies: they appear without a change of ours, so they are not part of `test`.
+fn advisories(root: &Path) -> Result<Outcome> {
+    if !process::is_installed("cargo", &["deny"]) {
+        process::run(process::cargo().args(["install", "--locked", "cargo-deny"]))?;
+    }
+    done(process::run(process::cargo().current_dir(root).args([
+        "deny",
+        "--workspace",
+        "check",
+        "advisories",
+    ])))
 }
 
 fn install(toolchain: &str, options: &[&str]) -> Result<Outcome> {

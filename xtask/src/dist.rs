@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
-use cargo_metadata::MetadataCommand;
 use clap::Args;
 
 use crate::{process, repo, unpack, vendor};
@@ -54,8 +53,7 @@ fn build_arguments(backend: vendor::Backend) -> Vec<&'static str> {
 }
 
 fn version(root: &Path) -> Result<String> {
-    let metadata = MetadataCommand::new().manifest_path(root.join("Cargo.toml")).no_deps().exec();
-    let packages = metadata.context("cargo metadata")?.packages;
+    let packages = repo::metadata(root)?.packages;
     let cli = packages.into_iter().find(|package| *package.name == "mlx-cli");
     Ok(cli.context("the workspace has no crate mlx-cli")?.version.to_string())
 }

@@ -76,18 +76,21 @@ impl Pins {
     pub fn mlx_wheel(&self, backend: &str, host: Host) -> Result<Archive> {
         let pinned =
             self.mlx.backends.get(backend).with_context(|| format!("no pinned backend {backend}"))?;
-        best(&pinned.package, &self.mlx.version, &pinned.wheels, host)
-            .with_context(|| format!("backend {backend}: pick another one with --backend"))
+        best(&pinned.package, &self.mlx.version, &pinned.wheels, host).with_context(|| {
+            let (package, version) = (&pinned.package, &self.mlx.version);
+            format!("{package} {version}: no wheel for {host}; pick another backend with --backend")
+        })
     }
 
     /// The wheel of libclang for a host.
     pub fn libclang_wheel(&self, host: Host) -> Result<Archive> {
-        best(&self.libclang.package, &self.libclang.version, &self.libclang.wheels, host)
-            .context("install libclang and set LIBCLANG_PATH to its folder")
+        best(&self.libclang.package, &self.libclang.version, &self.libclang.wheels, host).with_context(|| {
+            format!("no pinned libclang for {host}; install one and set LIBCLANG_PATH to its folder")
+        })
     }
 }
 
-fn best(package: &str, version: &str, wheels: &[Wheel], host: Host) -> Result<Archive> {
+fn best(package: &str, version: &str, wheels: &[Wheel], host: Host) -> Option<Archive> {
     wheels
         .iter()
         .map(|wheel| Archive {
@@ -99,7 +102,6 @@ fn best(package: &str, version: &str, wheels: &[Wheel], host: Host) -> Result<Ar
         .filter_map(|archive| Some((host.fit(archive.platform())?, archive)))
         .max_by_key(|(fit, _)| *fit)
         .map(|(_, archive)| archive)
-        .with_context(|| format!("{package} {version}: no wheel for {host}"))
 }
 
 #[cfg(test)]

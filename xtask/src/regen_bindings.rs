@@ -137,3 +137,22 @@ fn write_beside(path: &Path, text: &str) -> Result<()> {
     std::fs::write(&partial, text).with_context(|| partial.display().to_string())?;
     std::fs::rename(&partial, path).with_context(|| path.display().to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn missing_headers_are_named_with_the_command_that_fetches_them() {
+        let root = tempfile::tempdir().unwrap();
+        let message = bindings(root.path()).unwrap_err().to_string();
+        assert!(message.contains("mlx.h: not there") && message.contains("cargo xtask vendor"), "{message}");
+    }
+
+    #[test]
+    fn formatting_follows_the_repository() {
+        let root = repo::root().unwrap();
+        let text = rustfmt(&root, "pub  fn a( ){ }").unwrap();
+        assert_eq!(text, "pub fn a() {}\n");
+    }
+}

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result};
-use cargo_metadata::MetadataCommand;
+use anyhow::{Context, Result, anyhow};
+use cargo_metadata::{Metadata, MetadataCommand};
 
 use crate::process;
 
@@ -23,10 +23,16 @@ pub fn root() -> Result<PathBuf> {
         })
 }
 
+/// The workspace as cargo sees it, without what it depends on.
+pub fn metadata(root: &Path) -> Result<Metadata> {
+    let metadata = MetadataCommand::new().manifest_path(root.join("Cargo.toml")).no_deps().exec();
+    metadata
+        .map_err(|error| anyhow!("{}", error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")))
+}
+
 /// Cargo's target directory.
 pub fn target(root: &Path) -> Result<PathBuf> {
-    let metadata = MetadataCommand::new().manifest_path(root.join("Cargo.toml")).no_deps().exec();
-    Ok(metadata.context("cargo metadata")?.target_directory.into_std_path_buf())
+    Ok(metadata(root)?.target_directory.into_std_path_buf())
 }
 
 /// The target triple of this machine.

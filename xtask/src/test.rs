@@ -38,7 +38,7 @@ pub fn suite(backend: vendor::Backend, device: Option<&str>) -> Result<()> {
         .run("bindings", || unless_refused(regen_bindings::run(&regen_bindings::Options { check: true })))?;
     steps.run("deny", || {
         if process::is_installed("cargo", &["deny"]) {
-            return cargo(&["deny", "--workspace", "check"]);
+            return cargo(&["deny", "--workspace", "check", "bans", "licenses", "sources"]);
         }
         Ok(Outcome::Skipped("not installed: cargo install cargo-deny --locked".into()))
     })?;

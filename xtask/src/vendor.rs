@@ -99,9 +99,9 @@ fn nvidia_notice(root: &Path, backend: Backend) -> Result<()> {
         return Ok(());
     }
     let folder = root.join("vendor/mlx").join(backend.name());
-    let needed = requirements(&folder)?.join(" ");
+    let needed: Vec<_> = requirements(&folder)?.iter().map(|one| format!("'{one}'")).collect();
     println!("vendor: at run time libmlx also needs NVIDIA's libraries; get them beside it with");
-    println!("  python3 -m pip install --target vendor/mlx/{} {needed}", backend.name());
+    println!("  python3 -m pip install --target vendor/mlx/{} {}", backend.name(), needed.join(" "));
     Ok(())
 }
 

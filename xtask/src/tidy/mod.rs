@@ -13,8 +13,8 @@ mod unsafety;
 
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
-use cargo_metadata::{DependencyKind, MetadataCommand};
+use anyhow::{Result, bail};
+use cargo_metadata::DependencyKind;
 use clap::Args;
 
 use crate::repo;
@@ -65,8 +65,7 @@ pub fn run(options: &Options) -> Result<()> {
 
 /// The workspace's crates as cargo sees them.
 fn crates(root: &Path) -> Result<Vec<Crate>> {
-    let metadata = MetadataCommand::new().manifest_path(root.join("Cargo.toml")).no_deps().exec();
-    let packages = metadata.context("cargo metadata")?.packages;
+    let packages = repo::metadata(root)?.packages;
     let describe = |package: cargo_metadata::Package| {
         let manifest = package.manifest_path.as_std_path();
         let manifest = manifest.strip_prefix(root).unwrap_or(manifest).display().to_string();
