@@ -1,4 +1,4 @@
-//! One form for all spellings of a config, before a model reads it.
+//! A checkpoint's `config.json`, in one form for all spellings.
 
 use mlx_nn::QuantizationConfig;
 use serde::Deserialize;
@@ -6,10 +6,50 @@ use serde_json::Value;
 
 use crate::{Error, Result};
 
+/// A `config.json` in the form that models read: `rope_parameters` of transformers 5 becomes `rope_theta` and
+/// `rope_scaling`, and nulls are left out.
+#[derive(Clone, Debug)]
+pub struct Config(Value);
+
+impl Config {
+    /// Brings the fields of a `config.json` into one form.
+    pub fn new(config: Value) -> Result<Self> {
+        let Value::Object(mut fields) = config else { return Err(Error::Config("is not an object".into())) };
+        fields.retain(|_, value| !value.is_null());
+        if let Some(Value::Object(mut rope)) = fields.remove("rope_parameters") {
+            if let Some(theta) = rope.remove("rope_theta") {
+                fields.insert("rope_theta".into(), theta);
+            }
+            if !rope.is_empty() {
+                fields.entry("rope_scaling").or_insert(Value::Object(rope));
+            }
+        }
+        Ok(Self(Value::Object(fields)))
+    }
+
+    /// The architecture.
+    pub fn model_type(&self) -> &str {
+        self.0.get("model_type").and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// The fields of `T`; an error names the field that is missing or wrong.
+    pub(crate) fn parse<T: for<'de> Deserialize<'de>>(&self) -> Result<T> {
+        T::deserialize(&self.0).map_err(|e| Error::Config(e.to_string()))
+    }
+
+    /// How the weights are stored, if the config says so in MLX's way.
+    pub(crate) fn quantization(&self) -> Result<Option<QuantizationConfig>> {
+        #[derive(Deserialize)]
+        struct Stored {
+            quantization: Option<QuantizationConfig>,
+        }
+        Ok(self.parse::<Stored>()?.quantization)
+    }
+}
+
 /// The fields that every decoder's config has, whatever the architecture.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Common {
-    pub(crate) model_type: String,
     pub(crate) vocab_size: usize,
     max_position_embeddings: Option<usize>,
     rope_scaling: Option<Stretch>,
@@ -52,32 +92,6 @@ impl Common {
     }
 }
 
-/// Brings a config into the form that models read:
-/// `rope_parameters` of transformers 5 becomes `rope_theta` and `rope_scaling`, nulls are left out.
-pub(crate) fn normalise(config: Value) -> Result<Value> {
-    let Value::Object(mut fields) = config else { return Err(Error::Config("is not an object".into())) };
-    fields.retain(|_, value| !value.is_null());
-    if let Some(Value::Object(mut rope)) = fields.remove("rope_parameters") {
-        if let Some(theta) = rope.remove("rope_theta") {
-            fields.insert("rope_theta".into(), theta);
-        }
-        if !rope.is_empty() {
-            fields.entry("rope_scaling").or_insert(Value::Object(rope));
-        }
-    }
-    Ok(Value::Object(fields))
-}
-
-/// `config` as `T`; an error names the field.
-pub(crate) fn parse<T: for<'de> Deserialize<'de>>(config: &Value) -> Result<T> {
-    T::deserialize(config).map_err(|e| Error::Config(e.to_string()))
-}
-
-/// How the config says that weights are stored in MLX's formats.
-pub(crate) fn quantization(config: &Value) -> Result<Option<QuantizationConfig>> {
-    config.get("quantization").filter(|value| !value.is_null()).map(parse).transpose()
-}
-
 /// Checks that a size is at least 1 and small enough to multiply with others.
 pub(crate) fn size(field: &str, value: i32) -> Result<i32> {
     const LARGEST: i32 = 1 << 24;
@@ -102,19 +116,20 @@ mod tests {
 
     use super::*;
 
+    fn common(config: Value) -> Result<Common> {
+        Config::new(config)?.parse()
+    }
+
     #[test]
     fn rope_parameters_become_theta_and_scaling() {
         let config = json!({"rope_parameters": {"rope_theta": 5e5, "rope_type": "llama3"}, "head_dim": null});
         let expected = json!({"rope_theta": 5e5, "rope_scaling": {"rope_type": "llama3"}});
-        assert_eq!(normalise(config).unwrap(), expected);
+        assert_eq!(Config::new(config).unwrap().0, expected);
     }
 
     #[test]
     fn eos_ids_may_be_one_or_many() {
-        let eos = |ids: Value| {
-            let config = json!({"model_type": "llama", "vocab_size": 8, "eos_token_id": ids});
-            parse::<Common>(&config).unwrap().eos()
-        };
+        let eos = |ids: Value| common(json!({"vocab_size": 8, "eos_token_id": ids})).unwrap().eos();
         assert_eq!(eos(json!(2)), [2]);
         assert_eq!(eos(json!([2, 3])), [2, 3]);
         assert!(eos(Value::Null).is_empty());
@@ -124,15 +139,15 @@ mod tests {
     fn dynamic_scaling_stretches_the_context() {
         let context = |kind: &str| {
             let scaling = json!({"type": kind, "factor": 4.0});
-            let config = json!({"model_type": "llama", "vocab_size": 8, "max_position_embeddings": 100, "rope_scaling": scaling});
-            parse::<Common>(&config).unwrap().context()
+            let stretched = json!({"vocab_size": 8, "max_position_embeddings": 100, "rope_scaling": scaling});
+            common(stretched).unwrap().context()
         };
         assert_eq!((context("dynamic"), context("yarn")), (Some(400), Some(100)));
     }
 
     #[test]
     fn a_missing_field_is_named() {
-        let error = parse::<Common>(&json!({"model_type": "llama"})).unwrap_err();
+        let error = common(json!({})).unwrap_err();
         assert_eq!(error.to_string(), "config.json: missing field `vocab_size`");
     }
 }

@@ -30,6 +30,7 @@ pub mod model;
 mod sampler;
 mod tensors;
 
+pub use config::Config;
 pub use error::{Error, Result};
 pub use generate::{FinishReason, GenerateOptions, Piece, Stats, TextStream, TokenStream};
 pub use language_model::{LanguageModel, load};

@@ -7,7 +7,7 @@ use mlx_nn::Weights;
 use mlx_text::{GgufVocab, Tokenizer};
 use serde_json::Value;
 
-use crate::{LanguageModel, Model, Result, config, tensors};
+use crate::{Config, LanguageModel, Model, Result, tensors};
 
 /// Loads a model with options.
 pub struct Loader {
@@ -41,11 +41,9 @@ impl Loader {
     }
 
     fn model(&self, checkpoint: &Checkpoint) -> Result<Model> {
-        let config = with_generation_config(checkpoint)?;
-        let quantization = config::quantization(&config)?;
-        let weights = Weights::new(tensors::read(checkpoint)?, quantization);
-        let weights = weights.with_dtype(self.dtype_for(checkpoint));
-        let model = Model::new(config, weights)?;
+        let config = Config::new(with_generation_config(checkpoint)?)?;
+        let weights = Weights::new(tensors::read(checkpoint)?, config.quantization()?);
+        let model = Model::new(&config, weights.with_dtype(self.dtype_for(checkpoint)))?;
         mlx_core::eval(model.parameters().into_iter().map(|(_, array)| array))?;
         Ok(model)
     }

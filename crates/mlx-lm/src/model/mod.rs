@@ -4,10 +4,9 @@ mod llama;
 
 use mlx_core::{Array, Result as MlxResult};
 use mlx_nn::{Module, Weights};
-use serde_json::Value;
 
 use crate::cache::KvCache;
-use crate::config::{self, Common};
+use crate::config::{Common, Config};
 use crate::{Error, Result};
 
 /// A decoder: tokens in, scores of the next token out.
@@ -33,13 +32,10 @@ macro_rules! models {
         /// The values of `model_type` that can be built.
         pub const KNOWN: &[&str] = &[$($($name),+),*];
 
-        /// Builds the decoder that `model_type` names.
-        fn build(model_type: &str, config: &Value, weights: &Weights) -> Result<Box<dyn Decoder>> {
-            match model_type {
-                $($($name)|+ => {
-                    let config = config::parse::<$family::Config>(config)?;
-                    Ok(Box::new($family::$model::load(weights, &config)?))
-                })*
+        /// Builds the decoder that the config names.
+        fn build(config: &Config, weights: &Weights) -> Result<Box<dyn Decoder>> {
+            match config.model_type() {
+                $($($name)|+ => Ok(Box::new($family::$model::load(weights, &config.parse()?)?)),)*
                 other => Err(Error::UnknownModel { found: other.to_owned(), known: KNOWN }),
             }
         }
@@ -64,17 +60,18 @@ impl Model {
     ///
     /// # Errors
     /// The architecture is unknown, a field is missing, or a weight is missing, left over or misshapen.
-    pub fn new(config: Value, weights: Weights) -> Result<Self> {
-        let config = config::normalise(config)?;
-        let model_type = config.get("model_type").and_then(Value::as_str).unwrap_or_default();
-        if !KNOWN.contains(&model_type) {
-            return Err(Error::UnknownModel { found: model_type.to_owned(), known: KNOWN });
-        }
-        let common: Common = config::parse(&config)?;
-        let decoder = build(model_type, &config, &weights)?;
+    pub fn new(config: &Config, weights: Weights) -> Result<Self> {
+        let decoder = build(config, &weights)?;
         weights.finish()?;
+        let common: Common = config.parse()?;
         let (context, eos) = (common.context(), common.eos());
-        Ok(Self { decoder, model_type: common.model_type, vocab_size: common.vocab_size, context, eos })
+        Ok(Self {
+            decoder,
+            model_type: config.model_type().to_owned(),
+            vocab_size: common.vocab_size,
+            context,
+            eos,
+        })
     }
 
     /// The architecture, by the config's `model_type`.
