@@ -30,12 +30,12 @@ impl QuantizationConfig {
     }
 
     /// The scheme of layers that have no other.
-    pub fn default_scheme(&self) -> Quantization {
+    pub(crate) fn default_scheme(&self) -> Quantization {
         self.default
     }
 
     /// What is declared for the layer at `path` alone; `Some(None)` is a dense layer.
-    pub fn layer(&self, path: &str) -> Option<Option<Quantization>> {
+    pub(crate) fn layer(&self, path: &str) -> Option<Option<Quantization>> {
         self.layers.get(path).copied()
     }
 }
@@ -121,5 +121,59 @@ impl Settings {
             "{scheme} is not supported: affine has 2, 3, 4, 5, 6 or 8 bits in groups of 32, 64 or 128, \
              mxfp4 4 in 32, mxfp8 8 in 32, nvfp4 4 in 16"
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn parse(json: Value) -> Result<QuantizationConfig, String> {
+        serde_json::from_value(json).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn settings_and_exceptions_are_told_apart() {
+        let config = parse(json!({
+            "group_size": 32, "bits": 8, "mode": "affine", "quant_method": "mlx", "skip": ["a"], "version": 2,
+            "a.b": {"bits": 6, "group_size": 128}, "c": false, "d": true, "e": {"mode": "nvfp4"}, "f": null,
+        }));
+        let expected = QuantizationConfig::new(Quantization::affine(8, 32))
+            .with_layer("a.b", Some(Quantization::affine(6, 128)))
+            .with_layer("c", None)
+            .with_layer("d", Some(Quantization::affine(8, 32)))
+            .with_layer("e", Some(Quantization { mode: QuantizationMode::Nvfp4, bits: 4, group_size: 16 }));
+        assert_eq!(config, Ok(expected));
+    }
+
+    #[test]
+    fn what_is_left_out_is_as_in_mlx() {
+        assert_eq!(parse(json!({})).unwrap().default_scheme(), Quantization::affine(4, 64));
+        let mxfp8 = Quantization { mode: QuantizationMode::Mxfp8, bits: 8, group_size: 32 };
+        assert_eq!(parse(json!({"mode": "mxfp8"})).unwrap().default_scheme(), mxfp8);
+    }
+
+    #[test]
+    fn a_scheme_that_mlx_lacks_is_refused_with_those_it_has() {
+        let error = parse(json!({"bits": 7})).unwrap_err();
+        assert!(
+            error.starts_with("quantization: affine 7-bit, groups of 64 is not supported: affine has"),
+            "{error}"
+        );
+        let error = parse(json!({"a.b": {"group_size": 0}})).unwrap_err();
+        assert!(
+            error.starts_with("quantization of a.b: affine 4-bit, groups of 0 is not supported"),
+            "{error}"
+        );
+        let error = parse(json!({"mode": "q4_k"})).unwrap_err();
+        assert_eq!(error, "quantization: unknown mode `q4_k`: one of affine, mxfp4, mxfp8, nvfp4");
+    }
+
+    #[test]
+    fn an_exception_of_the_wrong_form_is_refused() {
+        let error = parse(json!({"a.b": {"bits": "four"}})).unwrap_err();
+        assert_eq!(error, "a quantization is `true`, `false` or {group_size, bits, mode}");
     }
 }

@@ -23,7 +23,7 @@ impl Matrix {
             Self::Dense { weight } => weight.dims(),
             Self::Quantized(Quantized { scales, scheme, .. }) => {
                 let [rows, groups] = scales.dims()?;
-                Ok([rows, groups * scheme.group_size])
+                Ok([rows, groups.saturating_mul(scheme.group_size)])
             }
         }
     }

@@ -85,7 +85,7 @@ impl Weights {
     }
 
     /// The scopes `name.0`, `name.1` and so on.
-    pub fn each(&self, name: &str, count: usize) -> impl Iterator<Item = Self> {
+    pub fn each(&self, name: &str, count: usize) -> impl Iterator<Item = Self> + use<> {
         let list = self.at(name);
         (0..count).map(move |index| list.at(index))
     }
@@ -129,8 +129,7 @@ impl Weights {
             return Ok(Array::zeros(shape, Dtype::Float32)?);
         };
         if array.shape() != shape || !elements.include(array.dtype()) {
-            let found = format!("{:?} {}", array.shape(), array.dtype());
-            self.misfit(name, found, format!("{shape:?}{elements}"));
+            self.misfit(name, described(array), format!("{shape:?}{elements}"));
             return Ok(Array::zeros(shape, Dtype::Float32)?);
         }
         match self.dtype {
@@ -160,6 +159,11 @@ impl Weights {
             path => format!("{path}.{name}"),
         }
     }
+}
+
+/// An array in a report: `[64, 32] float32`.
+fn described(array: &Array) -> String {
+    format!("{:?} {}", array.shape(), array.dtype())
 }
 
 impl Elements {

@@ -4,7 +4,7 @@ use mlx_core::{Array, Dtype, Quantization, QuantizationMode, Quantized};
 
 use crate::layer::Matrix;
 use crate::quantization::is_supported;
-use crate::weights::Elements;
+use crate::weights::{Elements, described};
 use crate::{Result, Weights};
 
 impl Weights {
@@ -74,7 +74,8 @@ impl Weights {
             return self.dense(shape);
         };
         self.find("biases");
-        self.misfit("weight", format!("{weight:?} with scales {scales:?}"), format!("a quantized {shape:?}"));
+        let found = format!("{} with scales {}", described(weight), described(scales));
+        self.misfit("weight", found, format!("a quantized {shape:?}"));
         Ok(Matrix::Dense { weight: Array::zeros(shape, Dtype::Float32)? })
     }
 }

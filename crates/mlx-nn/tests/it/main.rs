@@ -1,5 +1,14 @@
 //! The public surface of mlx-nn.
 
+#[cfg(test)]
 mod activation;
+#[cfg(test)]
+mod derive;
+#[cfg(test)]
 mod fixture;
+#[cfg(test)]
+mod quantized;
+#[cfg(test)]
 mod rope;
+#[cfg(test)]
+mod weights;
