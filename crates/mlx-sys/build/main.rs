@@ -2,6 +2,8 @@
 //!
 //! No network is used here: `cargo xtask vendor` brings what is missing.
 
+#![allow(clippy::print_stdout, reason = "a build script speaks to Cargo on stdout")]
+
 mod compile;
 mod libmlx;
 mod stage;

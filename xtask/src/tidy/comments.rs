@@ -61,7 +61,7 @@ fn is_banner(text: &str) -> bool {
     drawn(&mut text.chars()) || drawn(&mut text.chars().rev())
 }
 
-/// `///` counts as it is; a module's `//!` may add an example in a fence.
+/// Examples in fences do not count.
 fn check_length(file: &File, block: &[Comment]) -> Option<Breach> {
     let first = block.first()?;
     let mut fenced = false;
@@ -70,11 +70,10 @@ fn check_length(file: &File, block: &[Comment]) -> Option<Breach> {
         fenced ^= fence;
         !(fence || fenced)
     };
-    let lines = match first.kind {
-        Kind::Plain => return None,
-        Kind::Outer => block.len(),
-        Kind::Inner => block.iter().filter(counted).count(),
-    };
+    if first.kind == Kind::Plain {
+        return None;
+    }
+    let lines = block.iter().filter(counted).count();
     let message = format!("a doc comment of {lines} lines, more than {DOC_LINES}");
     (lines > DOC_LINES).then(|| file.breach(first.line, message))
 }
@@ -126,7 +125,10 @@ mod tests {
         assert!(one(&("/// a\n".repeat(12) + "fn a() {}\n")).is_empty());
         let message = "a.rs:1: a doc comment of 13 lines, more than 12";
         assert_eq!(one(&("/// a\n".repeat(13) + "fn a() {}\n")), [message]);
-        assert!(one(&("//! a\n".repeat(12) + "//! ```\n//! b\n//! ```\n")).is_empty());
+        for doc in ["///", "//!"] {
+            let example = format!("{doc} ```\n{doc} b\n{doc} ```\n");
+            assert!(one(&(format!("{doc} a\n").repeat(12) + &example)).is_empty());
+        }
         assert_eq!(one(&"//! a\n".repeat(13)), [message]);
     }
 

@@ -11,17 +11,20 @@ use crate::failure::Outcome;
 
 /// Prints the facts, one a line.
 pub(crate) fn run(args: &Info) -> Outcome {
+    let model = args.model.as_ref().map(|name| load(name, args.offline)).transpose()?;
     let mut out = io::stdout().lock();
     writeln!(out, "mlx: {}", env!("CARGO_PKG_VERSION"))?;
     writeln!(out, "libmlx: {}", mlx_core::version()?)?;
     writeln!(out, "device: {}", Device::default())?;
-    let Some(name) = &args.model else {
-        writeln!(out, "model types: {}", model::KNOWN.join(", "))?;
-        return Ok(());
-    };
-    let source = ModelArgs { model: name.clone(), offline: args.offline };
-    let model = Loader::new(download::source(&source)?).load_model()?;
-    describe(&mut out, &model)
+    match model {
+        Some(model) => describe(&mut out, &model),
+        None => Ok(writeln!(out, "model types: {}", model::KNOWN.join(", "))?),
+    }
+}
+
+fn load(name: &str, offline: bool) -> mlx_lm::Result<Model> {
+    let source = ModelArgs { model: name.to_owned(), offline };
+    Loader::new(download::source(&source)?).load_model()
 }
 
 fn describe(out: &mut impl Write, model: &Model) -> Outcome {

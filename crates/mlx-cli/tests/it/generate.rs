@@ -1,0 +1,43 @@
+//! `mlx generate` on the real model.
+
+use serde_json::Value;
+
+use crate::program::{mlx, smollm2};
+
+const QUESTION: &str = "What is the capital of France?";
+
+#[test]
+fn the_answer_goes_to_stdout_and_the_statistics_to_stderr() {
+    let Some(model) = smollm2() else { return };
+    let run = mlx(&["generate", "--model", &model, "--prompt", QUESTION]);
+    assert!(run.ok, "{}", run.err);
+    assert_eq!(run.out, "The capital of France is Paris.\n");
+    assert!(run.err.contains("generation: 8 tokens"), "{}", run.err);
+}
+
+#[test]
+fn the_last_json_line_sums_up() {
+    let Some(model) = smollm2() else { return };
+    let run = mlx(&["generate", "--model", &model, "--prompt", QUESTION, "--json", "--max-tokens", "3"]);
+    assert!(run.ok, "{}", run.err);
+    let last: Value = serde_json::from_str(run.out.lines().last().unwrap()).unwrap();
+    assert_eq!(last["text"], "The capital of");
+    assert_eq!(last["tokens"].as_array().unwrap().len(), 3);
+    assert_eq!(last["finish_reason"], "length");
+    assert_eq!(last["prompt_tokens"], 37);
+    for field in ["prompt_tps", "generation_tps", "peak_memory"] {
+        assert!(last[field].as_f64().unwrap() > 0.0, "{last}");
+    }
+}
+
+#[test]
+fn a_raw_prompt_skips_the_chat_template_and_a_seed_repeats() {
+    let Some(model) = smollm2() else { return };
+    let draw = |seed: &str| {
+        let prompt = ["--prompt", "Once upon a time", "--raw", "--max-tokens", "6"];
+        let sampling = ["--temperature", "1.0", "--top-p", "0.95", "--seed", seed];
+        mlx(&[&["generate", "--model", &model][..], &prompt, &sampling].concat()).out
+    };
+    assert_eq!(draw("7"), draw("7"));
+    assert_ne!(draw("7"), draw("8"));
+}

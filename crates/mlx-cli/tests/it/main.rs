@@ -1,0 +1,12 @@
+//! The `mlx` program as a user runs it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail")]
+
+#[cfg(test)]
+mod failures;
+#[cfg(test)]
+mod generate;
+#[cfg(test)]
+mod logits;
+#[cfg(test)]
+mod program;
