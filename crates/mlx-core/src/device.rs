@@ -22,7 +22,11 @@ impl Device {
         if ffi::device::is_available(device)? {
             return Ok(device);
         }
-        Err(Error::new(Kind::Device, "device", format!("{device} is not there in this build on this machine")))
+        Err(Error::new(
+            Kind::Device,
+            "device",
+            format!("{device} is not there in this build on this machine"),
+        ))
     }
 
     /// The device that ops on this thread use now.
@@ -38,6 +42,15 @@ impl Device {
     /// Runs `f` with this device's default stream for the ops that it calls on this thread.
     ///
     /// The earlier choice is back when `f` returns or panics.
+    ///
+    /// ```
+    /// use mlx_core::prelude::*;
+    ///
+    /// let x = Array::from([3.0, 4.0]);
+    /// let y = Device::Cpu.scope(|| x.square()?.sum(..))?;
+    /// assert_eq!(y.item::<f32>()?, 25.0);
+    /// # Ok::<(), mlx_core::Error>(())
+    /// ```
     ///
     /// # Errors
     /// The device is not there, or `f` failed.

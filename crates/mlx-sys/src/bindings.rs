@@ -4890,6 +4890,7 @@ unsafe extern "C" {
 pub struct mlx_shim_view_ {
     pub data: *const ::core::ffi::c_void,
     pub capacity: usize,
+    pub item_size: usize,
     pub row_contiguous: bool,
 }
 pub type mlx_shim_view = mlx_shim_view_;
