@@ -5,6 +5,22 @@ mod build;
 #[cfg(test)]
 mod device;
 #[cfg(test)]
+mod division;
+#[cfg(test)]
+mod extent;
+#[cfg(test)]
+mod fast;
+#[cfg(test)]
+mod gather;
+#[cfg(test)]
+mod operator;
+#[cfg(test)]
+mod quantize;
+#[cfg(test)]
 mod random;
 #[cfg(test)]
+mod read;
+#[cfg(test)]
 mod thread;
+#[cfg(test)]
+mod values;
