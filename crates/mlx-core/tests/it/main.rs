@@ -13,6 +13,8 @@ mod fast;
 #[cfg(test)]
 mod gather;
 #[cfg(test)]
+mod index;
+#[cfg(test)]
 mod operator;
 #[cfg(test)]
 mod quantize;
