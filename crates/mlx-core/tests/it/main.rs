@@ -7,6 +7,8 @@ mod device;
 #[cfg(test)]
 mod division;
 #[cfg(test)]
+mod error;
+#[cfg(test)]
 mod extent;
 #[cfg(test)]
 mod fast;
@@ -22,6 +24,8 @@ mod quantize;
 mod random;
 #[cfg(test)]
 mod read;
+#[cfg(test)]
+mod safetensors;
 #[cfg(test)]
 mod thread;
 #[cfg(test)]
