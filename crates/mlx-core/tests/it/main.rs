@@ -15,6 +15,8 @@ mod fast;
 #[cfg(test)]
 mod gather;
 #[cfg(test)]
+mod golden;
+#[cfg(test)]
 mod index;
 #[cfg(test)]
 mod operator;
