@@ -2,6 +2,8 @@
 //!
 //! No network is used here: `cargo xtask vendor` brings what is missing.
 
+#![allow(clippy::print_stdout, reason = "cargo reads what a build script prints")]
+
 mod compile;
 mod libmlx;
 mod stage;
