@@ -43,6 +43,15 @@ impl Device {
     ///
     /// The earlier choice is back when `f` returns or panics.
     ///
+    /// ```
+    /// use mlx_core::prelude::*;
+    ///
+    /// let x = Array::from([3.0, 4.0]);
+    /// let y = Device::Cpu.scope(|| x.square()?.sum(..))?;
+    /// assert_eq!(y.item::<f32>()?, 25.0);
+    /// # Ok::<(), mlx_core::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// The device is not there, or `f` failed.
     #[track_caller]

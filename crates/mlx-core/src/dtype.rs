@@ -65,6 +65,14 @@ impl Dtype {
         }
     }
 
+    /// Bytes of an array of `shape`; `None` if a length is negative or no process has so many addresses.
+    pub(crate) fn bytes_of(self, shape: &[i32]) -> Option<usize> {
+        let bytes = shape.iter().try_fold(self.size(), |bytes, &length| {
+            usize::try_from(length).ok().and_then(|length| bytes.checked_mul(length))
+        });
+        bytes.filter(|&bytes| bytes < 1 << 47)
+    }
+
     /// Whether elements are real floating-point numbers.
     pub fn is_float(self) -> bool {
         matches!(self, Self::Float16 | Self::Bfloat16 | Self::Float32 | Self::Float64)

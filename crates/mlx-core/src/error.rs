@@ -40,6 +40,13 @@ impl Error {
         Self(Box::new(Inner { kind, op, message: message.into(), at: Location::caller() }))
     }
 
+    /// The same error at the caller's line, where a closure hid that.
+    #[track_caller]
+    pub(crate) fn at_caller(mut self) -> Self {
+        self.0.at = Location::caller();
+        self
+    }
+
     /// What kind of thing went wrong.
     pub fn kind(&self) -> Kind {
         self.0.kind

@@ -4,6 +4,9 @@ use crate::ffi::{self, Vector};
 use crate::{Array, Result};
 
 /// Computes the arrays, together, and returns when that is done.
+///
+/// # Errors
+/// MLX cannot compute one of them. What an array that shares the failed work holds is then not defined.
 #[track_caller]
 pub fn eval<'a>(arrays: impl IntoIterator<Item = &'a Array>) -> Result<()> {
     ffi::data::eval(&Vector::collect(arrays)?)

@@ -1,7 +1,7 @@
 //! Fused ops of transformers.
 
 use crate::ffi::raw;
-use crate::{Array, Result};
+use crate::{Array, Error, Kind, Result};
 
 /// Divides by the root mean square of the last axis, then scales by `weight` `[width]`.
 ///
@@ -39,6 +39,14 @@ pub struct Rope<'a> {
 /// Turns pairs of features of `x` `[batch, …, length, width]` by angles that grow with the position.
 ///
 /// Su et al., "RoFormer: Enhanced Transformer with Rotary Position Embedding".
+///
+/// ```
+/// # use mlx_core::{Array, Dtype, fast::{Rope, rope}};
+/// let x = Array::ones([1, 2, 4], Dtype::Float32)?;
+/// let how = Rope { dims: 4, traditional: false, base: Some(1e4), scale: 1.0, offset: 0, freqs: None };
+/// assert_eq!(rope(&x, how)?.index((0, 0))?.to_vec::<f32>()?, [1.0; 4]);
+/// # Ok::<(), mlx_core::Error>(())
+/// ```
 #[track_caller]
 pub fn rope(x: &Array, how: Rope<'_>) -> Result<Array> {
     let Rope { dims, traditional, base, scale, offset, freqs } = how;
@@ -69,10 +77,24 @@ pub fn scaled_dot_product_attention(
     mask: Mask<'_>,
     sinks: Option<&Array>,
 ) -> Result<Array> {
+    check_heads(q, k, v)?;
     let (mode, array) = match mask {
         Mask::None => (c"", None),
         Mask::Causal => (c"causal", None),
         Mask::Array(array) => (c"array", Some(array)),
     };
     raw::fast_scaled_dot_product_attention(q, k, v, scale, mode, array, sinks, false)
+}
+
+/// Checks what MLX takes for granted: it divides by the number of heads, and reads as many values as keys.
+#[track_caller]
+fn check_heads(q: &Array, k: &Array, v: &Array) -> Result<()> {
+    if let ([_, heads, ..], [_, _, keys, _], [_, _, values, _]) = (k.shape(), k.shape(), v.shape())
+        && (*heads == 0 || keys != values)
+    {
+        let (q, k, v) = (q.shape(), k.shape(), v.shape());
+        let message = format!("queries {q:?}, keys {k:?} and values {v:?} do not go together");
+        return Err(Error::new(Kind::Shape, "scaled_dot_product_attention", message));
+    }
+    Ok(())
 }

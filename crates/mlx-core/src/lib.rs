@@ -1,8 +1,7 @@
 //! Safe Rust for Apple's MLX: lazy arrays on CPU, CUDA and Metal.
 //!
-//! Start with [`Array`]; most ops are its methods. Ops that do not begin with an array are functions:
-//! [`Array::arange`]-like constructors, [`concatenate`], [`fast`], [`random`]. Nothing is computed until
-//! an array is read or passed to [`eval`].
+//! Start with [`Array`]; most ops are its methods. Those of several arrays are functions: [`concatenate`],
+//! [`stack`], [`select`], [`fast`], [`random`]. Nothing is computed until an array is read or passed to [`eval`].
 //!
 //! ```
 //! use mlx_core::prelude::*;
@@ -38,7 +37,7 @@ mod scalar;
 mod stream;
 
 pub use array::{Array, Index, IntoIndices, NewAxis, Operand, Slice};
-pub use axes::{Axes, keep};
+pub use axes::{Axes, Scan, keep};
 pub use device::Device;
 pub use dtype::Dtype;
 pub use element::{Complex64, Element};

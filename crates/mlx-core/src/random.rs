@@ -4,6 +4,15 @@ use crate::ffi::{self, raw};
 use crate::{Array, Dtype, Result, Scalar};
 
 /// The state of a generator. Draw from it once, and [`split`](Key::split) it for the next draw.
+///
+/// ```
+/// use mlx_core::{Dtype, random};
+///
+/// let mut keys = random::Key::new(7)?;
+/// let x = random::normal([2, 3], Dtype::Float32, &keys.next()?)?;
+/// assert_eq!(x.shape(), [2, 3]);
+/// # Ok::<(), mlx_core::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Key(Array);
 
@@ -23,6 +32,10 @@ impl Key {
 
     /// Replaces this key, and returns one to draw with.
     #[track_caller]
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "it can fail, and MLX's sequence of keys has this word"
+    )]
     pub fn next(&mut self) -> Result<Self> {
         let (next, now) = self.split()?;
         *self = next;
@@ -33,8 +46,9 @@ impl Key {
 /// Numbers between `low` and `high`, all as likely.
 #[track_caller]
 pub fn uniform(shape: impl AsRef<[i32]>, low: f32, high: f32, dtype: Dtype, key: &Key) -> Result<Array> {
-    let bound = |value| Scalar::Float(f64::from(value)).array(dtype);
-    raw::random_uniform(&bound(low)?, &bound(high)?, shape.as_ref(), dtype, Some(&key.0))
+    let low = Scalar::from(low).array(dtype)?;
+    let high = Scalar::from(high).array(dtype)?;
+    raw::random_uniform(&low, &high, shape.as_ref(), dtype, Some(&key.0))
 }
 
 /// Numbers of mean 0 and variance 1 from the normal distribution.

@@ -48,6 +48,11 @@ struct Choice {
 ///
 /// A stream belongs to the thread that made it, and MLX keeps its queue for the life of the process, so
 /// make few. The default stream of a device, which [`Device::scope`] uses, costs nothing.
+///
+/// ```compile_fail,E0277
+/// let stream = mlx_core::Stream::new(mlx_core::Device::Cpu).unwrap();
+/// std::thread::spawn(move || stream.synchronize());
+/// ```
 #[derive(Clone)]
 pub struct Stream {
     raw: Rc<RawStream>,
@@ -151,7 +156,8 @@ pub(crate) fn current_device() -> Device {
 #[track_caller]
 fn with_choice<R>(f: impl FnOnce(&mut Choice) -> Result<R>) -> Result<R> {
     match CHOICE.try_with(|choice| f(&mut choice.borrow_mut())) {
-        Ok(result) => result,
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(error.at_caller()),
         Err(_) => Err(Error::new(Kind::Device, "stream", "this thread is ending and has no stream any more")),
     }
 }

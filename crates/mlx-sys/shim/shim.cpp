@@ -13,9 +13,15 @@ extern "C" int mlx_shim_array_view(mlx_shim_view* view, const mlx_array array) {
       return 1;
     }
     bool empty = a.size() == 0;
+    if (!empty && a.data_shared_ptr() == nullptr) {
+      mlx_error("the array has no memory");
+      return 1;
+    }
     view->data = empty ? nullptr : a.data<char>();
     view->capacity = empty ? 0 : a.data_size();
-    view->row_contiguous = a.flags().row_contiguous;
+    view->item_size = a.itemsize();
+    // Whatever its strides are, one element is in order.
+    view->row_contiguous = a.flags().row_contiguous || a.size() == 1;
     return 0;
   } catch (const std::exception& e) {
     mlx_error(e.what());

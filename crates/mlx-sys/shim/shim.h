@@ -16,10 +16,12 @@ typedef struct mlx_shim_view_ {
   const void* data;
   // Elements that the buffer holds from `data` on.
   size_t capacity;
+  // Bytes of one element.
+  size_t item_size;
   bool row_contiguous;
 } mlx_shim_view;
 
-// Waits for `array` and fills `view`. Fails if the array was never evaluated.
+// Fills `view`. Fails unless `array` is evaluated and done.
 int mlx_shim_array_view(mlx_shim_view* view, const mlx_array array);
 
 #ifdef __cplusplus

@@ -329,6 +329,7 @@ pub type mlx_node_namer = mlx_node_namer_;
 pub struct mlx_shim_view_ {
     pub data: *const ::core::ffi::c_void,
     pub capacity: usize,
+    pub item_size: usize,
     pub row_contiguous: bool,
 }
 pub type mlx_shim_view = mlx_shim_view_;

@@ -1,43 +1,48 @@
 //! Making arrays.
 
+use std::alloc::{Layout, handle_alloc_error};
+
 use crate::ffi::{Handle, raw};
 use crate::{Array, Dtype, Element, Error, Kind, Result, Scalar};
 
 impl Array {
-    /// A copy of `data` in row-major order.
+    /// A copy of `data` in row-major order. Literals become arrays by `Array::from([[1, 2], [3, 4]])`.
+    ///
+    /// ```
+    /// let x = mlx_core::Array::from_slice(&[1_u8, 2, 3, 4, 5, 6], [2, 3])?;
+    /// assert_eq!(x.shape(), [2, 3]);
+    /// # Ok::<(), mlx_core::Error>(())
+    /// ```
     ///
     /// # Errors
     /// The lengths in `shape` do not multiply to the length of `data`.
     #[track_caller]
     pub fn from_slice<T: Element>(data: &[T], shape: impl AsRef<[i32]>) -> Result<Self> {
-        let shape = shape.as_ref();
-        if element_count(shape) != Some(data.len()) {
-            let message = format!("{} elements do not fill shape {shape:?}", data.len());
-            return Err(Error::new(Kind::Shape, "from_slice", message));
-        }
-        Ok(Self::from_handle(Handle::copy_of(data, shape)))
+        Handle::copy_of("from_slice", data, shape.as_ref()).map(Self::from_handle)
     }
 
     /// `shape` filled with one number.
     #[track_caller]
     pub fn full(shape: impl AsRef<[i32]>, value: impl Into<Scalar>, dtype: Dtype) -> Result<Self> {
         let shape = shape.as_ref();
-        checked(shape, "full")?;
+        check(shape, dtype, "full")?;
         raw::full(shape, &value.into().array(dtype)?, dtype)
     }
 
     /// `shape` filled with zeros.
     #[track_caller]
     pub fn zeros(shape: impl AsRef<[i32]>, dtype: Dtype) -> Result<Self> {
-        checked(shape.as_ref(), "zeros")?;
-        raw::zeros(shape.as_ref(), dtype)
+        let shape = shape.as_ref();
+        check(shape, dtype, "zeros")?;
+        raw::zeros(shape, dtype)
     }
 
     /// `shape` filled with ones.
     #[track_caller]
     pub fn ones(shape: impl AsRef<[i32]>, dtype: Dtype) -> Result<Self> {
-        checked(shape.as_ref(), "ones")?;
-        raw::ones(shape.as_ref(), dtype)
+        let shape = shape.as_ref();
+        check(shape, dtype, "ones")?;
+        raw::ones(shape, dtype)
     }
 
     /// The numbers of `range` one apart, as `int32`.
@@ -45,16 +50,20 @@ impl Array {
     pub fn arange(range: std::ops::Range<i32>) -> Result<Self> {
         raw::arange(f64::from(range.start), f64::from(range.end), 1.0, Dtype::Int32)
     }
-}
 
-/// How many elements `shape` has, if its lengths are valid and their product fits.
-fn element_count(shape: &[i32]) -> Option<usize> {
-    shape.iter().try_fold(1_usize, |n, &length| n.checked_mul(usize::try_from(length).ok()?))
+    /// A copy of `data`, which fills `shape`. Like any small allocation of Rust's, it ends the process where
+    /// there is no memory.
+    fn literal<T: Element>(data: &[T], shape: &[i32]) -> Self {
+        match Handle::copy_of("array", data, shape) {
+            Ok(handle) => Self::from_handle(handle),
+            Err(_) => handle_alloc_error(Layout::for_value(data)),
+        }
+    }
 }
 
 #[track_caller]
-fn checked(shape: &[i32], op: &'static str) -> Result<()> {
-    match element_count(shape) {
+fn check(shape: &[i32], dtype: Dtype, op: &'static str) -> Result<()> {
+    match dtype.bytes_of(shape) {
         Some(_) => Ok(()),
         None => {
             Err(Error::new(Kind::Shape, op, format!("shape {shape:?} has a negative or too large length")))
@@ -62,23 +71,29 @@ fn checked(shape: &[i32], op: &'static str) -> Result<()> {
     }
 }
 
+/// The length of a literal as MLX counts. One that is too long does not compile.
+const fn length(n: usize) -> i32 {
+    assert!(n <= i32::MAX as usize, "a literal has at most 2147483647 elements along an axis");
+    n as i32
+}
+
 macro_rules! from_literals {
     ($($rust:ty),* $(,)?) => {$(
         impl From<$rust> for Array {
             fn from(value: $rust) -> Self {
-                Self::from_handle(Handle::copy_of(&[value], &[]))
+                Self::literal(&[value], &[])
             }
         }
 
         impl<const N: usize> From<[$rust; N]> for Array {
             fn from(values: [$rust; N]) -> Self {
-                Self::from_handle(Handle::copy_of(&values, &[N as i32]))
+                Self::literal(&values, &[const { length(N) }])
             }
         }
 
         impl<const N: usize, const M: usize> From<[[$rust; M]; N]> for Array {
             fn from(values: [[$rust; M]; N]) -> Self {
-                Self::from_handle(Handle::copy_of(values.as_flattened(), &[N as i32, M as i32]))
+                Self::literal(values.as_flattened(), &[const { length(N) }, const { length(M) }])
             }
         }
     )*};

@@ -35,7 +35,7 @@ pub enum Index {
     Ellipsis,
 }
 
-/// One entry or a tuple of entries.
+/// One entry, a tuple of entries, or a list of them.
 pub trait IntoIndices {
     /// The entries in order.
     fn into_indices(self) -> Vec<Index>;
@@ -49,15 +49,20 @@ impl Slice {
         Self { step, ..range.into() }
     }
 
-    /// Start, stop and length on an axis of `length`, as Python's `slice.indices` has them. Going backwards to
-    /// the front, the stop is `-length - 1`, which MLX clips to one before the first place.
-    fn resolve(self, length: i32) -> (i32, i32) {
+    /// Start, stop and step on an axis of `length`, as Python's `slice.indices` has them, but in a form that MLX
+    /// reads in the same way: what is before the first place is `-length - 1`, and no step goes over the end.
+    fn resolve(self, length: i32) -> (i32, i32, i32) {
         let (low, high) = if self.step > 0 { (0, length) } else { (-1, length - 1) };
         let from_end = |bound: i32| if bound < 0 { bound.saturating_add(length) } else { bound };
         let bound = |value: Option<i32>, open: i32| value.map_or(open, |b| from_end(b).clamp(low, high));
         let (first, last) = if self.step > 0 { (low, high) } else { (high, low) };
-        let stop = bound(self.stop, last);
-        (bound(self.start, first), if stop < 0 { -length - 1 } else { stop })
+        let (start, stop) = (bound(self.start, first), bound(self.stop, last));
+        let step = self.step.clamp(-length.max(1), length.max(1));
+        match (start < 0, stop < 0) {
+            (true, _) => (0, 0, 1),
+            (false, true) => (start, -length - 1, step),
+            (false, false) => (start, stop, step),
+        }
     }
 }
 
@@ -65,11 +70,20 @@ impl Array {
     /// The part of the array that `index` names: integers, ranges, [`Slice`], [`NewAxis`], index arrays, and
     /// `...` written as [`Index::Ellipsis`]. Missing entries at the end mean whole axes.
     ///
+    /// ```
+    /// let x = mlx_core::Array::from([[1, 2, 3], [4, 5, 6]]);
+    /// assert_eq!(x.index((.., -1))?.to_vec::<i32>()?, [3, 6]);
+    /// # Ok::<(), mlx_core::Error>(())
+    /// ```
+    ///
     /// # Errors
-    /// There are more entries than axes, an integer is out of range, or a step is zero.
+    /// There are more entries than axes, an integer is out of range, a step is zero, or there are several index
+    /// arrays.
     #[track_caller]
     pub fn index(&self, index: impl IntoIndices) -> Result<Self> {
-        let entries = self.expand(index.into_indices())?;
+        let index = index.into_indices();
+        check_takes(&index)?;
+        let entries = self.expand(index)?;
         let mut out = self.slice_entries(&entries)?;
         let mut axis = 0;
         for entry in &entries {
@@ -127,6 +141,29 @@ impl Array {
     }
 }
 
+/// Refuses what NumPy arranges differently from one entry after the other: several index arrays go along
+/// together, and one that something parts from an integer puts its axes first.
+#[track_caller]
+fn check_takes(entries: &[Index]) -> Result<()> {
+    let takes: Vec<_> = (0..).zip(entries).filter(|(_, entry)| matches!(entry, Index::Take(_))).collect();
+    let message = match takes.as_slice() {
+        [] => return Ok(()),
+        [(at, Index::Take(indices))] if indices.ndim() == 0 || takes_in_place(entries, *at) => return Ok(()),
+        [_] => "an index array and an integer with something between them: index by one after the other",
+        _ => "several index arrays: index by one after the other, or use take",
+    };
+    Err(Error::new(Kind::Index, "index", message))
+}
+
+/// Whether the axes of the index array at `take` come where its entry is, or first, where that is the same.
+fn takes_in_place(entries: &[Index], take: usize) -> bool {
+    let is_advanced = |entry: &Index| matches!(entry, Index::At(_) | Index::Take(_));
+    let first = entries.iter().position(is_advanced).unwrap_or(take);
+    let last = entries.iter().rposition(is_advanced).unwrap_or(take);
+    let adjacent = entries.iter().take(last + 1).skip(first).all(is_advanced);
+    adjacent || entries.iter().take(take).all(is_advanced)
+}
+
 /// The bounds of a slice over all axes.
 struct Bounds {
     start: Vec<i32>,
@@ -149,9 +186,9 @@ impl Bounds {
     }
 
     fn range(&mut self, slice: Slice, length: i32) {
-        let (start, stop) = slice.resolve(length);
-        self.whole &= start == 0 && stop == length && slice.step == 1;
-        self.push(start, stop, slice.step);
+        let (start, stop, step) = slice.resolve(length);
+        self.whole &= start == 0 && stop == length && step == 1;
+        self.push(start, stop, step);
     }
 
     #[track_caller]
@@ -218,6 +255,12 @@ impl From<NewAxis> for Index {
 impl From<&Array> for Index {
     fn from(indices: &Array) -> Self {
         Self::Take(indices.clone())
+    }
+}
+
+impl IntoIndices for Vec<Index> {
+    fn into_indices(self) -> Self {
+        self
     }
 }
 

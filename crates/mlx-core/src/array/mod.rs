@@ -19,7 +19,7 @@ use crate::{Error, Kind, Result};
 /// change without synchronisation when they are computed, and can only be computed on the thread that built
 /// them.
 ///
-/// ```compile_fail
+/// ```compile_fail,E0277
 /// let a = mlx_core::Array::from(1.0);
 /// std::thread::spawn(move || a.item::<f32>());
 /// ```
@@ -50,19 +50,20 @@ impl Array {
     /// The length of an axis; -1 is the last.
     #[track_caller]
     pub fn dim(&self, axis: i32) -> Result<i32> {
-        let shape = self.shape();
-        self.axis(axis, "dim").and_then(|at| {
-            shape.get(at).copied().ok_or_else(|| Error::new(Kind::Shape, "dim", format!("no axis {axis}")))
-        })
+        let at = self.axis(axis, "dim")?;
+        Ok(self.shape().get(at).copied().unwrap_or_default())
     }
 
     /// The shape of an array that must have `N` axes, for a pattern: `let [batch, length] = x.dims()?`.
     #[track_caller]
     pub fn dims<const N: usize>(&self) -> Result<[i32; N]> {
         let shape = self.shape();
-        shape
-            .try_into()
-            .map_err(|_| Error::new(Kind::Shape, "dims", format!("expected {N} axes, found shape {shape:?}")))
+        match shape.try_into() {
+            Ok(lengths) => Ok(lengths),
+            Err(_) => {
+                Err(Error::new(Kind::Shape, "dims", format!("expected {N} axes, found shape {shape:?}")))
+            }
+        }
     }
 
     /// `axis` counted from the front.
@@ -70,12 +71,12 @@ impl Array {
     pub(crate) fn axis(&self, axis: i32, op: &'static str) -> Result<usize> {
         let rank = self.ndim();
         let at = if axis < 0 { rank.checked_sub(axis.unsigned_abs() as usize) } else { Some(axis as usize) };
-        at.filter(|&at| at < rank).ok_or_else(|| {
-            Error::new(
-                Kind::Shape,
-                op,
-                format!("axis {axis} is outside an array of shape {:?}", self.shape()),
-            )
-        })
+        match at.filter(|&at| at < rank) {
+            Some(at) => Ok(at),
+            None => {
+                let message = format!("axis {axis} is outside an array of shape {:?}", self.shape());
+                Err(Error::new(Kind::Shape, op, message))
+            }
+        }
     }
 }

@@ -5,6 +5,15 @@ use std::borrow::Cow;
 use crate::{Array, Result, Scalar};
 
 /// The other side of a binary op: an array, the result of an op, or a number that adapts to the array.
+///
+/// ```
+/// use mlx_core::prelude::*;
+///
+/// let x = Array::from([1.0, 2.0]).astype(Dtype::Bfloat16)?;
+/// let y = ((&x * 2.0)? + x.exp())?;
+/// assert_eq!(y.dtype(), Dtype::Bfloat16);
+/// # Ok::<(), mlx_core::Error>(())
+/// ```
 pub trait Operand<'a> {
     /// The array to use beside `other`.
     ///

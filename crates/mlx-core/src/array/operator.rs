@@ -1,18 +1,21 @@
 //! `+ - * / %` and `-x`, between arrays, results and numbers. Each gives a [`Result`].
+//!
+//! `%` has the sign of the divisor, as in Python; whole numbers leave 0 by 0.
 
 use std::ops::{Add, Div, Mul, Neg, Rem, Sub};
 
 use crate::ffi::raw;
+use crate::ops::division;
 use crate::{Array, Operand, Result, Scalar};
 
 macro_rules! operators {
-    ($($trait:ident :: $method:ident => $raw:ident),* $(,)?) => {$(
+    ($($trait:ident :: $method:ident => $op:path),* $(,)?) => {$(
         impl<'a, R: Operand<'a>> $trait<R> for &Array {
             type Output = Result<Array>;
 
             #[track_caller]
             fn $method(self, other: R) -> Result<Array> {
-                raw::$raw(self, &*other.beside(self)?)
+                $op(self, &*other.beside(self)?)
             }
         }
 
@@ -21,7 +24,7 @@ macro_rules! operators {
 
             #[track_caller]
             fn $method(self, other: R) -> Result<Array> {
-                raw::$raw(&self, &*other.beside(&self)?)
+                $op(&self, &*other.beside(&self)?)
             }
         }
 
@@ -30,7 +33,7 @@ macro_rules! operators {
 
             #[track_caller]
             fn $method(self, other: &Array) -> Result<Array> {
-                raw::$raw(&self?, other)
+                $op(&self?, other)
             }
         }
 
@@ -39,22 +42,23 @@ macro_rules! operators {
 
             #[track_caller]
             fn $method(self, other: Array) -> Result<Array> {
-                raw::$raw(&self?, &other)
+                $op(&self?, &other)
             }
         }
 
-        number_first!($trait::$method => $raw, i32, f32, f64);
+        number_first!($trait::$method => $op, i32, f64);
     )*};
 }
 
+/// One type for fractions and one for whole numbers: with more, the type of `(1.0 - x)?` would have to be written.
 macro_rules! number_first {
-    ($trait:ident :: $method:ident => $raw:ident, $($number:ty),*) => {$(
+    ($trait:ident :: $method:ident => $op:path, $($number:ty),*) => {$(
         impl $trait<&Array> for $number {
             type Output = Result<Array>;
 
             #[track_caller]
             fn $method(self, other: &Array) -> Result<Array> {
-                raw::$raw(&*Scalar::from(self).beside(other)?, other)
+                $op(&*Scalar::from(self).beside(other)?, other)
             }
         }
 
@@ -63,18 +67,18 @@ macro_rules! number_first {
 
             #[track_caller]
             fn $method(self, other: Array) -> Result<Array> {
-                raw::$raw(&*Scalar::from(self).beside(&other)?, &other)
+                $op(&*Scalar::from(self).beside(&other)?, &other)
             }
         }
     )*};
 }
 
 operators! {
-    Add::add => add,
-    Sub::sub => subtract,
-    Mul::mul => multiply,
-    Div::div => divide,
-    Rem::rem => remainder,
+    Add::add => raw::add,
+    Sub::sub => raw::subtract,
+    Mul::mul => raw::multiply,
+    Div::div => raw::divide,
+    Rem::rem => division::remainder,
 }
 
 impl Neg for &Array {

@@ -28,9 +28,12 @@ impl Array {
     pub fn item<T: Element>(&self) -> Result<T> {
         self.check_type::<T>("item")?;
         let only = if self.size() == 1 { data::copy_out(self)?.first().copied() } else { None };
-        only.ok_or_else(|| {
-            Error::new(Kind::Shape, "item", format!("shape {:?} is not one element", self.shape()))
-        })
+        match only {
+            Some(item) => Ok(item),
+            None => {
+                Err(Error::new(Kind::Shape, "item", format!("shape {:?} is not one element", self.shape())))
+            }
+        }
     }
 
     #[track_caller]

@@ -23,7 +23,9 @@ pub(crate) fn array(
     let stream = stream::current()?;
     let mut out = Handle::empty();
     status(op, || f(out.as_mut_ptr(), stream.raw()))?;
-    Ok(Array::from_handle(out))
+    let array = Array::from_handle(out);
+    array.check_shape(op)?;
+    Ok(array)
 }
 
 /// Runs a function that fills `N` arrays.
@@ -35,7 +37,11 @@ pub(crate) fn arrays<const N: usize>(
     let stream = stream::current()?;
     let mut out = std::array::from_fn(|_| Handle::empty());
     status(op, || f(out.each_mut().map(Handle::as_mut_ptr), stream.raw()))?;
-    Ok(out.map(Array::from_handle))
+    let arrays = out.map(Array::from_handle);
+    for array in &arrays {
+        array.check_shape(op)?;
+    }
+    Ok(arrays)
 }
 
 /// Runs a function that fills a vector of arrays.
@@ -47,7 +53,11 @@ pub(crate) fn vector(
     let stream = stream::current()?;
     let mut out = Vector::empty();
     status(op, || f(out.as_mut_ptr(), stream.raw()))?;
-    out.into_arrays()
+    let arrays = out.into_arrays()?;
+    for array in &arrays {
+        array.check_shape(op)?;
+    }
+    Ok(arrays)
 }
 
 /// Installs the error handler for calls that cannot report a status of their own.

@@ -25,22 +25,28 @@ pub(crate) fn async_eval(arrays: &Vector) -> Result<()> {
 /// A copy of the elements of a row-contiguous array of `T`, in order.
 #[track_caller]
 pub(crate) fn copy_out<T: Element>(array: &Array) -> Result<Vec<T>> {
-    debug_assert_eq!(array.dtype(), T::DTYPE);
     // SAFETY: computes a live array and waits for it.
     call::status("eval", || unsafe { sys::mlx_array_eval(array.raw()) })?;
-    let mut view = sys::mlx_shim_view_ { data: std::ptr::null(), capacity: 0, row_contiguous: false };
+    let mut view =
+        sys::mlx_shim_view_ { data: std::ptr::null(), capacity: 0, item_size: 0, row_contiguous: false };
     // SAFETY: fills `view` from a live array.
     call::status("view", || unsafe { sys::mlx_shim_array_view(&raw mut view, array.raw()) })?;
     let size = array.size();
     if size == 0 {
         return Ok(Vec::new());
     }
-    if !view.row_contiguous || view.capacity < size || view.data.is_null() {
-        return Err(Error::new(Kind::Mlx, "view", "the array is not contiguous"));
+    let data = view.data.cast::<<T as Sealed>::Bits>();
+    let readable = view.row_contiguous && view.capacity >= size && view.item_size == size_of::<T>();
+    if !readable || data.is_null() || !data.is_aligned() {
+        return Err(Error::new(
+            Kind::Mlx,
+            "view",
+            "the array does not lie in memory as its type and shape say",
+        ));
     }
-    // SAFETY: `data` holds at least `size` elements of `T::DTYPE`, for which every bit pattern is a valid
-    // `Bits`; MLX aligns its buffers for any type, and views start at whole elements. The array is borrowed,
-    // so the buffer lives, and nothing writes to it: MLX reuses a buffer only when no handle is left.
-    let bits = unsafe { slice::from_raw_parts(view.data.cast::<<T as Sealed>::Bits>(), size) };
+    // SAFETY: `data` is aligned and holds at least `size` elements of the size of `T`, for which every bit
+    // pattern is a valid `Bits`. The array is borrowed, so the buffer lives, and nothing writes to it: MLX
+    // reuses a buffer only when no handle is left.
+    let bits = unsafe { slice::from_raw_parts(data, size) };
     Ok(bits.iter().map(|&b| T::from_bits(b)).collect())
 }

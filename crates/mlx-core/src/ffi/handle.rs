@@ -1,12 +1,13 @@
 //! An owned `mlx_array`.
 
+use std::alloc::{Layout, handle_alloc_error};
 use std::ffi::c_void;
 use std::slice;
 
 use mlx_sys as sys;
 
 use super::{call, string};
-use crate::{Array, Dtype, Element, Result};
+use crate::{Array, Dtype, Element, Error, Kind, Result};
 
 /// Owns one array descriptor. The pointer inside makes it neither `Send` nor `Sync`, which MLX needs:
 /// descriptors change without synchronisation when they are evaluated.
@@ -21,27 +22,38 @@ impl Handle {
         &raw mut self.0
     }
 
-    /// A row-contiguous array that holds a copy of `data`, whose length must be the product of `shape`.
-    pub(crate) fn copy_of<T: Element>(data: &[T], shape: &[i32]) -> Self {
-        debug_assert_eq!(data.len() as i64, shape.iter().map(|&n| i64::from(n)).product::<i64>());
-        call::prepare();
-        let rank = i32::try_from(shape.len()).unwrap_or(i32::MAX);
-        // SAFETY: C copies as many elements as `shape` multiplies to, which is `data.len()`, and the types
-        // of `Element` lie in memory as the dtype says.
-        Self(unsafe {
-            sys::mlx_array_new_data(data.as_ptr().cast::<c_void>(), shape.as_ptr(), rank, T::DTYPE.raw())
-        })
+    /// A row-contiguous array that holds a copy of `data`.
+    ///
+    /// # Errors
+    /// `data` does not fill `shape`, or there is no memory.
+    #[track_caller]
+    pub(crate) fn copy_of<T: Element>(op: &'static str, data: &[T], shape: &[i32]) -> Result<Self> {
+        let fills = T::DTYPE.bytes_of(shape) == Some(size_of_val(data));
+        let Some(rank) = i32::try_from(shape.len()).ok().filter(|_| fills) else {
+            let message = format!("{} elements do not fill shape {shape:?}", data.len());
+            return Err(Error::new(Kind::Shape, op, message));
+        };
+        let mut out = Self::empty();
+        call::status(op, || {
+            let data = data.as_ptr().cast::<c_void>();
+            // SAFETY: C copies as many elements as `shape` multiplies to, which is the length of `data`, and
+            // the types of `Element` lie in memory as the dtype says.
+            unsafe { sys::mlx_array_set_data(out.as_mut_ptr(), data, shape.as_ptr(), rank, T::DTYPE.raw()) }
+        })?;
+        Ok(out)
     }
 }
 
 impl Clone for Handle {
-    /// Another handle of the same array. If C cannot allocate one, it is empty, and ops refuse it.
+    /// Another handle of the same array. As with `Rc`, no memory for one ends the process.
     fn clone(&self) -> Self {
-        call::prepare();
         let mut copy = Self::empty();
         // SAFETY: both are handles of this module; C copies the shared pointer inside.
-        unsafe { sys::mlx_array_set(copy.as_mut_ptr(), self.0) };
-        copy
+        let status = call::status("clone", || unsafe { sys::mlx_array_set(copy.as_mut_ptr(), self.0) });
+        match status {
+            Ok(()) => copy,
+            Err(_) => handle_alloc_error(Layout::new::<Self>()),
+        }
     }
 }
 
@@ -53,6 +65,20 @@ impl Drop for Handle {
 }
 
 impl Array {
+    /// Refuses the result of an op whose bytes do not fit in memory or whose length is negative.
+    ///
+    /// MLX multiplies lengths without a check, and its kernels write as many elements as the shape says into
+    /// a buffer of the wrapped size.
+    #[track_caller]
+    pub(super) fn check_shape(&self, op: &'static str) -> Result<()> {
+        let shape = self.shape();
+        if self.dtype().bytes_of(shape).is_some() {
+            return Ok(());
+        }
+        let message = format!("the result would have shape {shape:?}, which does not fit in memory");
+        Err(Error::new(Kind::Shape, op, message))
+    }
+
     pub(super) fn raw(&self) -> sys::mlx_array {
         self.handle().0
     }

@@ -1,7 +1,7 @@
 //! Safetensors files, and the maps that C passes for them.
 
 use std::collections::BTreeMap;
-use std::ffi::{CStr, c_char};
+use std::ffi::{CStr, c_char, c_int};
 use std::path::Path;
 
 use mlx_sys as sys;
@@ -25,7 +25,7 @@ pub(crate) fn load_safetensors(path: &Path) -> Result<Tensors> {
             sys::mlx_load_safetensors(&raw mut arrays.0, &raw mut strings.0, file.as_ptr(), stream.raw())
         }
     })?;
-    Ok((arrays.read(), strings.read()))
+    Ok((arrays.read()?, strings.read()?))
 }
 
 /// Writes the arrays, computing them first, in place.
@@ -43,7 +43,10 @@ pub(crate) fn save_safetensors<'a>(
 
 #[track_caller]
 fn text(path: &Path) -> Result<&str> {
-    path.to_str().ok_or_else(|| Error::new(Kind::Io, "safetensors", format!("{path:?} is not UTF-8")))
+    match path.to_str() {
+        Some(text) => Ok(text),
+        None => Err(Error::new(Kind::Io, "safetensors", format!("{path:?} is not UTF-8"))),
+    }
 }
 
 struct Arrays(sys::mlx_map_string_to_array);
@@ -68,23 +71,25 @@ impl Arrays {
         Ok(map)
     }
 
-    fn read(&self) -> BTreeMap<String, Array> {
+    #[track_caller]
+    fn read(&self) -> Result<BTreeMap<String, Array>> {
         let mut out = BTreeMap::new();
         // SAFETY: the iterator is used while the map lives, and freed below; C writes a key that points into
         // the map and a handle that `value` owns.
-        unsafe {
+        let status = unsafe {
             let iterator = sys::mlx_map_string_to_array_iterator_new(self.0);
-            loop {
+            let status = loop {
                 let (mut key, mut value) = (std::ptr::null(), Handle::empty());
-                if sys::mlx_map_string_to_array_iterator_next(&raw mut key, value.as_mut_ptr(), iterator) != 0
-                {
-                    break;
-                }
-                out.insert(owned(key), Array::from_handle(value));
-            }
+                match sys::mlx_map_string_to_array_iterator_next(&raw mut key, value.as_mut_ptr(), iterator) {
+                    0 => out.insert(owned(key), Array::from_handle(value)),
+                    status => break status,
+                };
+            };
             sys::mlx_map_string_to_array_iterator_free(iterator);
-        }
-        out
+            status
+        };
+        at_end(status)?;
+        Ok(out)
     }
 }
 
@@ -118,21 +123,24 @@ impl Strings {
         Ok(map)
     }
 
-    fn read(&self) -> BTreeMap<String, String> {
+    #[track_caller]
+    fn read(&self) -> Result<BTreeMap<String, String>> {
         let mut out = BTreeMap::new();
         // SAFETY: the iterator is used while the map lives, and freed below; key and value point into the map.
-        unsafe {
+        let status = unsafe {
             let iterator = sys::mlx_map_string_to_string_iterator_new(self.0);
-            loop {
+            let status = loop {
                 let (mut key, mut value) = (std::ptr::null(), std::ptr::null());
-                if sys::mlx_map_string_to_string_iterator_next(&raw mut key, &raw mut value, iterator) != 0 {
-                    break;
-                }
-                out.insert(owned(key), owned(value));
-            }
+                match sys::mlx_map_string_to_string_iterator_next(&raw mut key, &raw mut value, iterator) {
+                    0 => out.insert(owned(key), owned(value)),
+                    status => break status,
+                };
+            };
             sys::mlx_map_string_to_string_iterator_free(iterator);
-        }
-        out
+            status
+        };
+        at_end(status)?;
+        Ok(out)
     }
 }
 
@@ -141,6 +149,12 @@ impl Drop for Strings {
         // SAFETY: owned, freed once; an empty one is allowed.
         unsafe { sys::mlx_map_string_to_string_free(self.0) };
     }
+}
+
+/// Whether an iterator stopped because nothing was left, which C says by 2.
+#[track_caller]
+fn at_end(status: c_int) -> Result<()> {
+    call::status("load_safetensors", || if status == 2 { 0 } else { status })
 }
 
 /// A copy of C's terminated string.
@@ -153,4 +167,15 @@ unsafe fn owned(text: *const c_char) -> String {
     }
     // SAFETY: not null, and terminated by this function's contract.
     unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn directives_of_printf_in_the_name_of_a_file_are_only_text() {
+        let error = load_safetensors(Path::new("none/100%s%n%s%s%n.safetensors")).unwrap_err();
+        assert_eq!(error.message(), "[load_safetensors] Failed to open file none/100%s%n%s%s%n.safetensors");
+    }
 }

@@ -2,9 +2,9 @@
 
 use mlx_sys as sys;
 
-use super::call;
 use super::device::RawDevice;
-use crate::{Device, Error, Kind, Result};
+use super::{call, error};
+use crate::{Device, Result};
 
 /// An owned `mlx_stream`: a name for one of MLX's queues, not the queue itself, which lives on.
 pub(crate) struct RawStream(sys::mlx_stream);
@@ -27,12 +27,9 @@ impl RawStream {
     pub(crate) fn new(device: Device) -> Result<Self> {
         let raw = RawDevice::new(device);
         call::prepare();
-        // SAFETY: a live device; on failure C returns an empty handle.
+        // SAFETY: a live device; on failure C leaves a message and returns an empty handle.
         let out = Self(unsafe { sys::mlx_stream_new_device(raw.raw()) });
-        if out.0.ctx.is_null() {
-            return Err(Error::new(Kind::Device, "stream", format!("no stream could be made on {device}")));
-        }
-        Ok(out)
+        if out.0.ctx.is_null() { Err(error::take("stream")) } else { Ok(out) }
     }
 
     pub(super) fn raw(&self) -> sys::mlx_stream {

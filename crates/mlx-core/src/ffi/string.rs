@@ -29,5 +29,8 @@ impl Drop for Text {
 /// `text` with the zero at its end that C needs.
 #[track_caller]
 pub(super) fn terminated(op: &'static str, text: &str) -> Result<CString> {
-    CString::new(text).map_err(|_| Error::new(Kind::Io, op, format!("{text:?} holds a zero byte")))
+    match CString::new(text) {
+        Ok(text) => Ok(text),
+        Err(_) => Err(Error::new(Kind::Io, op, format!("{text:?} holds a zero byte"))),
+    }
 }

@@ -37,7 +37,11 @@ impl Vector {
     pub(super) fn into_arrays(self) -> Result<Vec<Array>> {
         // SAFETY: reads the length of a live vector.
         let len = unsafe { sys::mlx_vector_array_size(self.0) };
-        (0..len).map(|index| self.get(index)).collect()
+        let mut arrays = Vec::with_capacity(len);
+        for index in 0..len {
+            arrays.push(self.get(index)?);
+        }
+        Ok(arrays)
     }
 
     #[track_caller]

@@ -1,16 +1,12 @@
 //! Reading and writing safetensors.
 
-use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use serde_json::Value;
-
-use crate::{Array, Error, Kind, Result, ffi};
-
-/// The header may not be longer than this; the format's own limit.
-const LONGEST_HEADER: u64 = 100_000_000;
+use super::header;
+use crate::{Array, Dtype, Error, Kind, Result, ffi};
 
 /// What a safetensors file holds.
 #[derive(Debug)]
@@ -21,20 +17,28 @@ pub struct Safetensors {
     pub metadata: BTreeMap<String, String>,
 }
 
-/// Opens a file. Each array is read when it is first used.
+/// Opens a file. Each array is read when it is first used, so the file has to stay as it is until then.
 ///
 /// # Errors
-/// The file is missing, is no safetensors file, or is shorter than its header says.
+/// The file is missing, is no safetensors file, or its header does not fit its data.
 #[track_caller]
 pub fn load_safetensors(path: impl AsRef<Path>) -> Result<Safetensors> {
     let path = path.as_ref();
-    check(path).map_err(|why| failed("load_safetensors", path, &why))?;
-    let (arrays, mut metadata) = ffi::io::load_safetensors(path)?;
-    metadata.remove("format");
+    if let Err(why) = header::check(path) {
+        return Err(failed("load_safetensors", path, &why));
+    }
+    let (mut arrays, metadata) = ffi::io::load_safetensors(path)?;
+    for array in arrays.values_mut().filter(|array| array.dtype() == Dtype::Bool) {
+        *array = array.view(Dtype::Uint8)?.view(Dtype::Bool)?;
+    }
     Ok(Safetensors { arrays, metadata })
 }
 
 /// Writes arrays and metadata to a new file beside `path`, then puts it in place.
+///
+/// # Errors
+/// An array is `float64`, for which MLX's format has no name, two arrays have the same name, or the file
+/// cannot be written. Whatever was at `path` is then still there.
 #[track_caller]
 pub fn save_safetensors<'a>(
     path: impl AsRef<Path>,
@@ -42,50 +46,45 @@ pub fn save_safetensors<'a>(
     metadata: &BTreeMap<String, String>,
 ) -> Result<()> {
     let path = path.as_ref();
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let fail = |why: std::io::Error| failed("save_safetensors", path, &why.to_string());
-    let beside = tempfile::Builder::new().suffix(".safetensors").tempfile_in(folder).map_err(fail)?;
-    let beside = beside.into_temp_path();
+    let arrays: Vec<_> = arrays.into_iter().collect();
+    if let Err(why) = check(&arrays) {
+        return Err(failed("save_safetensors", path, &why));
+    }
+    let beside = match new_file_beside(path) {
+        Ok(beside) => beside,
+        Err(error) => return Err(failed("save_safetensors", path, &error.to_string())),
+    };
     ffi::io::save_safetensors(&beside, arrays, metadata)?;
-    beside.persist(path).map_err(|e| fail(e.error))
+    match beside.persist(path) {
+        Ok(()) => Ok(()),
+        Err(refused) => Err(failed("save_safetensors", path, &refused.error.to_string())),
+    }
+}
+
+/// Says which array the format cannot hold, if there is one.
+fn check(arrays: &[(&str, &Array)]) -> Result<(), String> {
+    let mut names = BTreeSet::from(["__metadata__"]);
+    for (name, array) in arrays {
+        if array.dtype() == Dtype::Float64 {
+            return Err(format!("{name} is float64, which MLX does not write: convert it with astype"));
+        }
+        if !names.insert(name) {
+            return Err(format!("the name {name} is taken"));
+        }
+    }
+    Ok(())
+}
+
+/// A file that goes away unless it is put in place, with the mode that the process gives to new files.
+fn new_file_beside(path: &Path) -> std::io::Result<tempfile::TempPath> {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut builder = tempfile::Builder::new();
+    let file =
+        builder.suffix(".safetensors").permissions(Permissions::from_mode(0o666)).tempfile_in(folder)?;
+    Ok(file.into_temp_path())
 }
 
 #[track_caller]
 fn failed(op: &'static str, path: &Path, why: &str) -> Error {
     Error::new(Kind::Io, op, format!("{}: {why}", path.display()))
-}
-
-/// Checks the header against the file before MLX reads it, which allocates what the header asks for.
-fn check(path: &Path) -> Result<(), String> {
-    let mut file = File::open(path).map_err(|e| e.to_string())?;
-    let file_length = file.metadata().map_err(|e| e.to_string())?.len();
-    let mut prefix = [0; 8];
-    file.read_exact(&mut prefix).map_err(|_| format!("{file_length} bytes are too few for safetensors"))?;
-    let header_length = u64::from_le_bytes(prefix);
-    if header_length > LONGEST_HEADER || header_length > file_length.saturating_sub(8) {
-        return Err(format!("the header claims {header_length} bytes of a file of {file_length}"));
-    }
-    let mut header = Vec::new();
-    file.take(header_length).read_to_end(&mut header).map_err(|e| e.to_string())?;
-    let header: Value =
-        serde_json::from_slice(&header).map_err(|e| format!("the header is not JSON: {e}"))?;
-    check_extents(&header, file_length - 8 - header_length)
-}
-
-/// Checks that each tensor lies inside the data.
-fn check_extents(header: &Value, data_length: u64) -> Result<(), String> {
-    let tensors = header.as_object().ok_or("the header is not an object")?;
-    for (name, tensor) in tensors.iter().filter(|(name, _)| *name != "__metadata__") {
-        let offsets = tensor.get("data_offsets").and_then(Value::as_array).map(Vec::as_slice);
-        let Some([start, end]) = offsets else { return Err(format!("tensor {name} has no data_offsets")) };
-        match (start.as_u64(), end.as_u64()) {
-            (Some(start), Some(end)) if start <= end && end <= data_length => {}
-            _ => {
-                return Err(format!(
-                    "tensor {name} lies at bytes {start} to {end} of {data_length}: the file is cut off or damaged"
-                ));
-            }
-        }
-    }
-    Ok(())
 }

@@ -26,8 +26,6 @@ binary! {
     bitwise_xor,
     /// Whether elements are equal.
     equal,
-    /// The quotient rounded down.
-    floor_divide,
     /// Whether elements are greater.
     greater,
     /// Whether elements are greater or equal.

@@ -11,8 +11,18 @@ impl Array {
     }
 
     /// The same bytes read as another type; the last axis changes length with the size of an element.
+    ///
+    /// A byte read as `bool` is true unless it is zero. A wider type costs a copy.
     #[track_caller]
     pub fn view(&self, dtype: Dtype) -> Result<Self> {
+        let from = self.dtype();
+        if dtype == Dtype::Bool && from != Dtype::Bool {
+            return raw::view(self, Dtype::Uint8)?.not_equal(0);
+        }
+        if dtype.size() > from.size() && self.ndim() > 0 {
+            // A slice may begin at any byte; a padded array begins where its buffer does, which is aligned.
+            return raw::view(&self.pad(0, 0, 0, 0)?, dtype);
+        }
         raw::view(self, dtype)
     }
 }

@@ -2,6 +2,7 @@
 
 mod binary;
 mod cast;
+pub(crate) mod division;
 mod gather;
 mod join;
 mod matmul;

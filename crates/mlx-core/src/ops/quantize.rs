@@ -31,6 +31,15 @@ pub struct Quantization {
 }
 
 /// A quantized matrix `[…, rows, columns]`, quantized along the last axis.
+///
+/// ```
+/// use mlx_core::{Array, Dtype, Quantization, Quantized};
+///
+/// let w = Quantized::of(&Array::ones([8, 64], Dtype::Float32)?, Quantization::affine(4, 64))?;
+/// let y = Array::ones([1, 64], Dtype::Float32)?.quantized_matmul(&w)?;
+/// assert_eq!(y.shape(), [1, 8]);
+/// # Ok::<(), mlx_core::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Quantized {
     /// The packed elements: `uint32` `[…, rows, columns · bits / 32]`.
@@ -69,6 +78,20 @@ impl fmt::Display for Quantization {
 }
 
 impl Quantization {
+    /// Checks that MLX has kernels for this: where it has none, it fails after the result is said to be there.
+    #[track_caller]
+    fn check(self, op: &'static str) -> Result<()> {
+        let known = match self.mode {
+            QuantizationMode::Affine => {
+                matches!(self.bits, 2..=6 | 8) && matches!(self.group_size, 32 | 64 | 128)
+            }
+            QuantizationMode::Mxfp4 => (self.bits, self.group_size) == (4, 32),
+            QuantizationMode::Mxfp8 => (self.bits, self.group_size) == (8, 32),
+            QuantizationMode::Nvfp4 => (self.bits, self.group_size) == (4, 16),
+        };
+        if known { Ok(()) } else { Err(Error::new(Kind::Mlx, op, format!("MLX does not know {self}"))) }
+    }
+
     /// `scale · q + bias` in groups.
     pub const fn affine(bits: i32, group_size: i32) -> Self {
         Self { mode: QuantizationMode::Affine, bits, group_size }
@@ -79,6 +102,8 @@ impl Quantized {
     /// Quantizes the last axis of `matrix`.
     #[track_caller]
     pub fn of(matrix: &Array, scheme: Quantization) -> Result<Self> {
+        scheme.check("quantize")?;
+        refuse_double(matrix, "quantize")?;
         let Quantization { mode, bits, group_size } = scheme;
         let parts = raw::quantize(matrix, Some(group_size), Some(bits), mode.text(), None)?;
         let mut parts = parts.into_iter();
@@ -91,6 +116,7 @@ impl Quantized {
     /// The elements, in the scales' type or in `dtype`.
     #[track_caller]
     pub fn dequantize(&self, dtype: Option<Dtype>) -> Result<Array> {
+        self.check("dequantize")?;
         let Quantization { mode, bits, group_size } = self.scheme;
         let biases = self.biases.as_ref();
         raw::dequantize(
@@ -108,13 +134,40 @@ impl Quantized {
     /// Rows of the matrix: those that `indices` name along the first axis. See [`Array::take`].
     #[track_caller]
     pub fn take(&self, indices: &Array) -> Result<Self> {
-        let rows = |array: &Array| array.take(indices, 0);
-        Ok(Self {
-            weight: rows(&self.weight)?,
-            scales: rows(&self.scales)?,
-            biases: self.biases.as_ref().map(rows).transpose()?,
-            scheme: self.scheme,
-        })
+        let biases = match &self.biases {
+            Some(biases) => Some(biases.take(indices, 0)?),
+            None => None,
+        };
+        let (weight, scales) = (self.weight.take(indices, 0)?, self.scales.take(indices, 0)?);
+        Ok(Self { weight, scales, biases, scheme: self.scheme })
+    }
+
+    /// Checks that the parts belong together: MLX reads past the end of parts that do not.
+    #[track_caller]
+    fn check(&self, op: &'static str) -> Result<()> {
+        self.scheme.check(op)?;
+        let Quantization { mode, bits, group_size } = self.scheme;
+        let (weight, scales) = (self.weight.shape(), self.scales.shape());
+        let fits = match (weight.split_last(), scales.split_last()) {
+            (Some((&words, rows)), Some((&groups, scale_rows))) => {
+                let (packed, wanted) =
+                    (i64::from(words) * 32, i64::from(groups) * i64::from(group_size * bits));
+                !rows.is_empty() && rows == scale_rows && packed == wanted
+            }
+            _ => false,
+        };
+        let affine = mode == QuantizationMode::Affine;
+        let typed = self.weight.dtype() == Dtype::Uint32 && (affine || self.scales.dtype() == Dtype::Uint8);
+        let shifted = self.biases.as_ref().map(Array::shape) == affine.then_some(scales);
+        if fits && typed && shifted {
+            return Ok(());
+        }
+        let biases = self.biases.as_ref();
+        let message = format!(
+            "weight {:?}, scales {:?} and biases {biases:?} are not {}",
+            self.weight, self.scales, self.scheme
+        );
+        Err(Error::new(Kind::Shape, op, message))
     }
 }
 
@@ -122,6 +175,13 @@ impl Array {
     /// `x · wᵀ` with a quantized `w` `[n, k]`: `[…, m, k] -> […, m, n]`.
     #[track_caller]
     pub fn quantized_matmul(&self, w: &Quantized) -> Result<Self> {
+        w.check("quantized_matmul")?;
+        for array in [Some(self), Some(&w.scales), w.biases.as_ref()].into_iter().flatten() {
+            refuse_double(array, "quantized_matmul")?;
+        }
+        if self.size() == 0 || w.weight.ndim() > self.ndim().max(2) {
+            return self.matmul(&w.dequantize(Some(self.dtype()))?.swapaxes(-1, -2)?);
+        }
         let Quantization { mode, bits, group_size } = w.scheme;
         let biases = w.biases.as_ref();
         raw::quantized_matmul(
@@ -134,5 +194,13 @@ impl Array {
             Some(bits),
             mode.text(),
         )
+    }
+}
+
+#[track_caller]
+fn refuse_double(array: &Array, op: &'static str) -> Result<()> {
+    match array.dtype() {
+        Dtype::Float64 => Err(Error::new(Kind::Dtype, op, "float64 is too wide: convert it with astype")),
+        _ => Ok(()),
     }
 }

@@ -1,7 +1,7 @@
 //! Ops that go over axes.
 
 use crate::ffi::raw;
-use crate::{Array, Axes, Dtype, Error, Kind, Result};
+use crate::{Array, Axes, Dtype, Error, Kind, Result, Scan};
 
 macro_rules! reduce {
     ($($(#[$doc:meta])* $name:ident, $axes:ident;)*) => {
@@ -58,10 +58,11 @@ impl Array {
         }
     }
 
-    /// The running sum along one axis, each element included.
+    /// The running sum along an axis: `-1`, or a [`Scan`] that says which way.
     #[track_caller]
-    pub fn cumsum(&self, axis: i32) -> Result<Self> {
-        raw::cumsum_axis(self, axis, false, true, None)
+    pub fn cumsum(&self, scan: impl Into<Scan>) -> Result<Self> {
+        let Scan { axis, reverse, inclusive } = scan.into();
+        raw::cumsum_axis(self, axis, reverse, inclusive, None)
     }
 
     /// Where the greatest element is, as `uint32`; `axes` is one axis or `..`.

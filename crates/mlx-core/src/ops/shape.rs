@@ -3,6 +3,9 @@
 use crate::ffi::raw;
 use crate::{Array, Axes, Error, Kind, Result, Scalar};
 
+/// A diagonal farther out than this, MLX would count past the end of its integers.
+const FARTHEST: i32 = i32::MAX / 2;
+
 impl Array {
     /// The same elements in another shape; one length may be -1, which is what is left.
     #[track_caller]
@@ -80,6 +83,7 @@ impl Array {
             let message = format!("cannot add {before} before and {after} after");
             return Err(Error::new(Kind::Shape, "pad", message));
         }
+        let axis = self.axis(axis, "pad")? as i32;
         let value = value.into().array(self.dtype())?;
         raw::pad(self, &[axis], &[before], &[after], &value, c"constant")
     }
@@ -87,13 +91,13 @@ impl Array {
     /// Elements below the given diagonal and on it; the others are zero.
     #[track_caller]
     pub fn tril(&self, diagonal: i32) -> Result<Self> {
-        raw::tril(self, diagonal)
+        raw::tril(self, diagonal.clamp(-FARTHEST, FARTHEST))
     }
 
     /// Elements above the given diagonal and on it; the others are zero.
     #[track_caller]
     pub fn triu(&self, diagonal: i32) -> Result<Self> {
-        raw::triu(self, diagonal)
+        raw::triu(self, diagonal.clamp(-FARTHEST, FARTHEST))
     }
 
     /// This array with `update` written over the part that begins at `start`, one place for each axis.

@@ -16,6 +16,12 @@ impl Array {
         raw::argsort_axis(self, axis)
     }
 
+    /// Elements with the `kth` smallest in its place, smaller ones before it, greater ones after.
+    #[track_caller]
+    pub fn partition(&self, kth: i32, axis: i32) -> Result<Self> {
+        raw::partition_axis(self, kth, axis)
+    }
+
     /// Indices that put the `kth` smallest element in its place, smaller ones before it, greater ones after.
     #[track_caller]
     pub fn argpartition(&self, kth: i32, axis: i32) -> Result<Self> {

@@ -1,0 +1,117 @@
+//! What an error says: the op, MLX's words, and the caller's line.
+
+use mlx_core::io::{load_safetensors, save_safetensors};
+use mlx_core::random::{self, Key};
+use mlx_core::{Array, Device, Dtype, Error, Kind, Quantization, Quantized, Result, fast, select, stack};
+
+#[test]
+fn an_error_is_one_pointer_wide_and_goes_between_threads() {
+    fn sent<T: Send + Sync + std::error::Error + 'static>() {}
+    sent::<Error>();
+    assert_eq!(size_of::<Error>(), size_of::<usize>());
+    assert_eq!(size_of::<Result<()>>(), size_of::<usize>());
+}
+
+#[test]
+fn an_error_has_mlx_s_words_without_its_source_place() {
+    let (a, b) =
+        (Array::zeros([2, 3], Dtype::Float32).unwrap(), Array::zeros([2, 3], Dtype::Float32).unwrap());
+    let line = line!() + 1;
+    let error = a.matmul(&b).unwrap_err();
+    assert_eq!((error.kind(), error.op()), (Kind::Mlx, "matmul"));
+    assert!(error.message().starts_with("[matmul] Last dimension of first input"), "{error}");
+    assert!(!error.message().contains(".cpp") && !error.message().contains(" at /"), "{error}");
+    assert_eq!(error.to_string(), format!("matmul: {} (at {}:{line})", error.message(), file!()));
+    assert!(format!("{error:?}").starts_with("Mlx: matmul: "));
+}
+
+/// Stops unless every error points at a line of this file between `from` and `to`.
+#[track_caller]
+fn assert_here(from: u32, to: u32, errors: Vec<Option<Error>>) {
+    for (at, error) in errors.into_iter().enumerate() {
+        let error = error.unwrap_or_else(|| panic!("case {at} did not fail"));
+        let place = error.at();
+        let here = place.file() == file!() && (from..=to).contains(&place.line());
+        assert!(here, "case {at} points at {place}: {error}");
+    }
+}
+
+#[test]
+fn errors_of_arrays_point_at_the_caller() {
+    let x = Array::from([1.0, 2.0]);
+    let from = line!();
+    let errors = vec![
+        Array::from_slice(&[1.0_f32], [2]).err(),
+        Array::zeros([-1], Dtype::Float32).err(),
+        x.dim(3).err(),
+        x.dims::<2>().err(),
+        x.item::<f32>().err(),
+        x.item::<i32>().err(),
+        x.to_vec::<i32>().err(),
+        x.index(7).err(),
+        x.index((0, 0)).err(),
+        x.index((&Array::from([0]), &Array::from([0]))).err(),
+        (&x + &Array::from([1.0, 2.0, 3.0])).err(),
+        (x.clone() % Array::from([1.0, 2.0, 3.0])).err(),
+        ((&x + 1.0) * &Array::from([1.0, 2.0, 3.0])).err(),
+        (1.0 - &x).and_then(|y| y.reshape([3])).err(),
+        x.maximum(Array::from([1.0, 2.0, 3.0])).err(),
+        x.floor_divide(Array::from([1.0, 2.0, 3.0])).err(),
+        x.take(&Array::from([0]), 4).err(),
+        x.take(&Array::from([0.5]), 0).err(),
+        x.argmax([0, 1]).err(),
+        x.sum(4).err(),
+        x.split(3, 0).err(),
+        x.pad(5, 1, 1, 0).err(),
+        x.broadcast_to([3]).err(),
+        x.slice_update(&x, [1]).err(),
+        x.allclose(&Array::from([1.0, 2.0, 3.0]), 0.0, 0.0).err(),
+        stack([&x, &Array::from(1.0)], 0).err(),
+        select(&x, &x, Array::from([1.0, 2.0, 3.0])).err(),
+    ];
+    assert_here(from, line!(), errors);
+}
+
+#[test]
+fn errors_of_other_modules_point_at_the_caller() {
+    let x = Array::from([1.0, 2.0]);
+    let key = Key::new(0).unwrap();
+    let path = std::env::temp_dir().join("no such folder").join("x.safetensors");
+    let twice = [("a", &x), ("a", &x)];
+    let from = line!();
+    let errors = vec![
+        Device::gpu(7).err(),
+        Device::Gpu(7).scope(|| Ok(())).err(),
+        fast::rms_norm(&x, Some(&Array::from([1.0])), 0.0).err(),
+        random::normal([-1], Dtype::Float32, &key).err(),
+        random::uniform([-1], 0.0, 1.0, Dtype::Float32, &key).err(),
+        Quantized::of(&x, Quantization::affine(4, 64)).err(),
+        Quantized::of(&x, Quantization::affine(1, 64)).err(),
+        load_safetensors(&path).err(),
+        save_safetensors(&path, [("x", &x)], &Default::default()).err(),
+        save_safetensors(&path, twice, &Default::default()).err(),
+    ];
+    assert_here(from, line!(), errors);
+}
+
+#[test]
+fn an_error_of_eval_points_at_the_eval() {
+    let folder = tempfile::tempdir().unwrap();
+    let errors = [cut_off(&folder, "a").eval(), mlx_core::eval([&cut_off(&folder, "b")])];
+    let line = line!() - 1;
+    for error in errors.map(Result::unwrap_err) {
+        assert_eq!((error.op(), error.at().line()), ("eval", line));
+    }
+    assert_eq!(cut_off(&folder, "c").to_vec::<u8>().unwrap_err().op(), "eval");
+    assert_eq!((cut_off(&folder, "d") + 1).unwrap().item::<u8>().unwrap_err().op(), "eval");
+}
+
+/// An array of one byte that cannot be computed, as its file has lost it.
+fn cut_off(folder: &tempfile::TempDir, name: &str) -> Array {
+    let path = folder.path().join(name).with_extension("safetensors");
+    save_safetensors(&path, [("x", &Array::from([1_u8]))], &Default::default()).unwrap();
+    let x = load_safetensors(&path).unwrap().arrays.remove("x").unwrap();
+    let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+    file.set_len(file.metadata().unwrap().len() - 1).unwrap();
+    x
+}

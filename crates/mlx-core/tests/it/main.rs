@@ -1,0 +1,34 @@
+//! The safe API, held against golden data, NumPy's rules and what a careless caller may write.
+
+#[cfg(test)]
+mod build;
+#[cfg(test)]
+mod device;
+#[cfg(test)]
+mod division;
+#[cfg(test)]
+mod error;
+#[cfg(test)]
+mod extent;
+#[cfg(test)]
+mod fast;
+#[cfg(test)]
+mod gather;
+#[cfg(test)]
+mod golden;
+#[cfg(test)]
+mod index;
+#[cfg(test)]
+mod operator;
+#[cfg(test)]
+mod quantize;
+#[cfg(test)]
+mod random;
+#[cfg(test)]
+mod read;
+#[cfg(test)]
+mod safetensors;
+#[cfg(test)]
+mod thread;
+#[cfg(test)]
+mod values;

@@ -1,0 +1,32 @@
+//! Reading any array for a comparison.
+
+use mlx_core::{Array, Dtype};
+
+/// The shape as golden data has it.
+pub(crate) fn shape(array: &Array) -> Vec<usize> {
+    array.shape().iter().map(|&length| usize::try_from(length).unwrap()).collect()
+}
+
+/// The values, widened.
+pub(crate) fn values(array: &Array) -> Vec<f64> {
+    match array.dtype() {
+        Dtype::Int64 => array.to_vec::<i64>().unwrap().into_iter().map(|n| n as f64).collect(),
+        Dtype::Uint64 => array.to_vec::<u64>().unwrap().into_iter().map(|n| n as f64).collect(),
+        Dtype::Bool => array.to_vec::<bool>().unwrap().into_iter().map(|b| f64::from(u8::from(b))).collect(),
+        Dtype::Uint8 => widen(&array.to_vec::<u8>().unwrap()),
+        Dtype::Uint16 => widen(&array.to_vec::<u16>().unwrap()),
+        Dtype::Uint32 => widen(&array.to_vec::<u32>().unwrap()),
+        Dtype::Int8 => widen(&array.to_vec::<i8>().unwrap()),
+        Dtype::Int16 => widen(&array.to_vec::<i16>().unwrap()),
+        Dtype::Int32 => widen(&array.to_vec::<i32>().unwrap()),
+        Dtype::Float16 => widen(&array.to_vec::<mlx_core::f16>().unwrap()),
+        Dtype::Bfloat16 => widen(&array.to_vec::<mlx_core::bf16>().unwrap()),
+        Dtype::Float32 => widen(&array.to_vec::<f32>().unwrap()),
+        Dtype::Float64 => array.to_vec::<f64>().unwrap(),
+        Dtype::Complex64 => panic!("a complex array has no real values"),
+    }
+}
+
+fn widen<T: Copy + Into<f64>>(values: &[T]) -> Vec<f64> {
+    values.iter().map(|&value| value.into()).collect()
+}
