@@ -96,6 +96,13 @@ impl Stream {
     }
 }
 
+/// Whether both are one queue.
+impl PartialEq for Stream {
+    fn eq(&self, other: &Self) -> bool {
+        self.raw.is(&other.raw)
+    }
+}
+
 impl fmt::Debug for Stream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Stream({})", self.device)

@@ -1,7 +1,11 @@
 //! Where libmlx and its headers are: `MLX_DIR`, a source build, or the vendor folder.
 
 use std::env;
+use std::fs;
 use std::path::{Path, PathBuf};
+
+/// The version whose C++ interface mlx-c 0.7.0 and the shim are written for.
+const VERSION: &str = "0.32.2";
 
 /// An installed MLX.
 pub(crate) struct Mlx {
@@ -17,10 +21,33 @@ impl Mlx {
         let found = include.join("mlx/mlx.h").is_file() && lib.join(library_name()).is_file();
         found.then_some(Self { include, lib })
     }
+
+    /// The version in the headers, such as `0.32.2`.
+    fn version(&self) -> Option<String> {
+        let header = fs::read_to_string(self.include.join("mlx/version.h")).ok()?;
+        let number = |part: &str| {
+            let name = format!("MLX_VERSION_{part}");
+            let mut words = header.split_whitespace().skip_while(|word| *word != name);
+            words.nth(1).map(str::to_owned)
+        };
+        Some([number("MAJOR")?, number("MINOR")?, number("PATCH")?].join("."))
+    }
 }
 
 /// Finds MLX, or says in one line how to get it.
 pub(crate) fn locate(manifest: &Path) -> Result<Mlx, String> {
+    let mlx = find(manifest)?;
+    match mlx.version() {
+        Some(version) if version == VERSION => Ok(mlx),
+        version => Err(format!(
+            "the MLX in {} is {}, and this crate needs {VERSION}: set MLX_DIR to one, or run `cargo xtask vendor`",
+            mlx.include.display(),
+            version.as_deref().unwrap_or("of an unknown version"),
+        )),
+    }
+}
+
+fn find(manifest: &Path) -> Result<Mlx, String> {
     println!("cargo::rerun-if-env-changed=MLX_DIR");
     if let Some(dir) = env::var_os("MLX_DIR").map(PathBuf::from) {
         return Mlx::at(&dir).ok_or_else(|| {
@@ -42,7 +69,7 @@ fn from_vendor(vendor: &Path) -> Result<Mlx, String> {
         let backend = backends.first().unwrap_or(&"cpu");
         format!(
             "libmlx was not found: run `cargo xtask vendor --backend {backend}`, \
-             or set MLX_DIR to an installed MLX 0.32.2 (looked in vendor/mlx/{{{}}})",
+             or set MLX_DIR to an installed MLX {VERSION} (looked in vendor/mlx/{{{}}})",
             backends.join(",")
         )
     })

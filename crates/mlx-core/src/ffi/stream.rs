@@ -36,6 +36,13 @@ impl RawStream {
         self.0
     }
 
+    /// Whether both name one queue.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        call::prepare();
+        // SAFETY: both are live: C would not catch what it throws about an empty one.
+        unsafe { sys::mlx_stream_equal(self.0, other.0) }
+    }
+
     /// Waits for all work on the stream.
     #[track_caller]
     pub(crate) fn synchronize(&self) -> Result<()> {

@@ -10,16 +10,17 @@ fn failure() -> Error {
 
 #[test]
 fn a_scope_is_over_after_return_error_and_panic() {
-    let before = Device::current();
-    assert_eq!(Device::Cpu.scope(|| Ok(Device::current())).unwrap(), Device::Cpu);
-    assert_eq!(Device::current(), before);
-    assert!(Device::Cpu.scope(|| Err::<(), _>(failure())).is_err());
-    assert_eq!(Device::current(), before);
-    let stream = Stream::new(Device::Cpu).unwrap();
-    let caught = catch_unwind(AssertUnwindSafe(|| stream.scope(|| -> Result<()> { panic!("on purpose") })));
+    let (before, other) = (Stream::current().unwrap(), Stream::new(Device::Cpu).unwrap());
+    assert_ne!(before, other);
+    assert_eq!(other.scope(Stream::current).unwrap(), other);
+    assert_eq!(Stream::current().unwrap(), before);
+    assert!(other.scope(|| Err::<(), _>(failure())).is_err());
+    assert_eq!(Stream::current().unwrap(), before);
+    let caught = catch_unwind(AssertUnwindSafe(|| other.scope(|| -> Result<()> { panic!("on purpose") })));
     assert!(caught.is_err());
-    assert_eq!(Device::current(), before);
-    assert_eq!(format!("{:?}", Stream::current().unwrap()), format!("Stream({before})"));
+    assert_eq!(Stream::current().unwrap(), before);
+    assert_eq!(Device::Cpu.scope(|| Ok(Device::current())).unwrap(), Device::Cpu);
+    assert_eq!(Device::current(), before.device());
     assert_eq!((Array::from(1) + 1).unwrap().item::<i32>().unwrap(), 2);
 }
 
@@ -29,7 +30,9 @@ fn scopes_nest() {
     let sum = outer.scope(|| {
         let a = (Array::from([1, 2]) + 1)?;
         let b = inner.scope(|| &a * 10)?;
+        assert_eq!(Stream::current()?, outer);
         let c = Device::Cpu.scope(|| &b + &a)?;
+        assert_eq!(Stream::current()?, outer);
         c + &a
     });
     assert_eq!(sum.unwrap().to_vec::<i32>().unwrap(), [24, 36]);
