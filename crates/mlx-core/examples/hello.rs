@@ -1,5 +1,7 @@
 //! Builds a lazy expression and reads it.
 
+#![allow(clippy::print_stdout, reason = "an example shows what it does")]
+
 use mlx_core::prelude::*;
 
 fn main() -> Result<()> {

@@ -3,10 +3,11 @@
 use mlx_sys as sys;
 
 use super::call;
+use super::owned::Owned;
 use crate::{Device, Result};
 
 /// An owned `mlx_device`.
-pub(super) struct RawDevice(sys::mlx_device);
+pub(super) struct RawDevice(Owned<sys::mlx_device>);
 
 impl RawDevice {
     pub(super) fn new(device: Device) -> Self {
@@ -15,19 +16,12 @@ impl RawDevice {
             Device::Gpu(index) => (sys::mlx_device_type_::MLX_GPU, i32::try_from(index).unwrap_or(i32::MAX)),
         };
         call::prepare();
-        // SAFETY: builds a plain value from two numbers.
-        Self(unsafe { sys::mlx_device_new_type(kind, index) })
+        // SAFETY: C builds a value from two numbers, and gives it away.
+        Self(unsafe { Owned::new(sys::mlx_device_new_type(kind, index)) })
     }
 
     pub(super) fn raw(&self) -> sys::mlx_device {
-        self.0
-    }
-}
-
-impl Drop for RawDevice {
-    fn drop(&mut self) {
-        // SAFETY: owned, freed once; an empty one is allowed.
-        unsafe { sys::mlx_device_free(self.0) };
+        self.0.raw()
     }
 }
 

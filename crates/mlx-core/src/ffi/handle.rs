@@ -6,20 +6,21 @@ use std::slice;
 
 use mlx_sys as sys;
 
+use super::owned::Owned;
 use super::{call, string};
 use crate::{Array, Dtype, Element, Error, Kind, Result};
 
 /// Owns one array descriptor. The pointer inside makes it neither `Send` nor `Sync`, which MLX needs:
 /// descriptors change without synchronisation when they are evaluated.
-pub(crate) struct Handle(sys::mlx_array);
+pub(crate) struct Handle(Owned<sys::mlx_array>);
 
 impl Handle {
     pub(super) fn empty() -> Self {
-        Self(sys::mlx_array { ctx: std::ptr::null_mut() })
+        Self(Owned::empty())
     }
 
     pub(super) fn as_mut_ptr(&mut self) -> *mut sys::mlx_array {
-        &raw mut self.0
+        self.0.as_mut_ptr()
     }
 
     /// A row-contiguous array that holds a copy of `data`.
@@ -49,18 +50,11 @@ impl Clone for Handle {
     fn clone(&self) -> Self {
         let mut copy = Self::empty();
         // SAFETY: both are handles of this module; C copies the shared pointer inside.
-        let status = call::status("clone", || unsafe { sys::mlx_array_set(copy.as_mut_ptr(), self.0) });
+        let status = call::status("clone", || unsafe { sys::mlx_array_set(copy.as_mut_ptr(), self.0.raw()) });
         match status {
             Ok(()) => copy,
             Err(_) => handle_alloc_error(Layout::new::<Self>()),
         }
-    }
-}
-
-impl Drop for Handle {
-    fn drop(&mut self) {
-        // SAFETY: the handle is owned and used no more; an empty one is allowed.
-        unsafe { sys::mlx_array_free(self.0) };
     }
 }
 
@@ -80,7 +74,7 @@ impl Array {
     }
 
     pub(super) fn raw(&self) -> sys::mlx_array {
-        self.handle().0
+        self.handle().0.raw()
     }
 
     /// The length of each axis.

@@ -3,21 +3,22 @@
 use mlx_sys as sys;
 
 use super::device::RawDevice;
+use super::owned::Owned;
 use super::{call, error};
 use crate::{Device, Result};
 
 /// An owned `mlx_stream`: a name for one of MLX's queues, not the queue itself, which lives on.
-pub(crate) struct RawStream(sys::mlx_stream);
+pub(crate) struct RawStream(Owned<sys::mlx_stream>);
 
 impl RawStream {
     /// This thread's default stream on `device`.
     #[track_caller]
     pub(crate) fn default_of(device: Device) -> Result<Self> {
         let device = RawDevice::new(device);
-        let mut out = Self(sys::mlx_stream { ctx: std::ptr::null_mut() });
+        let mut out = Self(Owned::empty());
         call::status("stream", || {
             // SAFETY: fills a handle that `out` owns from a live device.
-            unsafe { sys::mlx_get_default_stream(&raw mut out.0, device.raw()) }
+            unsafe { sys::mlx_get_default_stream(out.0.as_mut_ptr(), device.raw()) }
         })?;
         Ok(out)
     }
@@ -27,33 +28,26 @@ impl RawStream {
     pub(crate) fn new(device: Device) -> Result<Self> {
         let raw = RawDevice::new(device);
         call::prepare();
-        // SAFETY: a live device; on failure C leaves a message and returns an empty handle.
-        let out = Self(unsafe { sys::mlx_stream_new_device(raw.raw()) });
-        if out.0.ctx.is_null() { Err(error::take("stream")) } else { Ok(out) }
+        // SAFETY: a live device; C gives the handle away, empty and with a message if it failed.
+        let out = Self(unsafe { Owned::new(sys::mlx_stream_new_device(raw.raw())) });
+        if out.raw().ctx.is_null() { Err(error::take("stream")) } else { Ok(out) }
     }
 
     pub(super) fn raw(&self) -> sys::mlx_stream {
-        self.0
+        self.0.raw()
     }
 
     /// Whether both name one queue.
     pub(crate) fn is(&self, other: &Self) -> bool {
         call::prepare();
         // SAFETY: both are live: C would not catch what it throws about an empty one.
-        unsafe { sys::mlx_stream_equal(self.0, other.0) }
+        unsafe { sys::mlx_stream_equal(self.raw(), other.raw()) }
     }
 
     /// Waits for all work on the stream.
     #[track_caller]
     pub(crate) fn synchronize(&self) -> Result<()> {
         // SAFETY: a live stream.
-        call::status("synchronize", || unsafe { sys::mlx_synchronize(self.0) })
-    }
-}
-
-impl Drop for RawStream {
-    fn drop(&mut self) {
-        // SAFETY: owned, freed once; an empty one is allowed.
-        unsafe { sys::mlx_stream_free(self.0) };
+        call::status("synchronize", || unsafe { sys::mlx_synchronize(self.raw()) })
     }
 }

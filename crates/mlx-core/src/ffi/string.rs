@@ -5,25 +5,17 @@ use std::ffi::{CStr, CString, c_int};
 use mlx_sys as sys;
 
 use super::call;
+use super::owned::Owned;
 use crate::{Error, Kind, Result};
 
 /// Runs a function that fills a string, and copies that.
 #[track_caller]
 pub(super) fn read(op: &'static str, f: impl FnOnce(*mut sys::mlx_string) -> c_int) -> Result<String> {
-    let mut text = Text(sys::mlx_string { ctx: std::ptr::null_mut() });
-    call::status(op, || f(&raw mut text.0))?;
+    let mut text = Owned::<sys::mlx_string>::empty();
+    call::status(op, || f(text.as_mut_ptr()))?;
     // SAFETY: the function succeeded, so the string is filled; C ends it with a zero.
-    let bytes = unsafe { CStr::from_ptr(sys::mlx_string_data(text.0)) };
+    let bytes = unsafe { CStr::from_ptr(sys::mlx_string_data(text.raw())) };
     Ok(bytes.to_string_lossy().into_owned())
-}
-
-struct Text(sys::mlx_string);
-
-impl Drop for Text {
-    fn drop(&mut self) {
-        // SAFETY: owned, freed once; an empty one is allowed.
-        unsafe { sys::mlx_string_free(self.0) };
-    }
 }
 
 /// `text` with the zero at its end that C needs.

@@ -2,23 +2,24 @@
 
 use mlx_sys as sys;
 
+use super::owned::Owned;
 use super::{Handle, call};
 use crate::{Array, Result};
 
 /// An owned `mlx_vector_array`.
-pub(crate) struct Vector(sys::mlx_vector_array);
+pub(crate) struct Vector(Owned<sys::mlx_vector_array>);
 
 impl Vector {
     pub(super) fn empty() -> Self {
-        Self(sys::mlx_vector_array { ctx: std::ptr::null_mut() })
+        Self(Owned::empty())
     }
 
     pub(super) fn as_mut_ptr(&mut self) -> *mut sys::mlx_vector_array {
-        &raw mut self.0
+        self.0.as_mut_ptr()
     }
 
     pub(super) fn raw(&self) -> sys::mlx_vector_array {
-        self.0
+        self.0.raw()
     }
 
     /// A vector that holds a handle of each array.
@@ -36,7 +37,7 @@ impl Vector {
     #[track_caller]
     pub(super) fn into_arrays(self) -> Result<Vec<Array>> {
         // SAFETY: reads the length of a live vector.
-        let len = unsafe { sys::mlx_vector_array_size(self.0) };
+        let len = unsafe { sys::mlx_vector_array_size(self.raw()) };
         let mut arrays = Vec::with_capacity(len);
         for index in 0..len {
             arrays.push(self.get(index)?);
@@ -48,14 +49,7 @@ impl Vector {
     fn get(&self, index: usize) -> Result<Array> {
         let mut out = Handle::empty();
         // SAFETY: C checks the index and copies the handle.
-        call::status("vector", || unsafe { sys::mlx_vector_array_get(out.as_mut_ptr(), self.0, index) })?;
+        call::status("vector", || unsafe { sys::mlx_vector_array_get(out.as_mut_ptr(), self.raw(), index) })?;
         Ok(Array::from_handle(out))
-    }
-}
-
-impl Drop for Vector {
-    fn drop(&mut self) {
-        // SAFETY: owned, freed once; an empty one is allowed.
-        unsafe { sys::mlx_vector_array_free(self.0) };
     }
 }

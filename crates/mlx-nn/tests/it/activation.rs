@@ -1,3 +1,5 @@
+//! Activations against the reference ops.
+
 use mlx_core::{Array, Result};
 use mlx_nn::{gelu, gelu_approx, silu, swiglu};
 use mlx_testkit::{Golden, cases};

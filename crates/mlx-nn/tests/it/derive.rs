@@ -1,3 +1,5 @@
+//! What the derive of `Module` makes of names, options and lists.
+
 use mlx_core::{Array, Dtype, Quantization, Quantized};
 use mlx_nn::{Embedding, Head, Linear, Module, Path, Rope};
 

@@ -1,3 +1,5 @@
+//! Quantized layers against the reference.
+
 use std::collections::BTreeMap;
 
 use mlx_core::{Array, Dtype, Quantization, QuantizationMode, Quantized};

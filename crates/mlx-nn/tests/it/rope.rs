@@ -1,3 +1,5 @@
+//! Every kind of rotation against mlx-lm's.
+
 use mlx_nn::{Rope, RopeScaling};
 use mlx_testkit::{Golden, cases};
 use serde_json::{Value, json};

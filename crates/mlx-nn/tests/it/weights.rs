@@ -1,3 +1,5 @@
+//! What loading reports, and what it gives.
+
 use std::collections::BTreeMap;
 
 use mlx_core::{Array, Dtype, Quantization, Quantized};
@@ -57,15 +59,15 @@ fn a_load_reports_every_fault_at_once() {
         .dense("layers.2.gate_proj.weight", &[6, 4])
         .dense("lm_head.weight", &[3, 4])
         .weights();
-    let built =
-        weights.build(|w| w.each("layers", 2).map(|w| Mlp::load(&w, 4, 6)).collect::<Result<Vec<_>>>());
+    let built = weights
+        .build(|w| w.each("layers", 2).map(|w| Mlp::load(&w, 4, 6, false)).collect::<Result<Vec<_>>>());
     let report = report(built);
     assert_eq!(report.missing, ["layers.0.down_proj.weight"]);
-    assert_eq!(report.unused, ["layers.2.gate_proj.weight", "lm_head.weight"]);
+    let unused = ["layers.1.gate_proj.bias", "layers.2.gate_proj.weight", "lm_head.weight"];
+    assert_eq!(report.unused, unused);
     let quantized = "[4, 4] uint32 with scales [4, 1] float32";
     let expected = [
         misshapen("layers.0.up_proj.weight", "[4, 6] float32", "[6, 4] float"),
-        misshapen("layers.1.gate_proj.bias", "[5] float32", "[6] float"),
         misshapen("layers.1.up_proj.weight", "[6, 4] uint8", "[6, 4] float"),
         misshapen("layers.1.down_proj.weight", quantized, "a quantized [4, 6]"),
     ];
@@ -180,12 +182,23 @@ fn a_bias_is_added_to_a_dense_and_to_a_quantized_product() {
         .quantized("q", [4, 64], Quantization::affine(8, 64))
         .stored("q.bias", bias)
         .weights();
-    let layers =
-        weights.build(|w| Ok::<_, Error>([w.linear("d", [4, 64])?, w.linear("q", [4, 64])?])).unwrap();
+    let layers = weights
+        .build(|w| Ok::<_, Error>(["d", "q"].map(|name| w.linear_with_bias(name, [4, 64], true))))
+        .unwrap();
     for layer in layers {
-        let y = layer.forward(&Array::ones([1, 64], Dtype::Float32).unwrap()).unwrap();
+        let y = layer.unwrap().forward(&Array::ones([1, 64], Dtype::Float32).unwrap()).unwrap();
         assert!(y.allclose(&Array::from([[65.0_f32, 66.0, 67.0, 68.0]]), 1e-5, 0.0).unwrap(), "{y}");
     }
+}
+
+#[test]
+fn a_bias_that_the_config_asks_for_must_be_there_and_fit() {
+    let load = |arrays: Arrays| {
+        report(arrays.dense("d.weight", &[4, 8]).weights().build(|w| w.linear_with_bias("d", [4, 8], true)))
+    };
+    assert_eq!(load(Arrays::default()).missing, ["d.bias"]);
+    let misfit = load(Arrays::default().dense("d.bias", &[5])).misshapen;
+    assert_eq!(misfit, [misshapen("d.bias", "[5] float32", "[4] float")]);
 }
 
 #[test]

@@ -1,0 +1,68 @@
+//! C's handles, freed when they are dropped.
+
+use std::ffi::c_int;
+use std::ptr;
+
+use mlx_sys as sys;
+
+/// A kind of handle: a pointer to something of C's, or null.
+pub(super) trait Raw: Copy {
+    /// A handle of nothing, which C fills or refuses.
+    const EMPTY: Self;
+    /// C's function that frees one; it allows an empty one.
+    const FREE: unsafe extern "C" fn(Self) -> c_int;
+}
+
+macro_rules! handles {
+    ($($raw:ident { $($field:ident),* } => $free:ident,)*) => {$(
+        impl Raw for sys::$raw {
+            const EMPTY: Self = Self { $($field: ptr::null_mut()),* };
+            const FREE: unsafe extern "C" fn(Self) -> c_int = sys::$free;
+        }
+    )*};
+}
+
+handles! {
+    mlx_array { ctx } => mlx_array_free,
+    mlx_device { ctx } => mlx_device_free,
+    mlx_map_string_to_array { ctx } => mlx_map_string_to_array_free,
+    mlx_map_string_to_array_iterator { ctx, map_ctx } => mlx_map_string_to_array_iterator_free,
+    mlx_map_string_to_string { ctx } => mlx_map_string_to_string_free,
+    mlx_map_string_to_string_iterator { ctx, map_ctx } => mlx_map_string_to_string_iterator_free,
+    mlx_stream { ctx } => mlx_stream_free,
+    mlx_string { ctx } => mlx_string_free,
+    mlx_vector_array { ctx } => mlx_vector_array_free,
+}
+
+/// A handle that nobody else frees.
+pub(super) struct Owned<T: Raw>(T);
+
+impl<T: Raw> Owned<T> {
+    /// A handle of nothing, for C to fill.
+    pub(super) fn empty() -> Self {
+        Self(T::EMPTY)
+    }
+
+    /// Takes over what C made.
+    ///
+    /// # Safety
+    /// Nothing else may free `raw`.
+    pub(super) unsafe fn new(raw: T) -> Self {
+        Self(raw)
+    }
+
+    pub(super) fn raw(&self) -> T {
+        self.0
+    }
+
+    pub(super) fn as_mut_ptr(&mut self) -> *mut T {
+        &raw mut self.0
+    }
+}
+
+impl<T: Raw> Drop for Owned<T> {
+    fn drop(&mut self) {
+        // SAFETY: an `Owned` is the only one to free its handle, and this is its last use.
+        unsafe { T::FREE(self.0) };
+    }
+}
