@@ -149,6 +149,12 @@ pub(crate) fn enter_device(device: Device) -> Result<Guard> {
     enter(stream)
 }
 
+/// The default stream of `device` on this thread, for a call to C.
+#[track_caller]
+pub(crate) fn default_of(device: Device) -> Result<Rc<RawStream>> {
+    with_choice(|choice| Ok(choice.default_of(device)?.raw))
+}
+
 /// The current stream, for a call to C.
 #[track_caller]
 pub(crate) fn current() -> Result<Rc<RawStream>> {

@@ -62,17 +62,18 @@ fn find(manifest: &Path) -> Result<Mlx, String> {
 
 #[cfg(not(feature = "source"))]
 fn from_vendor(vendor: &Path) -> Result<Mlx, String> {
-    println!("cargo::rerun-if-changed={}", vendor.display());
     let backends = backends();
     let found = backends.iter().find_map(|backend| Mlx::at(&vendor.join(backend).join("mlx")));
-    found.ok_or_else(|| {
-        let backend = backends.first().unwrap_or(&"cpu");
-        format!(
-            "libmlx was not found: run `cargo xtask vendor --backend {backend}`, \
-             or set MLX_DIR to an installed MLX {VERSION} (looked in vendor/mlx/{{{}}})",
-            backends.join(",")
-        )
-    })
+    if let Some(mlx) = found {
+        println!("cargo::rerun-if-changed={}", mlx.lib.display());
+        return Ok(mlx);
+    }
+    let backend = backends.first().unwrap_or(&"cpu");
+    Err(format!(
+        "libmlx was not found: run `cargo xtask vendor --backend {backend}`, \
+         or set MLX_DIR to an installed MLX {VERSION} (looked in vendor/mlx/{{{}}})",
+        backends.join(",")
+    ))
 }
 
 /// The vendored builds that fit the target and features, best first.

@@ -6,9 +6,8 @@ use std::path::Path;
 use mlx_sys as sys;
 
 use super::map::{Arrays, Strings};
-use super::stream::RawStream;
 use super::{call, string};
-use crate::{Array, Device, Error, Kind, Result};
+use crate::{Array, Device, Error, Kind, Result, stream};
 
 /// Arrays by name, and the file's metadata.
 pub(crate) type Tensors = (BTreeMap<String, Array>, BTreeMap<String, String>);
@@ -17,7 +16,7 @@ pub(crate) type Tensors = (BTreeMap<String, Array>, BTreeMap<String, String>);
 #[track_caller]
 pub(crate) fn load_safetensors(path: &Path) -> Result<Tensors> {
     let file = string::terminated("load_safetensors", text(path)?)?;
-    let stream = RawStream::default_of(Device::Cpu)?;
+    let stream = stream::default_of(Device::Cpu)?;
     let (mut arrays, mut strings) = (Arrays::empty(), Strings::empty());
     call::status("load_safetensors", || {
         // SAFETY: fills two maps that are owned here; the path is terminated and the stream live.

@@ -82,3 +82,13 @@ fn a_device_scope_makes_no_stream() {
     (0..500).for_each(|_| work());
     assert!(threads() < before + 250, "{before} threads, then {}", threads());
 }
+
+/// `MLX_TEST_DEVICE` says where a job means its tests to run.
+#[test]
+fn the_default_device_is_the_one_the_job_means() {
+    match std::env::var("MLX_TEST_DEVICE").as_deref() {
+        Ok("gpu") => assert_eq!(Device::default(), Device::Gpu(0)),
+        Ok("cpu") => assert_eq!(Device::default(), Device::Cpu),
+        _ => {}
+    }
+}

@@ -9,6 +9,8 @@ mod division;
 #[cfg(test)]
 mod error;
 #[cfg(test)]
+mod exit;
+#[cfg(test)]
 mod extent;
 #[cfg(test)]
 mod fast;
