@@ -3,7 +3,7 @@
 use mlx_core::{Array, Dtype, Kind, Quantization, QuantizationMode, Quantized};
 use mlx_testkit::{Tolerance, relative_rms};
 
-use crate::values::values;
+use crate::values::{on_cpu, values};
 
 fn matrix(rows: i32, columns: i32) -> Array {
     let key = mlx_core::random::Key::new(1).unwrap();
@@ -46,45 +46,49 @@ fn a_scheme_without_a_kernel_is_refused() {
 
 #[test]
 fn a_matrix_that_groups_do_not_fill_is_refused() {
-    let scheme = Quantization::affine(4, 64);
-    assert!(Quantized::of(&matrix(2, 96), scheme).is_err());
-    assert!(Quantized::of(&Array::zeros([128], Dtype::Float32).unwrap(), scheme).is_err());
-    assert!(Quantized::of(&Array::zeros([2, 128], Dtype::Int32).unwrap(), scheme).is_err());
-    let error = Quantized::of(&matrix(2, 128).astype(Dtype::Float64).unwrap(), scheme).unwrap_err();
-    assert_eq!(error.kind(), Kind::Dtype);
+    on_cpu(|| {
+        let scheme = Quantization::affine(4, 64);
+        assert!(Quantized::of(&matrix(2, 96), scheme).is_err());
+        assert!(Quantized::of(&Array::zeros([128], Dtype::Float32).unwrap(), scheme).is_err());
+        assert!(Quantized::of(&Array::zeros([2, 128], Dtype::Int32).unwrap(), scheme).is_err());
+        let error = Quantized::of(&matrix(2, 128).astype(Dtype::Float64).unwrap(), scheme).unwrap_err();
+        assert_eq!(error.kind(), Kind::Dtype);
+    });
 }
 
 #[test]
 fn parts_that_do_not_belong_together_are_refused() {
-    let whole = Quantized::of(&matrix(8, 128), Quantization::affine(4, 64)).unwrap();
-    let other = Quantized::of(&matrix(4, 128), Quantization::affine(4, 64)).unwrap();
-    let coarse = Quantized::of(&matrix(8, 128), Quantization::affine(4, 128)).unwrap();
-    let one_axis = Quantized {
-        weight: whole.weight.reshape([-1]).unwrap(),
-        scales: whole.scales.reshape([-1]).unwrap(),
-        biases: whole.biases.as_ref().map(|biases| biases.reshape([-1]).unwrap()),
-        scheme: whole.scheme,
-    };
-    let parts = [
-        Quantized { scales: other.scales.clone(), ..whole.clone() },
-        Quantized { biases: other.biases.clone(), ..whole.clone() },
-        Quantized { biases: None, ..whole.clone() },
-        Quantized { scales: coarse.scales.clone(), biases: coarse.biases.clone(), ..whole.clone() },
-        Quantized { weight: whole.weight.view(Dtype::Int32).unwrap(), ..whole.clone() },
-        Quantized { weight: whole.weight.index((.., ..15)).unwrap(), ..whole.clone() },
-        Quantized { scales: whole.scales.index(0).unwrap(), ..whole.clone() },
-        Quantized { scheme: scheme(QuantizationMode::Mxfp4, 4, 32), ..whole.clone() },
-        one_axis,
-    ];
-    for (at, parts) in parts.iter().enumerate() {
-        let error = parts.dequantize(None).unwrap_err();
-        assert_eq!((error.kind(), error.op()), (Kind::Shape, "dequantize"), "{at}");
-        assert_eq!(matrix(2, 128).quantized_matmul(parts).unwrap_err().op(), "quantized_matmul", "{at}");
-    }
-    assert!(matrix(2, 64).quantized_matmul(&whole).is_err());
-    assert!(Array::from(1.0).quantized_matmul(&whole).is_err());
-    let double = matrix(2, 128).astype(Dtype::Float64).unwrap();
-    assert_eq!(double.quantized_matmul(&whole).unwrap_err().kind(), Kind::Dtype);
+    on_cpu(|| {
+        let whole = Quantized::of(&matrix(8, 128), Quantization::affine(4, 64)).unwrap();
+        let other = Quantized::of(&matrix(4, 128), Quantization::affine(4, 64)).unwrap();
+        let coarse = Quantized::of(&matrix(8, 128), Quantization::affine(4, 128)).unwrap();
+        let one_axis = Quantized {
+            weight: whole.weight.reshape([-1]).unwrap(),
+            scales: whole.scales.reshape([-1]).unwrap(),
+            biases: whole.biases.as_ref().map(|biases| biases.reshape([-1]).unwrap()),
+            scheme: whole.scheme,
+        };
+        let parts = [
+            Quantized { scales: other.scales.clone(), ..whole.clone() },
+            Quantized { biases: other.biases.clone(), ..whole.clone() },
+            Quantized { biases: None, ..whole.clone() },
+            Quantized { scales: coarse.scales.clone(), biases: coarse.biases.clone(), ..whole.clone() },
+            Quantized { weight: whole.weight.view(Dtype::Int32).unwrap(), ..whole.clone() },
+            Quantized { weight: whole.weight.index((.., ..15)).unwrap(), ..whole.clone() },
+            Quantized { scales: whole.scales.index(0).unwrap(), ..whole.clone() },
+            Quantized { scheme: scheme(QuantizationMode::Mxfp4, 4, 32), ..whole.clone() },
+            one_axis,
+        ];
+        for (at, parts) in parts.iter().enumerate() {
+            let error = parts.dequantize(None).unwrap_err();
+            assert_eq!((error.kind(), error.op()), (Kind::Shape, "dequantize"), "{at}");
+            assert_eq!(matrix(2, 128).quantized_matmul(parts).unwrap_err().op(), "quantized_matmul", "{at}");
+        }
+        assert!(matrix(2, 64).quantized_matmul(&whole).is_err());
+        assert!(Array::from(1.0).quantized_matmul(&whole).is_err());
+        let double = matrix(2, 128).astype(Dtype::Float64).unwrap();
+        assert_eq!(double.quantized_matmul(&whole).unwrap_err().kind(), Kind::Dtype);
+    });
 }
 
 #[test]

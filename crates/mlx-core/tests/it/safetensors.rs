@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use mlx_core::io::{load_safetensors, save_safetensors};
 use mlx_core::{Array, Complex64, Dtype, Kind};
 
+use crate::values::on_cpu;
+
 fn folder() -> tempfile::TempDir {
     tempfile::tempdir().unwrap()
 }
@@ -211,29 +213,31 @@ fn a_name_with_a_zero_byte_cannot_be_saved() {
 
 #[test]
 fn a_save_that_fails_leaves_no_part_and_keeps_the_old_file() {
-    let folder = folder();
-    let path = folder.path().join("x.safetensors");
-    let good = Array::from([1, 2]);
-    save_safetensors(&path, [("x", &good)], &BTreeMap::new()).unwrap();
-    let lost = load_safetensors(&path).unwrap().arrays.remove("x").unwrap();
-    fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(60).unwrap();
-    let before = fs::read(&path).unwrap();
-    let double = good.astype(Dtype::Float64).unwrap();
-    for (name, array, says) in [
-        ("y", &lost, ""),
-        ("y", &double, "y is float64, which MLX does not write: convert it with astype"),
-        ("x", &good, "the name x is taken"),
-        ("__metadata__", &good, "the name __metadata__ is taken"),
-    ] {
-        let error = save_safetensors(&path, [("x", &good), (name, array)], &BTreeMap::new()).unwrap_err();
-        assert!(error.message().contains(says), "{error}");
-        assert_eq!(fs::read(&path).unwrap(), before);
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
-    }
-    fs::create_dir(folder.path().join("d.safetensors")).unwrap();
-    let error = save_safetensors(folder.path().join("d.safetensors"), [("x", &good)], &BTreeMap::new());
-    assert_eq!(error.unwrap_err().kind(), Kind::Io);
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    on_cpu(|| {
+        let folder = folder();
+        let path = folder.path().join("x.safetensors");
+        let good = Array::from([1, 2]);
+        save_safetensors(&path, [("x", &good)], &BTreeMap::new()).unwrap();
+        let lost = load_safetensors(&path).unwrap().arrays.remove("x").unwrap();
+        fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(60).unwrap();
+        let before = fs::read(&path).unwrap();
+        let double = good.astype(Dtype::Float64).unwrap();
+        for (name, array, says) in [
+            ("y", &lost, ""),
+            ("y", &double, "y is float64, which MLX does not write: convert it with astype"),
+            ("x", &good, "the name x is taken"),
+            ("__metadata__", &good, "the name __metadata__ is taken"),
+        ] {
+            let error = save_safetensors(&path, [("x", &good), (name, array)], &BTreeMap::new()).unwrap_err();
+            assert!(error.message().contains(says), "{error}");
+            assert_eq!(fs::read(&path).unwrap(), before);
+            assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        }
+        fs::create_dir(folder.path().join("d.safetensors")).unwrap();
+        let error = save_safetensors(folder.path().join("d.safetensors"), [("x", &good)], &BTreeMap::new());
+        assert_eq!(error.unwrap_err().kind(), Kind::Io);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    });
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Reading any array for a comparison.
 
-use mlx_core::{Array, Dtype};
+use mlx_core::{Array, Device, Dtype};
 
 /// The shape as golden data has it.
 pub(crate) fn shape(array: &Array) -> Vec<usize> {
@@ -29,4 +29,13 @@ pub(crate) fn values(array: &Array) -> Vec<f64> {
 
 fn widen<T: Copy + Into<f64>>(values: &[T]) -> Vec<f64> {
     values.iter().map(|&value| value.into()).collect()
+}
+
+/// Runs a test that needs `float64`, which no GPU has.
+pub(crate) fn on_cpu(test: impl FnOnce()) {
+    let run = || {
+        test();
+        Ok(())
+    };
+    Device::Cpu.scope(run).unwrap();
 }
