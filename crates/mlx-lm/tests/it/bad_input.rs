@@ -4,8 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use mlx_hub::Source;
-use mlx_lm::{GenerateOptions, LanguageModel, Loader, Model, Sampler};
+use mlx_lm::{FinishReason, GenerateOptions, LanguageModel, Loader, Model, Sampler};
 use mlx_testkit::Checkpoint;
+use mlx_text::Message;
 use serde_json::json;
 
 fn golden(name: &str) -> PathBuf {
@@ -120,11 +121,49 @@ fn tokens_that_cannot_be_run_are_refused() {
     assert!(refuse(&long).contains("context"), "{}", refuse(&long));
 }
 
+/// A tiny model with a tokenizer of single letters.
+fn speller() -> LanguageModel {
+    let vocabulary: serde_json::Map<_, _> =
+        ('a'..='z').map(|c| (c.to_string(), json!(c as u32 - 97))).collect();
+    let tokenizer = json!({
+        "version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "normalizer": null,
+        "pre_tokenizer": {"type": "Whitespace"}, "post_processor": null, "decoder": null,
+        "model": {"type": "WordLevel", "vocab": vocabulary, "unk_token": "a"},
+    });
+    let folder = Checkpoint::read(golden("llama-tied")).write();
+    fs::write(folder.path().join("tokenizer.json"), tokenizer.to_string()).unwrap();
+    Loader::new(Source::path(folder.path())).load().unwrap()
+}
+
 #[test]
-fn an_empty_prompt_and_a_sampler_out_of_range_are_refused() {
-    let Some(path) = mlx_testkit::assets::find("smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf") else { return };
-    let model: LanguageModel = Loader::new(Source::path(path)).load().unwrap();
-    assert!(model.encode("").unwrap_err().to_string().contains("empty"));
+fn an_empty_prompt_is_refused() {
+    assert!(speller().encode("").unwrap_err().to_string().contains("empty"));
+}
+
+#[test]
+fn a_chat_without_a_template_says_so() {
+    let message = speller().chat(&[Message::user("a b")]).unwrap_err().to_string();
+    assert!(message.contains("chat template"), "{message}");
+}
+
+#[test]
+fn a_prompt_beyond_the_context_is_refused_and_a_text_ends_there() {
+    let model = speller();
+    let context = model.model().context().unwrap();
+    let generate = |tokens: usize| {
+        let options = GenerateOptions { max_tokens: 5, ..GenerateOptions::default() };
+        Ok::<_, mlx_lm::Error>(
+            model.generate(&vec![1; tokens], options)?.map(Result::unwrap).collect::<Vec<_>>(),
+        )
+    };
+    assert!(generate(context + 1).unwrap_err().to_string().contains(&context.to_string()));
+    let pieces = generate(context - 1).unwrap();
+    assert_eq!(pieces.iter().filter(|piece| piece.token.is_some()).count(), 2);
+    assert_eq!(pieces.last().unwrap().finish, Some(FinishReason::Length));
+}
+
+#[test]
+fn a_sampler_out_of_range_is_refused() {
     let options = GenerateOptions { sampler: Sampler::default().top_p(2.0), ..GenerateOptions::default() };
-    assert!(model.generate(&[1], options).err().unwrap().to_string().contains("top_p"));
+    assert!(speller().generate(&[1], options).err().unwrap().to_string().contains("top_p"));
 }
