@@ -35,6 +35,8 @@ fn describe(out: &mut impl Write, model: &Model) -> Outcome {
     writeln!(out, "vocabulary: {} tokens", model.vocab_size())?;
     writeln!(out, "context: {context}")?;
     writeln!(out, "weights: {:.1} MB in {} arrays", bytes as f64 / 1e6, parameters.len())?;
+    let quantized = parameters.iter().filter(|(name, _)| name.ends_with(".scales")).count();
+    writeln!(out, "quantized layers: {quantized}")?;
     for (dtype, count) in by_dtype(&parameters) {
         writeln!(out, "  {dtype}: {count} arrays")?;
     }
