@@ -44,7 +44,7 @@ impl Loader {
         let config = Config::new(with_generation_config(checkpoint)?)?;
         let weights = Weights::new(tensors::read(checkpoint)?, config.quantization()?);
         let model = Model::new(&config, weights.with_dtype(self.dtype_for(checkpoint)))?;
-        mlx_core::eval(model.parameters().into_iter().map(|(_, array)| array))?;
+        model.decoder().eval()?;
         Ok(model)
     }
 

@@ -28,8 +28,8 @@ fn load(name: &str, offline: bool) -> mlx_lm::Result<Model> {
 }
 
 fn describe(out: &mut impl Write, model: &Model) -> Outcome {
-    let parameters = model.parameters();
-    let bytes: usize = parameters.iter().map(|(_, array)| array.nbytes()).sum();
+    let parameters = model.decoder().parameters();
+    let bytes = model.decoder().nbytes();
     let context = model.context().map_or("not stated".to_owned(), |n| format!("{n} tokens"));
     writeln!(out, "model type: {}", model.model_type())?;
     writeln!(out, "vocabulary: {} tokens", model.vocab_size())?;

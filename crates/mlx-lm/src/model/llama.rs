@@ -84,14 +84,17 @@ impl Config {
             Some(types) if types.contains(&LayerType::SlidingAttention) && self.sliding_window.is_none() => {
                 Err(Error::Config("layer_types has sliding_attention but there is no sliding_window".into()))
             }
-            _ => Ok(()),
+            _ => self.window().map_or(Ok(()), |window| size("sliding_window", window).map(drop)),
         }
     }
 
-    /// The window of a layer that slides.
-    fn window(&self, layer: usize) -> Option<i32> {
-        let kind = self.layer_types.as_ref()?.get(layer)?;
-        self.sliding_window.filter(|_| *kind == LayerType::SlidingAttention)
+    fn slides(&self, layer: usize) -> bool {
+        self.layer_types.as_ref().and_then(|types| types.get(layer)) == Some(&LayerType::SlidingAttention)
+    }
+
+    /// The window, if any layer slides.
+    fn window(&self) -> Option<i32> {
+        self.sliding_window.filter(|_| (0..self.num_hidden_layers).any(|layer| self.slides(layer)))
     }
 }
 
@@ -149,8 +152,7 @@ struct Block {
     mlp: Mlp,
     input_layernorm: RmsNorm,
     post_attention_layernorm: RmsNorm,
-    #[module(skip)]
-    window: Option<i32>,
+    slides: bool,
 }
 
 impl Block {
@@ -164,7 +166,7 @@ impl Block {
                 c.hidden_size,
                 c.rms_norm_eps,
             )?,
-            window: c.window(layer),
+            slides: c.slides(layer),
         })
     }
 
@@ -186,7 +188,6 @@ struct Body {
 pub(super) struct Llama {
     model: Body,
     lm_head: Head,
-    #[module(skip)]
     window: Option<i32>,
 }
 
@@ -200,7 +201,7 @@ impl Llama {
         let layers = m.each("layers", c.num_hidden_layers).enumerate();
         let layers = layers.map(|(at, w)| Block::load(&w, c, at)).collect::<Result<_>>()?;
         let norm = m.rms_norm("norm", c.hidden_size, c.rms_norm_eps)?;
-        Ok(Self { model: Body { embed_tokens, layers, norm }, lm_head, window: c.sliding_window })
+        Ok(Self { model: Body { embed_tokens, layers, norm }, lm_head, window: c.window() })
     }
 }
 
@@ -213,7 +214,7 @@ impl Decoder for Llama {
         let full = cache.mask(&h)?;
         let sliding = self.window.map(|window| cache.sliding_mask(&h, window)).transpose()?;
         for (layer, cache) in self.model.layers.iter().zip(cache.layers()) {
-            let mask = sliding.as_ref().filter(|_| layer.window.is_some()).unwrap_or(&full);
+            let mask = sliding.as_ref().filter(|_| layer.slides).unwrap_or(&full);
             h = layer.forward(&h, mask, cache)?;
         }
         self.lm_head.forward(&self.model.norm.forward(&h)?)
@@ -221,9 +222,5 @@ impl Decoder for Llama {
 
     fn cache(&self) -> KvCache {
         KvCache::full(self.model.layers.len())
-    }
-
-    fn parameters(&self) -> Vec<(String, &Array)> {
-        super::parameters(self)
     }
 }

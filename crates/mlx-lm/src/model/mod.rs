@@ -12,7 +12,7 @@ use crate::{Error, Result};
 /// A decoder: tokens in, scores of the next token out.
 ///
 /// The two halves are apart so that a model of images can put its features between them.
-pub trait Decoder {
+pub trait Decoder: Module {
     /// Token ids `[batch, length]` to hidden states `[batch, length, hidden]`.
     fn embed(&self, tokens: &Array) -> MlxResult<Array>;
 
@@ -22,9 +22,6 @@ pub trait Decoder {
 
     /// An empty cache.
     fn cache(&self) -> KvCache;
-
-    /// The parameters.
-    fn parameters(&self) -> Vec<(String, &Array)>;
 }
 
 macro_rules! models {
@@ -94,14 +91,9 @@ impl Model {
         &self.eos
     }
 
-    /// The decoder itself, for batches and for hidden states from elsewhere. It does not check tokens.
+    /// The decoder itself: its parameters, batches, hidden states from elsewhere. It does not check tokens.
     pub fn decoder(&self) -> &dyn Decoder {
         self.decoder.as_ref()
-    }
-
-    /// The parameters by name.
-    pub fn parameters(&self) -> Vec<(String, &Array)> {
-        self.decoder.parameters()
     }
 
     /// An empty cache.
@@ -142,9 +134,4 @@ impl Model {
             _ => Ok(()),
         }
     }
-}
-
-/// The parameters of a module, for [`Decoder::parameters`].
-fn parameters(module: &impl Module) -> Vec<(String, &Array)> {
-    module.parameters()
 }

@@ -86,6 +86,12 @@ fn a_config_value_that_cannot_be_is_named() {
 }
 
 #[test]
+fn a_window_that_sees_nothing_is_refused() {
+    let message = refusal(&Checkpoint::read(golden("llama-sliding")).with_config("sliding_window", json!(0)));
+    assert!(message.contains("sliding_window"), "{message}");
+}
+
+#[test]
 fn more_layers_than_the_file_holds_are_refused_at_once() {
     let message = refusal(&intact().with_config("num_hidden_layers", json!(4_000_000_000_u64)));
     assert!(message.contains("num_hidden_layers"), "{message}");
