@@ -77,8 +77,8 @@ impl Function {
     }
 
     fn write(&self, out: &mut String) {
-        let op = self.name.trim_start_matches("mlx_");
-        let (mut signature, mut passed) = (Vec::new(), Vec::new());
+        let function = self.name.trim_start_matches("mlx_");
+        let (mut signature, mut passed, mut given) = (Vec::new(), Vec::new(), Vec::new());
         let mut rest = self.arguments.iter();
         while let Some(argument) = rest.next() {
             if argument.is_pointer() {
@@ -86,15 +86,20 @@ impl Function {
             }
             signature.push(format!("{}: {}", argument.name(), argument.rust_type()));
             passed.push(argument.pass());
+            given.push(format!("{0}: {{{0}:?}}", argument.name()));
         }
         let (helper, binding, first, output) = self.result_shape();
         let passed: String = passed.iter().map(|p| format!(", {p}")).collect();
-        let name = &self.name;
-        let function = rust_name(op);
+        let (name, op) = (&self.name, op_name(function));
+        let context = match &given[..] {
+            [] => String::new(),
+            _ => format!("\n        .map_err(|e| e.given(format_args!(\"{}\")))", given.join(", ")),
+        };
         let _ = write!(
             out,
-            "\n#[track_caller]\npub(crate) fn {function}({}) -> Result<{output}> {{\n    \
-             call::{helper}(\"{op}\", |{binding}, s| unsafe {{ sys::{name}({first}{passed}, s) }})\n}}\n",
+            "\n#[track_caller]\npub(crate) fn {}({}) -> Result<{output}> {{\n    \
+             call::{helper}(\"{op}\", |{binding}, s| unsafe {{ sys::{name}({first}{passed}, s) }}){context}\n}}\n",
+            rust_name(function),
             signature.join(", "),
         );
     }
@@ -176,9 +181,24 @@ impl Argument {
     }
 }
 
-/// `name` in snake case, escaped where it is a Rust keyword.
+/// What MLX's Python interface calls the function, under which errors name it: `sum` for `sum_axes`, `fft.fft2`.
+fn op_name(function: &str) -> String {
+    let modules = ["fast", "fft", "linalg", "random"];
+    let path = modules.iter().find_map(|m| Some((m, function.strip_prefix(m)?.strip_prefix('_')?)));
+    let twin = |name: &str| {
+        let end = ["_axes", "_axis"].iter().find_map(|end| name.strip_suffix(end));
+        end.filter(|short| *short != "take_along" && *short != "put_along").unwrap_or(name).to_owned()
+    };
+    path.map_or_else(|| twin(function), |(module, name)| format!("{module}.{name}"))
+}
+
+/// `name` in snake case, another word where it is a Rust keyword.
 fn rust_name(name: &str) -> String {
-    if matches!(name, "where" | "type") { format!("r#{name}") } else { name.to_lowercase() }
+    match name {
+        "where" => "r#where".to_owned(),
+        "type" => "dtype".to_owned(),
+        _ => name.to_lowercase(),
+    }
 }
 
 #[cfg(test)]
@@ -212,6 +232,12 @@ mod tests {
         );
         assert!(text.contains("fn f(x: Option<&Array>) -> Result<[Array; 2]>"));
         assert!(text.contains("sys::mlx_f(out_0, out_1, optional(x), s)"));
+    }
+
+    #[test]
+    fn errors_name_the_op_as_python_does() {
+        let names = ["sum_axes", "argmax_axis", "take_along_axis", "fft_fft2", "linalg_qr", "add"];
+        assert_eq!(names.map(op_name), ["sum", "argmax", "take_along_axis", "fft.fft2", "linalg.qr", "add"]);
     }
 
     #[test]

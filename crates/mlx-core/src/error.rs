@@ -47,6 +47,12 @@ impl Error {
         self
     }
 
+    /// The same error with the arguments of the call that failed.
+    pub(crate) fn given(mut self, arguments: fmt::Arguments<'_>) -> Self {
+        self.0.message = format!("{} (given {arguments})", self.0.message);
+        self
+    }
+
     /// What kind of thing went wrong.
     pub fn kind(&self) -> Kind {
         self.0.kind

@@ -26,7 +26,7 @@ extern "C" fn keep(message: *const c_char, _: *mut c_void) {
     }
     // SAFETY: mlx-c passes a terminated string that lives until this function returns.
     let text = unsafe { CStr::from_ptr(message) }.to_string_lossy();
-    let text = without_place(&text).to_owned();
+    let text = without_op(without_place(&text)).to_owned();
     let _ = MESSAGE.try_with(|slot| slot.replace(Some(text)));
 }
 
@@ -34,6 +34,12 @@ extern "C" fn keep(message: *const c_char, _: *mut c_void) {
 fn without_place(message: &str) -> &str {
     let place = message.rfind(" at ").filter(|&at| message[at..].contains(".cpp:"));
     place.map_or(message, |at| &message[..at])
+}
+
+/// MLX begins many messages with the name of the op in brackets, which the error has already.
+fn without_op(message: &str) -> &str {
+    let rest = message.strip_prefix('[').and_then(|rest| rest.split_once("] "));
+    rest.filter(|(op, _)| !op.contains(char::is_whitespace)).map_or(message, |(_, rest)| rest)
 }
 
 /// The error of the call that just failed on this thread.
@@ -45,11 +51,18 @@ pub(super) fn take(op: &'static str) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use super::without_place;
+    use super::{without_op, without_place};
 
     #[test]
     fn the_place_in_mlx_c_is_dropped() {
         assert_eq!(without_place("[matmul] bad shapes at /a b/mlx/c/ops.cpp:12"), "[matmul] bad shapes");
         assert_eq!(without_place("look at this"), "look at this");
+    }
+
+    #[test]
+    fn the_op_in_brackets_is_dropped() {
+        assert_eq!(without_op("[matmul] bad shapes"), "bad shapes");
+        assert_eq!(without_op("[1, 2] and [3] differ"), "[1, 2] and [3] differ");
+        assert_eq!(without_op("[matmul]"), "[matmul]");
     }
 }

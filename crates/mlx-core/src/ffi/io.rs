@@ -57,6 +57,6 @@ mod tests {
     #[test]
     fn directives_of_printf_in_the_name_of_a_file_are_only_text() {
         let error = load_safetensors(Path::new("none/100%s%n%s%s%n.safetensors")).unwrap_err();
-        assert_eq!(error.message(), "[load_safetensors] Failed to open file none/100%s%n%s%s%n.safetensors");
+        assert_eq!(error.message(), "Failed to open file none/100%s%n%s%s%n.safetensors");
     }
 }

@@ -18,33 +18,39 @@ use crate::{Array, Dtype, Result};
 #[track_caller]
 pub(crate) fn abs(a: &Array) -> Result<Array> {
     call::array("abs", |out, s| unsafe { sys::mlx_abs(out, a.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}")))
 }
 
 #[track_caller]
 pub(crate) fn add(a: &Array, b: &Array) -> Result<Array> {
     call::array("add", |out, s| unsafe { sys::mlx_add(out, a.raw(), b.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, b: {b:?}")))
 }
 
 #[track_caller]
 pub(crate) fn addmm(c: &Array, a: &Array, b: &Array, alpha: f32, beta: f32) -> Result<Array> {
     call::array("addmm", |out, s| unsafe { sys::mlx_addmm(out, c.raw(), a.raw(), b.raw(), alpha, beta, s) })
+        .map_err(|e| e.given(format_args!("c: {c:?}, a: {a:?}, b: {b:?}, alpha: {alpha:?}, beta: {beta:?}")))
 }
 
 #[track_caller]
 pub(crate) fn all_axes(a: &Array, axes: &[i32], keepdims: bool) -> Result<Array> {
-    call::array("all_axes", |out, s| unsafe {
+    call::array("all", |out, s| unsafe {
         sys::mlx_all_axes(out, a.raw(), axes.as_ptr(), axes.len(), keepdims, s)
     })
+    .map_err(|e| e.given(format_args!("a: {a:?}, axes: {axes:?}, keepdims: {keepdims:?}")))
 }
 
 #[track_caller]
 pub(crate) fn all_axis(a: &Array, axis: i32, keepdims: bool) -> Result<Array> {
-    call::array("all_axis", |out, s| unsafe { sys::mlx_all_axis(out, a.raw(), axis, keepdims, s) })
+    call::array("all", |out, s| unsafe { sys::mlx_all_axis(out, a.raw(), axis, keepdims, s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, axis: {axis:?}, keepdims: {keepdims:?}")))
 }
 
 #[track_caller]
 pub(crate) fn all(a: &Array, keepdims: bool) -> Result<Array> {
     call::array("all", |out, s| unsafe { sys::mlx_all(out, a.raw(), keepdims, s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, keepdims: {keepdims:?}")))
 }
 
 #[track_caller]
@@ -52,110 +58,133 @@ pub(crate) fn allclose(a: &Array, b: &Array, rtol: f64, atol: f64, equal_nan: bo
     call::array("allclose", |out, s| unsafe {
         sys::mlx_allclose(out, a.raw(), b.raw(), rtol, atol, equal_nan, s)
     })
-}
-
-#[track_caller]
-pub(crate) fn any_axes(a: &Array, axes: &[i32], keepdims: bool) -> Result<Array> {
-    call::array("any_axes", |out, s| unsafe {
-        sys::mlx_any_axes(out, a.raw(), axes.as_ptr(), axes.len(), keepdims, s)
+    .map_err(|e| {
+        e.given(format_args!("a: {a:?}, b: {b:?}, rtol: {rtol:?}, atol: {atol:?}, equal_nan: {equal_nan:?}"))
     })
 }
 
 #[track_caller]
+pub(crate) fn any_axes(a: &Array, axes: &[i32], keepdims: bool) -> Result<Array> {
+    call::array("any", |out, s| unsafe {
+        sys::mlx_any_axes(out, a.raw(), axes.as_ptr(), axes.len(), keepdims, s)
+    })
+    .map_err(|e| e.given(format_args!("a: {a:?}, axes: {axes:?}, keepdims: {keepdims:?}")))
+}
+
+#[track_caller]
 pub(crate) fn any_axis(a: &Array, axis: i32, keepdims: bool) -> Result<Array> {
-    call::array("any_axis", |out, s| unsafe { sys::mlx_any_axis(out, a.raw(), axis, keepdims, s) })
+    call::array("any", |out, s| unsafe { sys::mlx_any_axis(out, a.raw(), axis, keepdims, s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, axis: {axis:?}, keepdims: {keepdims:?}")))
 }
 
 #[track_caller]
 pub(crate) fn any(a: &Array, keepdims: bool) -> Result<Array> {
     call::array("any", |out, s| unsafe { sys::mlx_any(out, a.raw(), keepdims, s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, keepdims: {keepdims:?}")))
 }
 
 #[track_caller]
 pub(crate) fn arange(start: f64, stop: f64, step: f64, dtype: Dtype) -> Result<Array> {
     call::array("arange", |out, s| unsafe { sys::mlx_arange(out, start, stop, step, dtype.raw(), s) })
+        .map_err(|e| {
+            e.given(format_args!("start: {start:?}, stop: {stop:?}, step: {step:?}, dtype: {dtype:?}"))
+        })
 }
 
 #[track_caller]
 pub(crate) fn arccos(a: &Array) -> Result<Array> {
     call::array("arccos", |out, s| unsafe { sys::mlx_arccos(out, a.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}")))
 }
 
 #[track_caller]
 pub(crate) fn arccosh(a: &Array) -> Result<Array> {
     call::array("arccosh", |out, s| unsafe { sys::mlx_arccosh(out, a.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}")))
 }
 
 #[track_caller]
 pub(crate) fn arcsin(a: &Array) -> Result<Array> {
     call::array("arcsin", |out, s| unsafe { sys::mlx_arcsin(out, a.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}")))
 }
 
 #[track_caller]
 pub(crate) fn arcsinh(a: &Array) -> Result<Array> {
     call::array("arcsinh", |out, s| unsafe { sys::mlx_arcsinh(out, a.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}")))
 }
 
 #[track_caller]
 pub(crate) fn arctan(a: &Array) -> Result<Array> {
     call::array("arctan", |out, s| unsafe { sys::mlx_arctan(out, a.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}")))
 }
 
 #[track_caller]
 pub(crate) fn arctan2(a: &Array, b: &Array) -> Result<Array> {
     call::array("arctan2", |out, s| unsafe { sys::mlx_arctan2(out, a.raw(), b.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, b: {b:?}")))
 }
 
 #[track_caller]
 pub(crate) fn arctanh(a: &Array) -> Result<Array> {
     call::array("arctanh", |out, s| unsafe { sys::mlx_arctanh(out, a.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}")))
 }
 
 #[track_caller]
 pub(crate) fn argmax_axis(a: &Array, axis: i32, keepdims: bool) -> Result<Array> {
-    call::array("argmax_axis", |out, s| unsafe { sys::mlx_argmax_axis(out, a.raw(), axis, keepdims, s) })
+    call::array("argmax", |out, s| unsafe { sys::mlx_argmax_axis(out, a.raw(), axis, keepdims, s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, axis: {axis:?}, keepdims: {keepdims:?}")))
 }
 
 #[track_caller]
 pub(crate) fn argmax(a: &Array, keepdims: bool) -> Result<Array> {
     call::array("argmax", |out, s| unsafe { sys::mlx_argmax(out, a.raw(), keepdims, s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, keepdims: {keepdims:?}")))
 }
 
 #[track_caller]
 pub(crate) fn argmin_axis(a: &Array, axis: i32, keepdims: bool) -> Result<Array> {
-    call::array("argmin_axis", |out, s| unsafe { sys::mlx_argmin_axis(out, a.raw(), axis, keepdims, s) })
+    call::array("argmin", |out, s| unsafe { sys::mlx_argmin_axis(out, a.raw(), axis, keepdims, s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, axis: {axis:?}, keepdims: {keepdims:?}")))
 }
 
 #[track_caller]
 pub(crate) fn argmin(a: &Array, keepdims: bool) -> Result<Array> {
     call::array("argmin", |out, s| unsafe { sys::mlx_argmin(out, a.raw(), keepdims, s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, keepdims: {keepdims:?}")))
 }
 
 #[track_caller]
 pub(crate) fn argpartition_axis(a: &Array, kth: i32, axis: i32) -> Result<Array> {
-    call::array("argpartition_axis", |out, s| unsafe {
-        sys::mlx_argpartition_axis(out, a.raw(), kth, axis, s)
-    })
+    call::array("argpartition", |out, s| unsafe { sys::mlx_argpartition_axis(out, a.raw(), kth, axis, s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, kth: {kth:?}, axis: {axis:?}")))
 }
 
 #[track_caller]
 pub(crate) fn argpartition(a: &Array, kth: i32) -> Result<Array> {
     call::array("argpartition", |out, s| unsafe { sys::mlx_argpartition(out, a.raw(), kth, s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, kth: {kth:?}")))
 }
 
 #[track_caller]
 pub(crate) fn argsort_axis(a: &Array, axis: i32) -> Result<Array> {
-    call::array("argsort_axis", |out, s| unsafe { sys::mlx_argsort_axis(out, a.raw(), axis, s) })
+    call::array("argsort", |out, s| unsafe { sys::mlx_argsort_axis(out, a.raw(), axis, s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, axis: {axis:?}")))
 }
 
 #[track_caller]
 pub(crate) fn argsort(a: &Array) -> Result<Array> {
     call::array("argsort", |out, s| unsafe { sys::mlx_argsort(out, a.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}")))
 }
 
 #[track_caller]
 pub(crate) fn array_equal(a: &Array, b: &Array, equal_nan: bool) -> Result<Array> {
     call::array("array_equal", |out, s| unsafe { sys::mlx_array_equal(out, a.raw(), b.raw(), equal_nan, s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, b: {b:?}, equal_nan: {equal_nan:?}")))
 }
 
 #[track_caller]
@@ -172,56 +201,69 @@ pub(crate) fn as_strided(a: &Array, shape: &[i32], strides: &[i64], offset: usiz
             s,
         )
     })
+    .map_err(|e| {
+        e.given(format_args!("a: {a:?}, shape: {shape:?}, strides: {strides:?}, offset: {offset:?}"))
+    })
 }
 
 #[track_caller]
 pub(crate) fn astype(a: &Array, dtype: Dtype) -> Result<Array> {
     call::array("astype", |out, s| unsafe { sys::mlx_astype(out, a.raw(), dtype.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, dtype: {dtype:?}")))
 }
 
 #[track_caller]
 pub(crate) fn atleast_1d(a: &Array) -> Result<Array> {
     call::array("atleast_1d", |out, s| unsafe { sys::mlx_atleast_1d(out, a.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}")))
 }
 
 #[track_caller]
 pub(crate) fn atleast_2d(a: &Array) -> Result<Array> {
     call::array("atleast_2d", |out, s| unsafe { sys::mlx_atleast_2d(out, a.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}")))
 }
 
 #[track_caller]
 pub(crate) fn atleast_3d(a: &Array) -> Result<Array> {
     call::array("atleast_3d", |out, s| unsafe { sys::mlx_atleast_3d(out, a.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}")))
 }
 
 #[track_caller]
 pub(crate) fn bartlett(m: i32) -> Result<Array> {
     call::array("bartlett", |out, s| unsafe { sys::mlx_bartlett(out, m, s) })
+        .map_err(|e| e.given(format_args!("m: {m:?}")))
 }
 
 #[track_caller]
 pub(crate) fn bitwise_and(a: &Array, b: &Array) -> Result<Array> {
     call::array("bitwise_and", |out, s| unsafe { sys::mlx_bitwise_and(out, a.raw(), b.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, b: {b:?}")))
 }
 
 #[track_caller]
 pub(crate) fn bitwise_invert(a: &Array) -> Result<Array> {
     call::array("bitwise_invert", |out, s| unsafe { sys::mlx_bitwise_invert(out, a.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}")))
 }
 
 #[track_caller]
 pub(crate) fn bitwise_or(a: &Array, b: &Array) -> Result<Array> {
     call::array("bitwise_or", |out, s| unsafe { sys::mlx_bitwise_or(out, a.raw(), b.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, b: {b:?}")))
 }
 
 #[track_caller]
 pub(crate) fn bitwise_xor(a: &Array, b: &Array) -> Result<Array> {
     call::array("bitwise_xor", |out, s| unsafe { sys::mlx_bitwise_xor(out, a.raw(), b.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, b: {b:?}")))
 }
 
 #[track_caller]
 pub(crate) fn blackman(m: i32) -> Result<Array> {
     call::array("blackman", |out, s| unsafe { sys::mlx_blackman(out, m, s) })
+        .map_err(|e| e.given(format_args!("m: {m:?}")))
 }
 
 #[track_caller]
@@ -233,23 +275,14 @@ pub(crate) fn block_masked_mm(
     mask_lhs: Option<&Array>,
     mask_rhs: Option<&Array>,
 ) -> Result<Array> {
-    call::array("block_masked_mm", |out, s| unsafe {
-        sys::mlx_block_masked_mm(
-            out,
-            a.raw(),
-            b.raw(),
-            block_size,
-            optional(mask_out),
-            optional(mask_lhs),
-            optional(mask_rhs),
-            s,
-        )
-    })
+    call::array("block_masked_mm", |out, s| unsafe { sys::mlx_block_masked_mm(out, a.raw(), b.raw(), block_size, optional(mask_out), optional(mask_lhs), optional(mask_rhs), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, b: {b:?}, block_size: {block_size:?}, mask_out: {mask_out:?}, mask_lhs: {mask_lhs:?}, mask_rhs: {mask_rhs:?}")))
 }
 
 #[track_caller]
 pub(crate) fn broadcast_arrays(inputs: &Vector) -> Result<Vec<Array>> {
     call::vector("broadcast_arrays", |out, s| unsafe { sys::mlx_broadcast_arrays(out, inputs.raw(), s) })
+        .map_err(|e| e.given(format_args!("inputs: {inputs:?}")))
 }
 
 #[track_caller]
@@ -257,36 +290,43 @@ pub(crate) fn broadcast_to(a: &Array, shape: &[i32]) -> Result<Array> {
     call::array("broadcast_to", |out, s| unsafe {
         sys::mlx_broadcast_to(out, a.raw(), shape.as_ptr(), shape.len(), s)
     })
+    .map_err(|e| e.given(format_args!("a: {a:?}, shape: {shape:?}")))
 }
 
 #[track_caller]
 pub(crate) fn ceil(a: &Array) -> Result<Array> {
     call::array("ceil", |out, s| unsafe { sys::mlx_ceil(out, a.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}")))
 }
 
 #[track_caller]
 pub(crate) fn clip(a: &Array, a_min: Option<&Array>, a_max: Option<&Array>) -> Result<Array> {
     call::array("clip", |out, s| unsafe { sys::mlx_clip(out, a.raw(), optional(a_min), optional(a_max), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, a_min: {a_min:?}, a_max: {a_max:?}")))
 }
 
 #[track_caller]
 pub(crate) fn concatenate_axis(arrays: &Vector, axis: i32) -> Result<Array> {
-    call::array("concatenate_axis", |out, s| unsafe { sys::mlx_concatenate_axis(out, arrays.raw(), axis, s) })
+    call::array("concatenate", |out, s| unsafe { sys::mlx_concatenate_axis(out, arrays.raw(), axis, s) })
+        .map_err(|e| e.given(format_args!("arrays: {arrays:?}, axis: {axis:?}")))
 }
 
 #[track_caller]
 pub(crate) fn concatenate(arrays: &Vector) -> Result<Array> {
     call::array("concatenate", |out, s| unsafe { sys::mlx_concatenate(out, arrays.raw(), s) })
+        .map_err(|e| e.given(format_args!("arrays: {arrays:?}")))
 }
 
 #[track_caller]
 pub(crate) fn conjugate(a: &Array) -> Result<Array> {
     call::array("conjugate", |out, s| unsafe { sys::mlx_conjugate(out, a.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}")))
 }
 
 #[track_caller]
 pub(crate) fn contiguous(a: &Array, allow_col_major: bool) -> Result<Array> {
     call::array("contiguous", |out, s| unsafe { sys::mlx_contiguous(out, a.raw(), allow_col_major, s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, allow_col_major: {allow_col_major:?}")))
 }
 
 #[track_caller]
@@ -298,9 +338,8 @@ pub(crate) fn conv1d(
     dilation: i32,
     groups: i32,
 ) -> Result<Array> {
-    call::array("conv1d", |out, s| unsafe {
-        sys::mlx_conv1d(out, input.raw(), weight.raw(), stride, padding, dilation, groups, s)
-    })
+    call::array("conv1d", |out, s| unsafe { sys::mlx_conv1d(out, input.raw(), weight.raw(), stride, padding, dilation, groups, s) })
+        .map_err(|e| e.given(format_args!("input: {input:?}, weight: {weight:?}, stride: {stride:?}, padding: {padding:?}, dilation: {dilation:?}, groups: {groups:?}")))
 }
 
 #[track_caller]
@@ -315,21 +354,8 @@ pub(crate) fn conv2d(
     dilation_1: i32,
     groups: i32,
 ) -> Result<Array> {
-    call::array("conv2d", |out, s| unsafe {
-        sys::mlx_conv2d(
-            out,
-            input.raw(),
-            weight.raw(),
-            stride_0,
-            stride_1,
-            padding_0,
-            padding_1,
-            dilation_0,
-            dilation_1,
-            groups,
-            s,
-        )
-    })
+    call::array("conv2d", |out, s| unsafe { sys::mlx_conv2d(out, input.raw(), weight.raw(), stride_0, stride_1, padding_0, padding_1, dilation_0, dilation_1, groups, s) })
+        .map_err(|e| e.given(format_args!("input: {input:?}, weight: {weight:?}, stride_0: {stride_0:?}, stride_1: {stride_1:?}, padding_0: {padding_0:?}, padding_1: {padding_1:?}, dilation_0: {dilation_0:?}, dilation_1: {dilation_1:?}, groups: {groups:?}")))
 }
 
 #[track_caller]
@@ -347,24 +373,8 @@ pub(crate) fn conv3d(
     dilation_2: i32,
     groups: i32,
 ) -> Result<Array> {
-    call::array("conv3d", |out, s| unsafe {
-        sys::mlx_conv3d(
-            out,
-            input.raw(),
-            weight.raw(),
-            stride_0,
-            stride_1,
-            stride_2,
-            padding_0,
-            padding_1,
-            padding_2,
-            dilation_0,
-            dilation_1,
-            dilation_2,
-            groups,
-            s,
-        )
-    })
+    call::array("conv3d", |out, s| unsafe { sys::mlx_conv3d(out, input.raw(), weight.raw(), stride_0, stride_1, stride_2, padding_0, padding_1, padding_2, dilation_0, dilation_1, dilation_2, groups, s) })
+        .map_err(|e| e.given(format_args!("input: {input:?}, weight: {weight:?}, stride_0: {stride_0:?}, stride_1: {stride_1:?}, stride_2: {stride_2:?}, padding_0: {padding_0:?}, padding_1: {padding_1:?}, padding_2: {padding_2:?}, dilation_0: {dilation_0:?}, dilation_1: {dilation_1:?}, dilation_2: {dilation_2:?}, groups: {groups:?}")))
 }
 
 #[track_caller]
@@ -379,26 +389,8 @@ pub(crate) fn conv_general(
     groups: i32,
     flip: bool,
 ) -> Result<Array> {
-    call::array("conv_general", |out, s| unsafe {
-        sys::mlx_conv_general(
-            out,
-            input.raw(),
-            weight.raw(),
-            stride.as_ptr(),
-            stride.len(),
-            padding_lo.as_ptr(),
-            padding_lo.len(),
-            padding_hi.as_ptr(),
-            padding_hi.len(),
-            kernel_dilation.as_ptr(),
-            kernel_dilation.len(),
-            input_dilation.as_ptr(),
-            input_dilation.len(),
-            groups,
-            flip,
-            s,
-        )
-    })
+    call::array("conv_general", |out, s| unsafe { sys::mlx_conv_general(out, input.raw(), weight.raw(), stride.as_ptr(), stride.len(), padding_lo.as_ptr(), padding_lo.len(), padding_hi.as_ptr(), padding_hi.len(), kernel_dilation.as_ptr(), kernel_dilation.len(), input_dilation.as_ptr(), input_dilation.len(), groups, flip, s) })
+        .map_err(|e| e.given(format_args!("input: {input:?}, weight: {weight:?}, stride: {stride:?}, padding_lo: {padding_lo:?}, padding_hi: {padding_hi:?}, kernel_dilation: {kernel_dilation:?}, input_dilation: {input_dilation:?}, groups: {groups:?}, flip: {flip:?}")))
 }
 
 #[track_caller]
@@ -411,19 +403,8 @@ pub(crate) fn conv_transpose1d(
     output_padding: i32,
     groups: i32,
 ) -> Result<Array> {
-    call::array("conv_transpose1d", |out, s| unsafe {
-        sys::mlx_conv_transpose1d(
-            out,
-            input.raw(),
-            weight.raw(),
-            stride,
-            padding,
-            dilation,
-            output_padding,
-            groups,
-            s,
-        )
-    })
+    call::array("conv_transpose1d", |out, s| unsafe { sys::mlx_conv_transpose1d(out, input.raw(), weight.raw(), stride, padding, dilation, output_padding, groups, s) })
+        .map_err(|e| e.given(format_args!("input: {input:?}, weight: {weight:?}, stride: {stride:?}, padding: {padding:?}, dilation: {dilation:?}, output_padding: {output_padding:?}, groups: {groups:?}")))
 }
 
 #[track_caller]
@@ -440,23 +421,8 @@ pub(crate) fn conv_transpose2d(
     output_padding_1: i32,
     groups: i32,
 ) -> Result<Array> {
-    call::array("conv_transpose2d", |out, s| unsafe {
-        sys::mlx_conv_transpose2d(
-            out,
-            input.raw(),
-            weight.raw(),
-            stride_0,
-            stride_1,
-            padding_0,
-            padding_1,
-            dilation_0,
-            dilation_1,
-            output_padding_0,
-            output_padding_1,
-            groups,
-            s,
-        )
-    })
+    call::array("conv_transpose2d", |out, s| unsafe { sys::mlx_conv_transpose2d(out, input.raw(), weight.raw(), stride_0, stride_1, padding_0, padding_1, dilation_0, dilation_1, output_padding_0, output_padding_1, groups, s) })
+        .map_err(|e| e.given(format_args!("input: {input:?}, weight: {weight:?}, stride_0: {stride_0:?}, stride_1: {stride_1:?}, padding_0: {padding_0:?}, padding_1: {padding_1:?}, dilation_0: {dilation_0:?}, dilation_1: {dilation_1:?}, output_padding_0: {output_padding_0:?}, output_padding_1: {output_padding_1:?}, groups: {groups:?}")))
 }
 
 #[track_caller]
@@ -477,85 +443,76 @@ pub(crate) fn conv_transpose3d(
     output_padding_2: i32,
     groups: i32,
 ) -> Result<Array> {
-    call::array("conv_transpose3d", |out, s| unsafe {
-        sys::mlx_conv_transpose3d(
-            out,
-            input.raw(),
-            weight.raw(),
-            stride_0,
-            stride_1,
-            stride_2,
-            padding_0,
-            padding_1,
-            padding_2,
-            dilation_0,
-            dilation_1,
-            dilation_2,
-            output_padding_0,
-            output_padding_1,
-            output_padding_2,
-            groups,
-            s,
-        )
-    })
+    call::array("conv_transpose3d", |out, s| unsafe { sys::mlx_conv_transpose3d(out, input.raw(), weight.raw(), stride_0, stride_1, stride_2, padding_0, padding_1, padding_2, dilation_0, dilation_1, dilation_2, output_padding_0, output_padding_1, output_padding_2, groups, s) })
+        .map_err(|e| e.given(format_args!("input: {input:?}, weight: {weight:?}, stride_0: {stride_0:?}, stride_1: {stride_1:?}, stride_2: {stride_2:?}, padding_0: {padding_0:?}, padding_1: {padding_1:?}, padding_2: {padding_2:?}, dilation_0: {dilation_0:?}, dilation_1: {dilation_1:?}, dilation_2: {dilation_2:?}, output_padding_0: {output_padding_0:?}, output_padding_1: {output_padding_1:?}, output_padding_2: {output_padding_2:?}, groups: {groups:?}")))
 }
 
 #[track_caller]
 pub(crate) fn copy(a: &Array) -> Result<Array> {
     call::array("copy", |out, s| unsafe { sys::mlx_copy(out, a.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}")))
 }
 
 #[track_caller]
 pub(crate) fn cos(a: &Array) -> Result<Array> {
     call::array("cos", |out, s| unsafe { sys::mlx_cos(out, a.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}")))
 }
 
 #[track_caller]
 pub(crate) fn cosh(a: &Array) -> Result<Array> {
     call::array("cosh", |out, s| unsafe { sys::mlx_cosh(out, a.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}")))
 }
 
 #[track_caller]
 pub(crate) fn count_nonzero_axis(a: &Array, axis: i32, keepdims: bool) -> Result<Array> {
-    call::array("count_nonzero_axis", |out, s| unsafe {
+    call::array("count_nonzero", |out, s| unsafe {
         sys::mlx_count_nonzero_axis(out, a.raw(), axis, keepdims, s)
     })
+    .map_err(|e| e.given(format_args!("a: {a:?}, axis: {axis:?}, keepdims: {keepdims:?}")))
 }
 
 #[track_caller]
 pub(crate) fn count_nonzero_axes(a: &Array, axes: &[i32], keepdims: bool) -> Result<Array> {
-    call::array("count_nonzero_axes", |out, s| unsafe {
+    call::array("count_nonzero", |out, s| unsafe {
         sys::mlx_count_nonzero_axes(out, a.raw(), axes.as_ptr(), axes.len(), keepdims, s)
     })
+    .map_err(|e| e.given(format_args!("a: {a:?}, axes: {axes:?}, keepdims: {keepdims:?}")))
 }
 
 #[track_caller]
 pub(crate) fn count_nonzero(a: &Array, keepdims: bool) -> Result<Array> {
     call::array("count_nonzero", |out, s| unsafe { sys::mlx_count_nonzero(out, a.raw(), keepdims, s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, keepdims: {keepdims:?}")))
 }
 
 #[track_caller]
 pub(crate) fn cummax_axis(a: &Array, axis: i32, reverse: bool, inclusive: bool) -> Result<Array> {
-    call::array("cummax_axis", |out, s| unsafe {
-        sys::mlx_cummax_axis(out, a.raw(), axis, reverse, inclusive, s)
-    })
+    call::array("cummax", |out, s| unsafe { sys::mlx_cummax_axis(out, a.raw(), axis, reverse, inclusive, s) })
+        .map_err(|e| {
+            e.given(format_args!("a: {a:?}, axis: {axis:?}, reverse: {reverse:?}, inclusive: {inclusive:?}"))
+        })
 }
 
 #[track_caller]
 pub(crate) fn cummax(a: &Array, reverse: bool, inclusive: bool) -> Result<Array> {
     call::array("cummax", |out, s| unsafe { sys::mlx_cummax(out, a.raw(), reverse, inclusive, s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, reverse: {reverse:?}, inclusive: {inclusive:?}")))
 }
 
 #[track_caller]
 pub(crate) fn cummin_axis(a: &Array, axis: i32, reverse: bool, inclusive: bool) -> Result<Array> {
-    call::array("cummin_axis", |out, s| unsafe {
-        sys::mlx_cummin_axis(out, a.raw(), axis, reverse, inclusive, s)
-    })
+    call::array("cummin", |out, s| unsafe { sys::mlx_cummin_axis(out, a.raw(), axis, reverse, inclusive, s) })
+        .map_err(|e| {
+            e.given(format_args!("a: {a:?}, axis: {axis:?}, reverse: {reverse:?}, inclusive: {inclusive:?}"))
+        })
 }
 
 #[track_caller]
 pub(crate) fn cummin(a: &Array, reverse: bool, inclusive: bool) -> Result<Array> {
     call::array("cummin", |out, s| unsafe { sys::mlx_cummin(out, a.raw(), reverse, inclusive, s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, reverse: {reverse:?}, inclusive: {inclusive:?}")))
 }
 
 #[track_caller]
@@ -566,8 +523,13 @@ pub(crate) fn cumprod_axis(
     inclusive: bool,
     dtype: Option<Dtype>,
 ) -> Result<Array> {
-    call::array("cumprod_axis", |out, s| unsafe {
+    call::array("cumprod", |out, s| unsafe {
         sys::mlx_cumprod_axis(out, a.raw(), axis, reverse, inclusive, optional_dtype(dtype), s)
+    })
+    .map_err(|e| {
+        e.given(format_args!(
+            "a: {a:?}, axis: {axis:?}, reverse: {reverse:?}, inclusive: {inclusive:?}, dtype: {dtype:?}"
+        ))
     })
 }
 
@@ -575,6 +537,9 @@ pub(crate) fn cumprod_axis(
 pub(crate) fn cumprod(a: &Array, reverse: bool, inclusive: bool, dtype: Option<Dtype>) -> Result<Array> {
     call::array("cumprod", |out, s| unsafe {
         sys::mlx_cumprod(out, a.raw(), reverse, inclusive, optional_dtype(dtype), s)
+    })
+    .map_err(|e| {
+        e.given(format_args!("a: {a:?}, reverse: {reverse:?}, inclusive: {inclusive:?}, dtype: {dtype:?}"))
     })
 }
 
@@ -586,8 +551,13 @@ pub(crate) fn cumsum_axis(
     inclusive: bool,
     dtype: Option<Dtype>,
 ) -> Result<Array> {
-    call::array("cumsum_axis", |out, s| unsafe {
+    call::array("cumsum", |out, s| unsafe {
         sys::mlx_cumsum_axis(out, a.raw(), axis, reverse, inclusive, optional_dtype(dtype), s)
+    })
+    .map_err(|e| {
+        e.given(format_args!(
+            "a: {a:?}, axis: {axis:?}, reverse: {reverse:?}, inclusive: {inclusive:?}, dtype: {dtype:?}"
+        ))
     })
 }
 
@@ -596,11 +566,15 @@ pub(crate) fn cumsum(a: &Array, reverse: bool, inclusive: bool, dtype: Option<Dt
     call::array("cumsum", |out, s| unsafe {
         sys::mlx_cumsum(out, a.raw(), reverse, inclusive, optional_dtype(dtype), s)
     })
+    .map_err(|e| {
+        e.given(format_args!("a: {a:?}, reverse: {reverse:?}, inclusive: {inclusive:?}, dtype: {dtype:?}"))
+    })
 }
 
 #[track_caller]
 pub(crate) fn degrees(a: &Array) -> Result<Array> {
     call::array("degrees", |out, s| unsafe { sys::mlx_degrees(out, a.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}")))
 }
 
 #[track_caller]
@@ -614,129 +588,138 @@ pub(crate) fn dequantize(
     global_scale: Option<&Array>,
     dtype: Option<Dtype>,
 ) -> Result<Array> {
-    call::array("dequantize", |out, s| unsafe {
-        sys::mlx_dequantize(
-            out,
-            w.raw(),
-            scales.raw(),
-            optional(biases),
-            optional_int(group_size),
-            optional_int(bits),
-            mode.as_ptr(),
-            optional(global_scale),
-            optional_dtype(dtype),
-            s,
-        )
-    })
+    call::array("dequantize", |out, s| unsafe { sys::mlx_dequantize(out, w.raw(), scales.raw(), optional(biases), optional_int(group_size), optional_int(bits), mode.as_ptr(), optional(global_scale), optional_dtype(dtype), s) })
+        .map_err(|e| e.given(format_args!("w: {w:?}, scales: {scales:?}, biases: {biases:?}, group_size: {group_size:?}, bits: {bits:?}, mode: {mode:?}, global_scale: {global_scale:?}, dtype: {dtype:?}")))
 }
 
 #[track_caller]
 pub(crate) fn diag(a: &Array, k: i32) -> Result<Array> {
     call::array("diag", |out, s| unsafe { sys::mlx_diag(out, a.raw(), k, s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, k: {k:?}")))
 }
 
 #[track_caller]
 pub(crate) fn diagonal(a: &Array, offset: i32, axis1: i32, axis2: i32) -> Result<Array> {
     call::array("diagonal", |out, s| unsafe { sys::mlx_diagonal(out, a.raw(), offset, axis1, axis2, s) })
+        .map_err(|e| {
+            e.given(format_args!("a: {a:?}, offset: {offset:?}, axis1: {axis1:?}, axis2: {axis2:?}"))
+        })
 }
 
 #[track_caller]
 pub(crate) fn diff(a: &Array, n: i32, axis: i32) -> Result<Array> {
     call::array("diff", |out, s| unsafe { sys::mlx_diff(out, a.raw(), n, axis, s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, n: {n:?}, axis: {axis:?}")))
 }
 
 #[track_caller]
 pub(crate) fn divide(a: &Array, b: &Array) -> Result<Array> {
     call::array("divide", |out, s| unsafe { sys::mlx_divide(out, a.raw(), b.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, b: {b:?}")))
 }
 
 #[track_caller]
 pub(crate) fn divmod(a: &Array, b: &Array) -> Result<Vec<Array>> {
     call::vector("divmod", |out, s| unsafe { sys::mlx_divmod(out, a.raw(), b.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, b: {b:?}")))
 }
 
 #[track_caller]
 pub(crate) fn einsum(subscripts: &CStr, operands: &Vector) -> Result<Array> {
     call::array("einsum", |out, s| unsafe { sys::mlx_einsum(out, subscripts.as_ptr(), operands.raw(), s) })
+        .map_err(|e| e.given(format_args!("subscripts: {subscripts:?}, operands: {operands:?}")))
 }
 
 #[track_caller]
 pub(crate) fn equal(a: &Array, b: &Array) -> Result<Array> {
     call::array("equal", |out, s| unsafe { sys::mlx_equal(out, a.raw(), b.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, b: {b:?}")))
 }
 
 #[track_caller]
 pub(crate) fn erf(a: &Array) -> Result<Array> {
     call::array("erf", |out, s| unsafe { sys::mlx_erf(out, a.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}")))
 }
 
 #[track_caller]
 pub(crate) fn erfinv(a: &Array) -> Result<Array> {
     call::array("erfinv", |out, s| unsafe { sys::mlx_erfinv(out, a.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}")))
 }
 
 #[track_caller]
 pub(crate) fn exp(a: &Array) -> Result<Array> {
     call::array("exp", |out, s| unsafe { sys::mlx_exp(out, a.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}")))
 }
 
 #[track_caller]
 pub(crate) fn expand_dims_axes(a: &Array, axes: &[i32]) -> Result<Array> {
-    call::array("expand_dims_axes", |out, s| unsafe {
+    call::array("expand_dims", |out, s| unsafe {
         sys::mlx_expand_dims_axes(out, a.raw(), axes.as_ptr(), axes.len(), s)
     })
+    .map_err(|e| e.given(format_args!("a: {a:?}, axes: {axes:?}")))
 }
 
 #[track_caller]
 pub(crate) fn expand_dims(a: &Array, axis: i32) -> Result<Array> {
     call::array("expand_dims", |out, s| unsafe { sys::mlx_expand_dims(out, a.raw(), axis, s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, axis: {axis:?}")))
 }
 
 #[track_caller]
 pub(crate) fn expm1(a: &Array) -> Result<Array> {
     call::array("expm1", |out, s| unsafe { sys::mlx_expm1(out, a.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}")))
 }
 
 #[track_caller]
 pub(crate) fn eye(n: i32, m: i32, k: i32, dtype: Dtype) -> Result<Array> {
     call::array("eye", |out, s| unsafe { sys::mlx_eye(out, n, m, k, dtype.raw(), s) })
+        .map_err(|e| e.given(format_args!("n: {n:?}, m: {m:?}, k: {k:?}, dtype: {dtype:?}")))
 }
 
 #[track_caller]
 pub(crate) fn flatten(a: &Array, start_axis: i32, end_axis: i32) -> Result<Array> {
     call::array("flatten", |out, s| unsafe { sys::mlx_flatten(out, a.raw(), start_axis, end_axis, s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, start_axis: {start_axis:?}, end_axis: {end_axis:?}")))
 }
 
 #[track_caller]
 pub(crate) fn flip_axes(a: &Array, axes: &[i32]) -> Result<Array> {
-    call::array("flip_axes", |out, s| unsafe {
-        sys::mlx_flip_axes(out, a.raw(), axes.as_ptr(), axes.len(), s)
-    })
+    call::array("flip", |out, s| unsafe { sys::mlx_flip_axes(out, a.raw(), axes.as_ptr(), axes.len(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, axes: {axes:?}")))
 }
 
 #[track_caller]
 pub(crate) fn flip_axis(a: &Array, axis: i32) -> Result<Array> {
-    call::array("flip_axis", |out, s| unsafe { sys::mlx_flip_axis(out, a.raw(), axis, s) })
+    call::array("flip", |out, s| unsafe { sys::mlx_flip_axis(out, a.raw(), axis, s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, axis: {axis:?}")))
 }
 
 #[track_caller]
 pub(crate) fn flip(a: &Array) -> Result<Array> {
     call::array("flip", |out, s| unsafe { sys::mlx_flip(out, a.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}")))
 }
 
 #[track_caller]
 pub(crate) fn floor(a: &Array) -> Result<Array> {
     call::array("floor", |out, s| unsafe { sys::mlx_floor(out, a.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}")))
 }
 
 #[track_caller]
 pub(crate) fn floor_divide(a: &Array, b: &Array) -> Result<Array> {
     call::array("floor_divide", |out, s| unsafe { sys::mlx_floor_divide(out, a.raw(), b.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, b: {b:?}")))
 }
 
 #[track_caller]
 pub(crate) fn from_fp8(x: &Array, dtype: Dtype) -> Result<Array> {
     call::array("from_fp8", |out, s| unsafe { sys::mlx_from_fp8(out, x.raw(), dtype.raw(), s) })
+        .map_err(|e| e.given(format_args!("x: {x:?}, dtype: {dtype:?}")))
 }
 
 #[track_caller]
@@ -744,11 +727,13 @@ pub(crate) fn full(shape: &[i32], vals: &Array, dtype: Dtype) -> Result<Array> {
     call::array("full", |out, s| unsafe {
         sys::mlx_full(out, shape.as_ptr(), shape.len(), vals.raw(), dtype.raw(), s)
     })
+    .map_err(|e| e.given(format_args!("shape: {shape:?}, vals: {vals:?}, dtype: {dtype:?}")))
 }
 
 #[track_caller]
 pub(crate) fn full_like(a: &Array, vals: &Array, dtype: Dtype) -> Result<Array> {
     call::array("full_like", |out, s| unsafe { sys::mlx_full_like(out, a.raw(), vals.raw(), dtype.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, vals: {vals:?}, dtype: {dtype:?}")))
 }
 
 #[track_caller]
@@ -765,12 +750,18 @@ pub(crate) fn gather(a: &Array, indices: &Vector, axes: &[i32], slice_sizes: &[i
             s,
         )
     })
+    .map_err(|e| {
+        e.given(format_args!("a: {a:?}, indices: {indices:?}, axes: {axes:?}, slice_sizes: {slice_sizes:?}"))
+    })
 }
 
 #[track_caller]
 pub(crate) fn gather_single(a: &Array, indices: &Array, axis: i32, slice_sizes: &[i32]) -> Result<Array> {
     call::array("gather_single", |out, s| unsafe {
         sys::mlx_gather_single(out, a.raw(), indices.raw(), axis, slice_sizes.as_ptr(), slice_sizes.len(), s)
+    })
+    .map_err(|e| {
+        e.given(format_args!("a: {a:?}, indices: {indices:?}, axis: {axis:?}, slice_sizes: {slice_sizes:?}"))
     })
 }
 
@@ -782,17 +773,8 @@ pub(crate) fn gather_mm(
     rhs_indices: Option<&Array>,
     sorted_indices: bool,
 ) -> Result<Array> {
-    call::array("gather_mm", |out, s| unsafe {
-        sys::mlx_gather_mm(
-            out,
-            a.raw(),
-            b.raw(),
-            optional(lhs_indices),
-            optional(rhs_indices),
-            sorted_indices,
-            s,
-        )
-    })
+    call::array("gather_mm", |out, s| unsafe { sys::mlx_gather_mm(out, a.raw(), b.raw(), optional(lhs_indices), optional(rhs_indices), sorted_indices, s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, b: {b:?}, lhs_indices: {lhs_indices:?}, rhs_indices: {rhs_indices:?}, sorted_indices: {sorted_indices:?}")))
 }
 
 #[track_caller]
@@ -809,23 +791,8 @@ pub(crate) fn gather_qmm(
     mode: &CStr,
     sorted_indices: bool,
 ) -> Result<Array> {
-    call::array("gather_qmm", |out, s| unsafe {
-        sys::mlx_gather_qmm(
-            out,
-            x.raw(),
-            w.raw(),
-            scales.raw(),
-            optional(biases),
-            optional(lhs_indices),
-            optional(rhs_indices),
-            transpose,
-            optional_int(group_size),
-            optional_int(bits),
-            mode.as_ptr(),
-            sorted_indices,
-            s,
-        )
-    })
+    call::array("gather_qmm", |out, s| unsafe { sys::mlx_gather_qmm(out, x.raw(), w.raw(), scales.raw(), optional(biases), optional(lhs_indices), optional(rhs_indices), transpose, optional_int(group_size), optional_int(bits), mode.as_ptr(), sorted_indices, s) })
+        .map_err(|e| e.given(format_args!("x: {x:?}, w: {w:?}, scales: {scales:?}, biases: {biases:?}, lhs_indices: {lhs_indices:?}, rhs_indices: {rhs_indices:?}, transpose: {transpose:?}, group_size: {group_size:?}, bits: {bits:?}, mode: {mode:?}, sorted_indices: {sorted_indices:?}")))
 }
 
 #[track_caller]
@@ -842,33 +809,20 @@ pub(crate) fn gather_qqmm(
     global_scale_w: Option<&Array>,
     sorted_indices: bool,
 ) -> Result<Array> {
-    call::array("gather_qqmm", |out, s| unsafe {
-        sys::mlx_gather_qqmm(
-            out,
-            x.raw(),
-            w.raw(),
-            optional(scales_w),
-            optional(lhs_indices),
-            optional(rhs_indices),
-            optional_int(group_size),
-            optional_int(bits),
-            mode.as_ptr(),
-            optional(global_scale_x),
-            optional(global_scale_w),
-            sorted_indices,
-            s,
-        )
-    })
+    call::array("gather_qqmm", |out, s| unsafe { sys::mlx_gather_qqmm(out, x.raw(), w.raw(), optional(scales_w), optional(lhs_indices), optional(rhs_indices), optional_int(group_size), optional_int(bits), mode.as_ptr(), optional(global_scale_x), optional(global_scale_w), sorted_indices, s) })
+        .map_err(|e| e.given(format_args!("x: {x:?}, w: {w:?}, scales_w: {scales_w:?}, lhs_indices: {lhs_indices:?}, rhs_indices: {rhs_indices:?}, group_size: {group_size:?}, bits: {bits:?}, mode: {mode:?}, global_scale_x: {global_scale_x:?}, global_scale_w: {global_scale_w:?}, sorted_indices: {sorted_indices:?}")))
 }
 
 #[track_caller]
 pub(crate) fn greater(a: &Array, b: &Array) -> Result<Array> {
     call::array("greater", |out, s| unsafe { sys::mlx_greater(out, a.raw(), b.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, b: {b:?}")))
 }
 
 #[track_caller]
 pub(crate) fn greater_equal(a: &Array, b: &Array) -> Result<Array> {
     call::array("greater_equal", |out, s| unsafe { sys::mlx_greater_equal(out, a.raw(), b.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, b: {b:?}")))
 }
 
 #[track_caller]
@@ -876,31 +830,37 @@ pub(crate) fn hadamard_transform(a: &Array, scale: Option<f32>) -> Result<Array>
     call::array("hadamard_transform", |out, s| unsafe {
         sys::mlx_hadamard_transform(out, a.raw(), optional_float(scale), s)
     })
+    .map_err(|e| e.given(format_args!("a: {a:?}, scale: {scale:?}")))
 }
 
 #[track_caller]
 pub(crate) fn hamming(m: i32) -> Result<Array> {
     call::array("hamming", |out, s| unsafe { sys::mlx_hamming(out, m, s) })
+        .map_err(|e| e.given(format_args!("m: {m:?}")))
 }
 
 #[track_caller]
 pub(crate) fn hanning(m: i32) -> Result<Array> {
     call::array("hanning", |out, s| unsafe { sys::mlx_hanning(out, m, s) })
+        .map_err(|e| e.given(format_args!("m: {m:?}")))
 }
 
 #[track_caller]
 pub(crate) fn identity(n: i32, dtype: Dtype) -> Result<Array> {
     call::array("identity", |out, s| unsafe { sys::mlx_identity(out, n, dtype.raw(), s) })
+        .map_err(|e| e.given(format_args!("n: {n:?}, dtype: {dtype:?}")))
 }
 
 #[track_caller]
 pub(crate) fn imag(a: &Array) -> Result<Array> {
     call::array("imag", |out, s| unsafe { sys::mlx_imag(out, a.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}")))
 }
 
 #[track_caller]
 pub(crate) fn inner(a: &Array, b: &Array) -> Result<Array> {
     call::array("inner", |out, s| unsafe { sys::mlx_inner(out, a.raw(), b.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, b: {b:?}")))
 }
 
 #[track_caller]
@@ -908,51 +868,63 @@ pub(crate) fn isclose(a: &Array, b: &Array, rtol: f64, atol: f64, equal_nan: boo
     call::array("isclose", |out, s| unsafe {
         sys::mlx_isclose(out, a.raw(), b.raw(), rtol, atol, equal_nan, s)
     })
+    .map_err(|e| {
+        e.given(format_args!("a: {a:?}, b: {b:?}, rtol: {rtol:?}, atol: {atol:?}, equal_nan: {equal_nan:?}"))
+    })
 }
 
 #[track_caller]
 pub(crate) fn isfinite(a: &Array) -> Result<Array> {
     call::array("isfinite", |out, s| unsafe { sys::mlx_isfinite(out, a.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}")))
 }
 
 #[track_caller]
 pub(crate) fn isinf(a: &Array) -> Result<Array> {
     call::array("isinf", |out, s| unsafe { sys::mlx_isinf(out, a.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}")))
 }
 
 #[track_caller]
 pub(crate) fn isnan(a: &Array) -> Result<Array> {
     call::array("isnan", |out, s| unsafe { sys::mlx_isnan(out, a.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}")))
 }
 
 #[track_caller]
 pub(crate) fn isneginf(a: &Array) -> Result<Array> {
     call::array("isneginf", |out, s| unsafe { sys::mlx_isneginf(out, a.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}")))
 }
 
 #[track_caller]
 pub(crate) fn isposinf(a: &Array) -> Result<Array> {
     call::array("isposinf", |out, s| unsafe { sys::mlx_isposinf(out, a.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}")))
 }
 
 #[track_caller]
 pub(crate) fn kron(a: &Array, b: &Array) -> Result<Array> {
     call::array("kron", |out, s| unsafe { sys::mlx_kron(out, a.raw(), b.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, b: {b:?}")))
 }
 
 #[track_caller]
 pub(crate) fn left_shift(a: &Array, b: &Array) -> Result<Array> {
     call::array("left_shift", |out, s| unsafe { sys::mlx_left_shift(out, a.raw(), b.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, b: {b:?}")))
 }
 
 #[track_caller]
 pub(crate) fn less(a: &Array, b: &Array) -> Result<Array> {
     call::array("less", |out, s| unsafe { sys::mlx_less(out, a.raw(), b.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, b: {b:?}")))
 }
 
 #[track_caller]
 pub(crate) fn less_equal(a: &Array, b: &Array) -> Result<Array> {
     call::array("less_equal", |out, s| unsafe { sys::mlx_less_equal(out, a.raw(), b.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, b: {b:?}")))
 }
 
 #[track_caller]
@@ -966,42 +938,58 @@ pub(crate) fn linspace_endpoint(
     call::array("linspace_endpoint", |out, s| unsafe {
         sys::mlx_linspace_endpoint(out, start, stop, num, endpoint, dtype.raw(), s)
     })
+    .map_err(|e| {
+        e.given(format_args!(
+            "start: {start:?}, stop: {stop:?}, num: {num:?}, endpoint: {endpoint:?}, dtype: {dtype:?}"
+        ))
+    })
 }
 
 #[track_caller]
 pub(crate) fn linspace(start: f64, stop: f64, num: i32, dtype: Dtype) -> Result<Array> {
     call::array("linspace", |out, s| unsafe { sys::mlx_linspace(out, start, stop, num, dtype.raw(), s) })
+        .map_err(|e| {
+            e.given(format_args!("start: {start:?}, stop: {stop:?}, num: {num:?}, dtype: {dtype:?}"))
+        })
 }
 
 #[track_caller]
 pub(crate) fn log(a: &Array) -> Result<Array> {
     call::array("log", |out, s| unsafe { sys::mlx_log(out, a.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}")))
 }
 
 #[track_caller]
 pub(crate) fn log10(a: &Array) -> Result<Array> {
     call::array("log10", |out, s| unsafe { sys::mlx_log10(out, a.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}")))
 }
 
 #[track_caller]
 pub(crate) fn log1p(a: &Array) -> Result<Array> {
     call::array("log1p", |out, s| unsafe { sys::mlx_log1p(out, a.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}")))
 }
 
 #[track_caller]
 pub(crate) fn log2(a: &Array) -> Result<Array> {
     call::array("log2", |out, s| unsafe { sys::mlx_log2(out, a.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}")))
 }
 
 #[track_caller]
 pub(crate) fn logaddexp(a: &Array, b: &Array) -> Result<Array> {
     call::array("logaddexp", |out, s| unsafe { sys::mlx_logaddexp(out, a.raw(), b.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, b: {b:?}")))
 }
 
 #[track_caller]
 pub(crate) fn logcumsumexp_axis(a: &Array, axis: i32, reverse: bool, inclusive: bool) -> Result<Array> {
-    call::array("logcumsumexp_axis", |out, s| unsafe {
+    call::array("logcumsumexp", |out, s| unsafe {
         sys::mlx_logcumsumexp_axis(out, a.raw(), axis, reverse, inclusive, s)
+    })
+    .map_err(|e| {
+        e.given(format_args!("a: {a:?}, axis: {axis:?}, reverse: {reverse:?}, inclusive: {inclusive:?}"))
     })
 }
 
@@ -1010,45 +998,51 @@ pub(crate) fn logcumsumexp(a: &Array, reverse: bool, inclusive: bool) -> Result<
     call::array("logcumsumexp", |out, s| unsafe {
         sys::mlx_logcumsumexp(out, a.raw(), reverse, inclusive, s)
     })
+    .map_err(|e| e.given(format_args!("a: {a:?}, reverse: {reverse:?}, inclusive: {inclusive:?}")))
 }
 
 #[track_caller]
 pub(crate) fn logical_and(a: &Array, b: &Array) -> Result<Array> {
     call::array("logical_and", |out, s| unsafe { sys::mlx_logical_and(out, a.raw(), b.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, b: {b:?}")))
 }
 
 #[track_caller]
 pub(crate) fn logical_not(a: &Array) -> Result<Array> {
     call::array("logical_not", |out, s| unsafe { sys::mlx_logical_not(out, a.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}")))
 }
 
 #[track_caller]
 pub(crate) fn logical_or(a: &Array, b: &Array) -> Result<Array> {
     call::array("logical_or", |out, s| unsafe { sys::mlx_logical_or(out, a.raw(), b.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, b: {b:?}")))
 }
 
 #[track_caller]
 pub(crate) fn logical_xor(a: &Array, b: &Array) -> Result<Array> {
     call::array("logical_xor", |out, s| unsafe { sys::mlx_logical_xor(out, a.raw(), b.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, b: {b:?}")))
 }
 
 #[track_caller]
 pub(crate) fn logsumexp_axes(a: &Array, axes: &[i32], keepdims: bool) -> Result<Array> {
-    call::array("logsumexp_axes", |out, s| unsafe {
+    call::array("logsumexp", |out, s| unsafe {
         sys::mlx_logsumexp_axes(out, a.raw(), axes.as_ptr(), axes.len(), keepdims, s)
     })
+    .map_err(|e| e.given(format_args!("a: {a:?}, axes: {axes:?}, keepdims: {keepdims:?}")))
 }
 
 #[track_caller]
 pub(crate) fn logsumexp_axis(a: &Array, axis: i32, keepdims: bool) -> Result<Array> {
-    call::array("logsumexp_axis", |out, s| unsafe {
-        sys::mlx_logsumexp_axis(out, a.raw(), axis, keepdims, s)
-    })
+    call::array("logsumexp", |out, s| unsafe { sys::mlx_logsumexp_axis(out, a.raw(), axis, keepdims, s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, axis: {axis:?}, keepdims: {keepdims:?}")))
 }
 
 #[track_caller]
 pub(crate) fn logsumexp(a: &Array, keepdims: bool) -> Result<Array> {
     call::array("logsumexp", |out, s| unsafe { sys::mlx_logsumexp(out, a.raw(), keepdims, s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, keepdims: {keepdims:?}")))
 }
 
 #[track_caller]
@@ -1056,67 +1050,79 @@ pub(crate) fn masked_scatter(a: &Array, mask: &Array, src: &Array) -> Result<Arr
     call::array("masked_scatter", |out, s| unsafe {
         sys::mlx_masked_scatter(out, a.raw(), mask.raw(), src.raw(), s)
     })
+    .map_err(|e| e.given(format_args!("a: {a:?}, mask: {mask:?}, src: {src:?}")))
 }
 
 #[track_caller]
 pub(crate) fn matmul(a: &Array, b: &Array) -> Result<Array> {
     call::array("matmul", |out, s| unsafe { sys::mlx_matmul(out, a.raw(), b.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, b: {b:?}")))
 }
 
 #[track_caller]
 pub(crate) fn max_axes(a: &Array, axes: &[i32], keepdims: bool) -> Result<Array> {
-    call::array("max_axes", |out, s| unsafe {
+    call::array("max", |out, s| unsafe {
         sys::mlx_max_axes(out, a.raw(), axes.as_ptr(), axes.len(), keepdims, s)
     })
+    .map_err(|e| e.given(format_args!("a: {a:?}, axes: {axes:?}, keepdims: {keepdims:?}")))
 }
 
 #[track_caller]
 pub(crate) fn max_axis(a: &Array, axis: i32, keepdims: bool) -> Result<Array> {
-    call::array("max_axis", |out, s| unsafe { sys::mlx_max_axis(out, a.raw(), axis, keepdims, s) })
+    call::array("max", |out, s| unsafe { sys::mlx_max_axis(out, a.raw(), axis, keepdims, s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, axis: {axis:?}, keepdims: {keepdims:?}")))
 }
 
 #[track_caller]
 pub(crate) fn max(a: &Array, keepdims: bool) -> Result<Array> {
     call::array("max", |out, s| unsafe { sys::mlx_max(out, a.raw(), keepdims, s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, keepdims: {keepdims:?}")))
 }
 
 #[track_caller]
 pub(crate) fn maximum(a: &Array, b: &Array) -> Result<Array> {
     call::array("maximum", |out, s| unsafe { sys::mlx_maximum(out, a.raw(), b.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, b: {b:?}")))
 }
 
 #[track_caller]
 pub(crate) fn mean_axes(a: &Array, axes: &[i32], keepdims: bool) -> Result<Array> {
-    call::array("mean_axes", |out, s| unsafe {
+    call::array("mean", |out, s| unsafe {
         sys::mlx_mean_axes(out, a.raw(), axes.as_ptr(), axes.len(), keepdims, s)
     })
+    .map_err(|e| e.given(format_args!("a: {a:?}, axes: {axes:?}, keepdims: {keepdims:?}")))
 }
 
 #[track_caller]
 pub(crate) fn mean_axis(a: &Array, axis: i32, keepdims: bool) -> Result<Array> {
-    call::array("mean_axis", |out, s| unsafe { sys::mlx_mean_axis(out, a.raw(), axis, keepdims, s) })
+    call::array("mean", |out, s| unsafe { sys::mlx_mean_axis(out, a.raw(), axis, keepdims, s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, axis: {axis:?}, keepdims: {keepdims:?}")))
 }
 
 #[track_caller]
 pub(crate) fn mean(a: &Array, keepdims: bool) -> Result<Array> {
     call::array("mean", |out, s| unsafe { sys::mlx_mean(out, a.raw(), keepdims, s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, keepdims: {keepdims:?}")))
 }
 
 #[track_caller]
 pub(crate) fn median_axes(a: &Array, axes: &[i32], keepdims: bool) -> Result<Array> {
-    call::array("median_axes", |out, s| unsafe {
+    call::array("median", |out, s| unsafe {
         sys::mlx_median_axes(out, a.raw(), axes.as_ptr(), axes.len(), keepdims, s)
     })
+    .map_err(|e| e.given(format_args!("a: {a:?}, axes: {axes:?}, keepdims: {keepdims:?}")))
 }
 
 #[track_caller]
 pub(crate) fn median_axis(a: &Array, axis: i32, keepdims: bool) -> Result<Array> {
-    call::array("median_axis", |out, s| unsafe { sys::mlx_median_axis(out, a.raw(), axis, keepdims, s) })
+    call::array("median", |out, s| unsafe { sys::mlx_median_axis(out, a.raw(), axis, keepdims, s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, axis: {axis:?}, keepdims: {keepdims:?}")))
 }
 
 #[track_caller]
 pub(crate) fn median(a: &Array, keepdims: bool) -> Result<Array> {
     call::array("median", |out, s| unsafe { sys::mlx_median(out, a.raw(), keepdims, s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, keepdims: {keepdims:?}")))
 }
 
 #[track_caller]
@@ -1124,38 +1130,45 @@ pub(crate) fn meshgrid(arrays: &Vector, sparse: bool, indexing: &CStr) -> Result
     call::vector("meshgrid", |out, s| unsafe {
         sys::mlx_meshgrid(out, arrays.raw(), sparse, indexing.as_ptr(), s)
     })
+    .map_err(|e| e.given(format_args!("arrays: {arrays:?}, sparse: {sparse:?}, indexing: {indexing:?}")))
 }
 
 #[track_caller]
 pub(crate) fn min_axes(a: &Array, axes: &[i32], keepdims: bool) -> Result<Array> {
-    call::array("min_axes", |out, s| unsafe {
+    call::array("min", |out, s| unsafe {
         sys::mlx_min_axes(out, a.raw(), axes.as_ptr(), axes.len(), keepdims, s)
     })
+    .map_err(|e| e.given(format_args!("a: {a:?}, axes: {axes:?}, keepdims: {keepdims:?}")))
 }
 
 #[track_caller]
 pub(crate) fn min_axis(a: &Array, axis: i32, keepdims: bool) -> Result<Array> {
-    call::array("min_axis", |out, s| unsafe { sys::mlx_min_axis(out, a.raw(), axis, keepdims, s) })
+    call::array("min", |out, s| unsafe { sys::mlx_min_axis(out, a.raw(), axis, keepdims, s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, axis: {axis:?}, keepdims: {keepdims:?}")))
 }
 
 #[track_caller]
 pub(crate) fn min(a: &Array, keepdims: bool) -> Result<Array> {
     call::array("min", |out, s| unsafe { sys::mlx_min(out, a.raw(), keepdims, s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, keepdims: {keepdims:?}")))
 }
 
 #[track_caller]
 pub(crate) fn minimum(a: &Array, b: &Array) -> Result<Array> {
     call::array("minimum", |out, s| unsafe { sys::mlx_minimum(out, a.raw(), b.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, b: {b:?}")))
 }
 
 #[track_caller]
 pub(crate) fn moveaxis(a: &Array, source: i32, destination: i32) -> Result<Array> {
     call::array("moveaxis", |out, s| unsafe { sys::mlx_moveaxis(out, a.raw(), source, destination, s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, source: {source:?}, destination: {destination:?}")))
 }
 
 #[track_caller]
 pub(crate) fn multiply(a: &Array, b: &Array) -> Result<Array> {
     call::array("multiply", |out, s| unsafe { sys::mlx_multiply(out, a.raw(), b.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, b: {b:?}")))
 }
 
 #[track_caller]
@@ -1163,16 +1176,19 @@ pub(crate) fn nan_to_num(a: &Array, nan: f32, posinf: Option<f32>, neginf: Optio
     call::array("nan_to_num", |out, s| unsafe {
         sys::mlx_nan_to_num(out, a.raw(), nan, optional_float(posinf), optional_float(neginf), s)
     })
+    .map_err(|e| e.given(format_args!("a: {a:?}, nan: {nan:?}, posinf: {posinf:?}, neginf: {neginf:?}")))
 }
 
 #[track_caller]
 pub(crate) fn negative(a: &Array) -> Result<Array> {
     call::array("negative", |out, s| unsafe { sys::mlx_negative(out, a.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}")))
 }
 
 #[track_caller]
 pub(crate) fn not_equal(a: &Array, b: &Array) -> Result<Array> {
     call::array("not_equal", |out, s| unsafe { sys::mlx_not_equal(out, a.raw(), b.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, b: {b:?}")))
 }
 
 #[track_caller]
@@ -1180,26 +1196,31 @@ pub(crate) fn number_of_elements(a: &Array, axes: &[i32], inverted: bool, dtype:
     call::array("number_of_elements", |out, s| unsafe {
         sys::mlx_number_of_elements(out, a.raw(), axes.as_ptr(), axes.len(), inverted, dtype.raw(), s)
     })
+    .map_err(|e| e.given(format_args!("a: {a:?}, axes: {axes:?}, inverted: {inverted:?}, dtype: {dtype:?}")))
 }
 
 #[track_caller]
 pub(crate) fn ones(shape: &[i32], dtype: Dtype) -> Result<Array> {
     call::array("ones", |out, s| unsafe { sys::mlx_ones(out, shape.as_ptr(), shape.len(), dtype.raw(), s) })
+        .map_err(|e| e.given(format_args!("shape: {shape:?}, dtype: {dtype:?}")))
 }
 
 #[track_caller]
 pub(crate) fn ones_like_dtype(a: &Array, dtype: Dtype) -> Result<Array> {
     call::array("ones_like_dtype", |out, s| unsafe { sys::mlx_ones_like_dtype(out, a.raw(), dtype.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, dtype: {dtype:?}")))
 }
 
 #[track_caller]
 pub(crate) fn ones_like(a: &Array) -> Result<Array> {
     call::array("ones_like", |out, s| unsafe { sys::mlx_ones_like(out, a.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}")))
 }
 
 #[track_caller]
 pub(crate) fn outer(a: &Array, b: &Array) -> Result<Array> {
     call::array("outer", |out, s| unsafe { sys::mlx_outer(out, a.raw(), b.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, b: {b:?}")))
 }
 
 #[track_caller]
@@ -1211,21 +1232,8 @@ pub(crate) fn pad(
     pad_value: &Array,
     mode: &CStr,
 ) -> Result<Array> {
-    call::array("pad", |out, s| unsafe {
-        sys::mlx_pad(
-            out,
-            a.raw(),
-            axes.as_ptr(),
-            axes.len(),
-            low_pad_size.as_ptr(),
-            low_pad_size.len(),
-            high_pad_size.as_ptr(),
-            high_pad_size.len(),
-            pad_value.raw(),
-            mode.as_ptr(),
-            s,
-        )
-    })
+    call::array("pad", |out, s| unsafe { sys::mlx_pad(out, a.raw(), axes.as_ptr(), axes.len(), low_pad_size.as_ptr(), low_pad_size.len(), high_pad_size.as_ptr(), high_pad_size.len(), pad_value.raw(), mode.as_ptr(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, axes: {axes:?}, low_pad_size: {low_pad_size:?}, high_pad_size: {high_pad_size:?}, pad_value: {pad_value:?}, mode: {mode:?}")))
 }
 
 #[track_caller]
@@ -1233,43 +1241,53 @@ pub(crate) fn pad_symmetric(a: &Array, pad_width: i32, pad_value: &Array, mode: 
     call::array("pad_symmetric", |out, s| unsafe {
         sys::mlx_pad_symmetric(out, a.raw(), pad_width, pad_value.raw(), mode.as_ptr(), s)
     })
+    .map_err(|e| {
+        e.given(format_args!("a: {a:?}, pad_width: {pad_width:?}, pad_value: {pad_value:?}, mode: {mode:?}"))
+    })
 }
 
 #[track_caller]
 pub(crate) fn partition_axis(a: &Array, kth: i32, axis: i32) -> Result<Array> {
-    call::array("partition_axis", |out, s| unsafe { sys::mlx_partition_axis(out, a.raw(), kth, axis, s) })
+    call::array("partition", |out, s| unsafe { sys::mlx_partition_axis(out, a.raw(), kth, axis, s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, kth: {kth:?}, axis: {axis:?}")))
 }
 
 #[track_caller]
 pub(crate) fn partition(a: &Array, kth: i32) -> Result<Array> {
     call::array("partition", |out, s| unsafe { sys::mlx_partition(out, a.raw(), kth, s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, kth: {kth:?}")))
 }
 
 #[track_caller]
 pub(crate) fn positive(a: &Array) -> Result<Array> {
     call::array("positive", |out, s| unsafe { sys::mlx_positive(out, a.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}")))
 }
 
 #[track_caller]
 pub(crate) fn power(a: &Array, b: &Array) -> Result<Array> {
     call::array("power", |out, s| unsafe { sys::mlx_power(out, a.raw(), b.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, b: {b:?}")))
 }
 
 #[track_caller]
 pub(crate) fn prod_axes(a: &Array, axes: &[i32], keepdims: bool) -> Result<Array> {
-    call::array("prod_axes", |out, s| unsafe {
+    call::array("prod", |out, s| unsafe {
         sys::mlx_prod_axes(out, a.raw(), axes.as_ptr(), axes.len(), keepdims, s)
     })
+    .map_err(|e| e.given(format_args!("a: {a:?}, axes: {axes:?}, keepdims: {keepdims:?}")))
 }
 
 #[track_caller]
 pub(crate) fn prod_axis(a: &Array, axis: i32, keepdims: bool) -> Result<Array> {
-    call::array("prod_axis", |out, s| unsafe { sys::mlx_prod_axis(out, a.raw(), axis, keepdims, s) })
+    call::array("prod", |out, s| unsafe { sys::mlx_prod_axis(out, a.raw(), axis, keepdims, s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, axis: {axis:?}, keepdims: {keepdims:?}")))
 }
 
 #[track_caller]
 pub(crate) fn prod(a: &Array, keepdims: bool) -> Result<Array> {
     call::array("prod", |out, s| unsafe { sys::mlx_prod(out, a.raw(), keepdims, s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, keepdims: {keepdims:?}")))
 }
 
 #[track_caller]
@@ -1277,6 +1295,7 @@ pub(crate) fn put_along_axis(a: &Array, indices: &Array, values: &Array, axis: i
     call::array("put_along_axis", |out, s| unsafe {
         sys::mlx_put_along_axis(out, a.raw(), indices.raw(), values.raw(), axis, s)
     })
+    .map_err(|e| e.given(format_args!("a: {a:?}, indices: {indices:?}, values: {values:?}, axis: {axis:?}")))
 }
 
 #[track_caller]
@@ -1290,20 +1309,8 @@ pub(crate) fn qqmm(
     global_scale_x: Option<&Array>,
     global_scale_w: Option<&Array>,
 ) -> Result<Array> {
-    call::array("qqmm", |out, s| unsafe {
-        sys::mlx_qqmm(
-            out,
-            x.raw(),
-            w.raw(),
-            optional(w_scales),
-            optional_int(group_size),
-            optional_int(bits),
-            mode.as_ptr(),
-            optional(global_scale_x),
-            optional(global_scale_w),
-            s,
-        )
-    })
+    call::array("qqmm", |out, s| unsafe { sys::mlx_qqmm(out, x.raw(), w.raw(), optional(w_scales), optional_int(group_size), optional_int(bits), mode.as_ptr(), optional(global_scale_x), optional(global_scale_w), s) })
+        .map_err(|e| e.given(format_args!("x: {x:?}, w: {w:?}, w_scales: {w_scales:?}, group_size: {group_size:?}, bits: {bits:?}, mode: {mode:?}, global_scale_x: {global_scale_x:?}, global_scale_w: {global_scale_w:?}")))
 }
 
 #[track_caller]
@@ -1314,17 +1321,8 @@ pub(crate) fn quantize(
     mode: &CStr,
     global_scale: Option<&Array>,
 ) -> Result<Vec<Array>> {
-    call::vector("quantize", |out, s| unsafe {
-        sys::mlx_quantize(
-            out,
-            w.raw(),
-            optional_int(group_size),
-            optional_int(bits),
-            mode.as_ptr(),
-            optional(global_scale),
-            s,
-        )
-    })
+    call::vector("quantize", |out, s| unsafe { sys::mlx_quantize(out, w.raw(), optional_int(group_size), optional_int(bits), mode.as_ptr(), optional(global_scale), s) })
+        .map_err(|e| e.given(format_args!("w: {w:?}, group_size: {group_size:?}, bits: {bits:?}, mode: {mode:?}, global_scale: {global_scale:?}")))
 }
 
 #[track_caller]
@@ -1338,95 +1336,99 @@ pub(crate) fn quantized_matmul(
     bits: Option<i32>,
     mode: &CStr,
 ) -> Result<Array> {
-    call::array("quantized_matmul", |out, s| unsafe {
-        sys::mlx_quantized_matmul(
-            out,
-            x.raw(),
-            w.raw(),
-            scales.raw(),
-            optional(biases),
-            transpose,
-            optional_int(group_size),
-            optional_int(bits),
-            mode.as_ptr(),
-            s,
-        )
-    })
+    call::array("quantized_matmul", |out, s| unsafe { sys::mlx_quantized_matmul(out, x.raw(), w.raw(), scales.raw(), optional(biases), transpose, optional_int(group_size), optional_int(bits), mode.as_ptr(), s) })
+        .map_err(|e| e.given(format_args!("x: {x:?}, w: {w:?}, scales: {scales:?}, biases: {biases:?}, transpose: {transpose:?}, group_size: {group_size:?}, bits: {bits:?}, mode: {mode:?}")))
 }
 
 #[track_caller]
 pub(crate) fn radians(a: &Array) -> Result<Array> {
     call::array("radians", |out, s| unsafe { sys::mlx_radians(out, a.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}")))
 }
 
 #[track_caller]
 pub(crate) fn real(a: &Array) -> Result<Array> {
     call::array("real", |out, s| unsafe { sys::mlx_real(out, a.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}")))
 }
 
 #[track_caller]
 pub(crate) fn reciprocal(a: &Array) -> Result<Array> {
     call::array("reciprocal", |out, s| unsafe { sys::mlx_reciprocal(out, a.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}")))
 }
 
 #[track_caller]
 pub(crate) fn remainder(a: &Array, b: &Array) -> Result<Array> {
     call::array("remainder", |out, s| unsafe { sys::mlx_remainder(out, a.raw(), b.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, b: {b:?}")))
 }
 
 #[track_caller]
 pub(crate) fn repeat_axis(arr: &Array, repeats: i32, axis: i32) -> Result<Array> {
-    call::array("repeat_axis", |out, s| unsafe { sys::mlx_repeat_axis(out, arr.raw(), repeats, axis, s) })
+    call::array("repeat", |out, s| unsafe { sys::mlx_repeat_axis(out, arr.raw(), repeats, axis, s) })
+        .map_err(|e| e.given(format_args!("arr: {arr:?}, repeats: {repeats:?}, axis: {axis:?}")))
 }
 
 #[track_caller]
 pub(crate) fn repeat(arr: &Array, repeats: i32) -> Result<Array> {
     call::array("repeat", |out, s| unsafe { sys::mlx_repeat(out, arr.raw(), repeats, s) })
+        .map_err(|e| e.given(format_args!("arr: {arr:?}, repeats: {repeats:?}")))
 }
 
 #[track_caller]
 pub(crate) fn reshape(a: &Array, shape: &[i32]) -> Result<Array> {
     call::array("reshape", |out, s| unsafe { sys::mlx_reshape(out, a.raw(), shape.as_ptr(), shape.len(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, shape: {shape:?}")))
 }
 
 #[track_caller]
 pub(crate) fn right_shift(a: &Array, b: &Array) -> Result<Array> {
     call::array("right_shift", |out, s| unsafe { sys::mlx_right_shift(out, a.raw(), b.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, b: {b:?}")))
 }
 
 #[track_caller]
 pub(crate) fn roll_axis(a: &Array, shift: &[i32], axis: i32) -> Result<Array> {
-    call::array("roll_axis", |out, s| unsafe {
+    call::array("roll", |out, s| unsafe {
         sys::mlx_roll_axis(out, a.raw(), shift.as_ptr(), shift.len(), axis, s)
     })
+    .map_err(|e| e.given(format_args!("a: {a:?}, shift: {shift:?}, axis: {axis:?}")))
 }
 
 #[track_caller]
 pub(crate) fn roll_axes(a: &Array, shift: &[i32], axes: &[i32]) -> Result<Array> {
-    call::array("roll_axes", |out, s| unsafe {
+    call::array("roll", |out, s| unsafe {
         sys::mlx_roll_axes(out, a.raw(), shift.as_ptr(), shift.len(), axes.as_ptr(), axes.len(), s)
     })
+    .map_err(|e| e.given(format_args!("a: {a:?}, shift: {shift:?}, axes: {axes:?}")))
 }
 
 #[track_caller]
 pub(crate) fn roll(a: &Array, shift: &[i32]) -> Result<Array> {
     call::array("roll", |out, s| unsafe { sys::mlx_roll(out, a.raw(), shift.as_ptr(), shift.len(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, shift: {shift:?}")))
 }
 
 #[track_caller]
 pub(crate) fn round(a: &Array, decimals: i32) -> Result<Array> {
     call::array("round", |out, s| unsafe { sys::mlx_round(out, a.raw(), decimals, s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, decimals: {decimals:?}")))
 }
 
 #[track_caller]
 pub(crate) fn rsqrt(a: &Array) -> Result<Array> {
     call::array("rsqrt", |out, s| unsafe { sys::mlx_rsqrt(out, a.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}")))
 }
 
 #[track_caller]
 pub(crate) fn scatter(a: &Array, indices: &Vector, updates: &Array, axes: &[i32]) -> Result<Array> {
     call::array("scatter", |out, s| unsafe {
         sys::mlx_scatter(out, a.raw(), indices.raw(), updates.raw(), axes.as_ptr(), axes.len(), s)
+    })
+    .map_err(|e| {
+        e.given(format_args!("a: {a:?}, indices: {indices:?}, updates: {updates:?}, axes: {axes:?}"))
     })
 }
 
@@ -1435,12 +1437,18 @@ pub(crate) fn scatter_single(a: &Array, indices: &Array, updates: &Array, axis: 
     call::array("scatter_single", |out, s| unsafe {
         sys::mlx_scatter_single(out, a.raw(), indices.raw(), updates.raw(), axis, s)
     })
+    .map_err(|e| {
+        e.given(format_args!("a: {a:?}, indices: {indices:?}, updates: {updates:?}, axis: {axis:?}"))
+    })
 }
 
 #[track_caller]
 pub(crate) fn scatter_add(a: &Array, indices: &Vector, updates: &Array, axes: &[i32]) -> Result<Array> {
     call::array("scatter_add", |out, s| unsafe {
         sys::mlx_scatter_add(out, a.raw(), indices.raw(), updates.raw(), axes.as_ptr(), axes.len(), s)
+    })
+    .map_err(|e| {
+        e.given(format_args!("a: {a:?}, indices: {indices:?}, updates: {updates:?}, axes: {axes:?}"))
     })
 }
 
@@ -1449,19 +1457,26 @@ pub(crate) fn scatter_add_single(a: &Array, indices: &Array, updates: &Array, ax
     call::array("scatter_add_single", |out, s| unsafe {
         sys::mlx_scatter_add_single(out, a.raw(), indices.raw(), updates.raw(), axis, s)
     })
+    .map_err(|e| {
+        e.given(format_args!("a: {a:?}, indices: {indices:?}, updates: {updates:?}, axis: {axis:?}"))
+    })
 }
 
 #[track_caller]
 pub(crate) fn scatter_add_axis(a: &Array, indices: &Array, values: &Array, axis: i32) -> Result<Array> {
-    call::array("scatter_add_axis", |out, s| unsafe {
+    call::array("scatter_add", |out, s| unsafe {
         sys::mlx_scatter_add_axis(out, a.raw(), indices.raw(), values.raw(), axis, s)
     })
+    .map_err(|e| e.given(format_args!("a: {a:?}, indices: {indices:?}, values: {values:?}, axis: {axis:?}")))
 }
 
 #[track_caller]
 pub(crate) fn scatter_max(a: &Array, indices: &Vector, updates: &Array, axes: &[i32]) -> Result<Array> {
     call::array("scatter_max", |out, s| unsafe {
         sys::mlx_scatter_max(out, a.raw(), indices.raw(), updates.raw(), axes.as_ptr(), axes.len(), s)
+    })
+    .map_err(|e| {
+        e.given(format_args!("a: {a:?}, indices: {indices:?}, updates: {updates:?}, axes: {axes:?}"))
     })
 }
 
@@ -1470,12 +1485,18 @@ pub(crate) fn scatter_max_single(a: &Array, indices: &Array, updates: &Array, ax
     call::array("scatter_max_single", |out, s| unsafe {
         sys::mlx_scatter_max_single(out, a.raw(), indices.raw(), updates.raw(), axis, s)
     })
+    .map_err(|e| {
+        e.given(format_args!("a: {a:?}, indices: {indices:?}, updates: {updates:?}, axis: {axis:?}"))
+    })
 }
 
 #[track_caller]
 pub(crate) fn scatter_min(a: &Array, indices: &Vector, updates: &Array, axes: &[i32]) -> Result<Array> {
     call::array("scatter_min", |out, s| unsafe {
         sys::mlx_scatter_min(out, a.raw(), indices.raw(), updates.raw(), axes.as_ptr(), axes.len(), s)
+    })
+    .map_err(|e| {
+        e.given(format_args!("a: {a:?}, indices: {indices:?}, updates: {updates:?}, axes: {axes:?}"))
     })
 }
 
@@ -1484,12 +1505,18 @@ pub(crate) fn scatter_min_single(a: &Array, indices: &Array, updates: &Array, ax
     call::array("scatter_min_single", |out, s| unsafe {
         sys::mlx_scatter_min_single(out, a.raw(), indices.raw(), updates.raw(), axis, s)
     })
+    .map_err(|e| {
+        e.given(format_args!("a: {a:?}, indices: {indices:?}, updates: {updates:?}, axis: {axis:?}"))
+    })
 }
 
 #[track_caller]
 pub(crate) fn scatter_prod(a: &Array, indices: &Vector, updates: &Array, axes: &[i32]) -> Result<Array> {
     call::array("scatter_prod", |out, s| unsafe {
         sys::mlx_scatter_prod(out, a.raw(), indices.raw(), updates.raw(), axes.as_ptr(), axes.len(), s)
+    })
+    .map_err(|e| {
+        e.given(format_args!("a: {a:?}, indices: {indices:?}, updates: {updates:?}, axes: {axes:?}"))
     })
 }
 
@@ -1498,12 +1525,18 @@ pub(crate) fn scatter_prod_single(a: &Array, indices: &Array, updates: &Array, a
     call::array("scatter_prod_single", |out, s| unsafe {
         sys::mlx_scatter_prod_single(out, a.raw(), indices.raw(), updates.raw(), axis, s)
     })
+    .map_err(|e| {
+        e.given(format_args!("a: {a:?}, indices: {indices:?}, updates: {updates:?}, axis: {axis:?}"))
+    })
 }
 
 #[track_caller]
 pub(crate) fn searchsorted(sorted_sequence: &Array, values: &Array, side: &CStr) -> Result<Array> {
     call::array("searchsorted", |out, s| unsafe {
         sys::mlx_searchsorted(out, sorted_sequence.raw(), values.raw(), side.as_ptr(), s)
+    })
+    .map_err(|e| {
+        e.given(format_args!("sorted_sequence: {sorted_sequence:?}, values: {values:?}, side: {side:?}"))
     })
 }
 
@@ -1512,26 +1545,31 @@ pub(crate) fn segmented_mm(a: &Array, b: &Array, segments: &Array) -> Result<Arr
     call::array("segmented_mm", |out, s| unsafe {
         sys::mlx_segmented_mm(out, a.raw(), b.raw(), segments.raw(), s)
     })
+    .map_err(|e| e.given(format_args!("a: {a:?}, b: {b:?}, segments: {segments:?}")))
 }
 
 #[track_caller]
 pub(crate) fn sigmoid(a: &Array) -> Result<Array> {
     call::array("sigmoid", |out, s| unsafe { sys::mlx_sigmoid(out, a.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}")))
 }
 
 #[track_caller]
 pub(crate) fn sign(a: &Array) -> Result<Array> {
     call::array("sign", |out, s| unsafe { sys::mlx_sign(out, a.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}")))
 }
 
 #[track_caller]
 pub(crate) fn sin(a: &Array) -> Result<Array> {
     call::array("sin", |out, s| unsafe { sys::mlx_sin(out, a.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}")))
 }
 
 #[track_caller]
 pub(crate) fn sinh(a: &Array) -> Result<Array> {
     call::array("sinh", |out, s| unsafe { sys::mlx_sinh(out, a.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}")))
 }
 
 #[track_caller]
@@ -1549,6 +1587,7 @@ pub(crate) fn slice(a: &Array, start: &[i32], stop: &[i32], strides: &[i32]) -> 
             s,
         )
     })
+    .map_err(|e| e.given(format_args!("a: {a:?}, start: {start:?}, stop: {stop:?}, strides: {strides:?}")))
 }
 
 #[track_caller]
@@ -1564,6 +1603,9 @@ pub(crate) fn slice_dynamic(a: &Array, start: &Array, axes: &[i32], slice_size: 
             slice_size.len(),
             s,
         )
+    })
+    .map_err(|e| {
+        e.given(format_args!("a: {a:?}, start: {start:?}, axes: {axes:?}, slice_size: {slice_size:?}"))
     })
 }
 
@@ -1589,6 +1631,11 @@ pub(crate) fn slice_update(
             s,
         )
     })
+    .map_err(|e| {
+        e.given(format_args!(
+            "src: {src:?}, update: {update:?}, start: {start:?}, stop: {stop:?}, strides: {strides:?}"
+        ))
+    })
 }
 
 #[track_caller]
@@ -1601,6 +1648,7 @@ pub(crate) fn slice_update_dynamic(
     call::array("slice_update_dynamic", |out, s| unsafe {
         sys::mlx_slice_update_dynamic(out, src.raw(), update.raw(), start.raw(), axes.as_ptr(), axes.len(), s)
     })
+    .map_err(|e| e.given(format_args!("src: {src:?}, update: {update:?}, start: {start:?}, axes: {axes:?}")))
 }
 
 #[track_caller]
@@ -1624,6 +1672,11 @@ pub(crate) fn slice_update_add(
             strides.len(),
             s,
         )
+    })
+    .map_err(|e| {
+        e.given(format_args!(
+            "src: {src:?}, update: {update:?}, start: {start:?}, stop: {stop:?}, strides: {strides:?}"
+        ))
     })
 }
 
@@ -1649,6 +1702,11 @@ pub(crate) fn slice_update_max(
             s,
         )
     })
+    .map_err(|e| {
+        e.given(format_args!(
+            "src: {src:?}, update: {update:?}, start: {start:?}, stop: {stop:?}, strides: {strides:?}"
+        ))
+    })
 }
 
 #[track_caller]
@@ -1672,6 +1730,11 @@ pub(crate) fn slice_update_min(
             strides.len(),
             s,
         )
+    })
+    .map_err(|e| {
+        e.given(format_args!(
+            "src: {src:?}, update: {update:?}, start: {start:?}, stop: {stop:?}, strides: {strides:?}"
+        ))
     })
 }
 
@@ -1697,38 +1760,49 @@ pub(crate) fn slice_update_prod(
             s,
         )
     })
-}
-
-#[track_caller]
-pub(crate) fn softmax_axes(a: &Array, axes: &[i32], precise: bool) -> Result<Array> {
-    call::array("softmax_axes", |out, s| unsafe {
-        sys::mlx_softmax_axes(out, a.raw(), axes.as_ptr(), axes.len(), precise, s)
+    .map_err(|e| {
+        e.given(format_args!(
+            "src: {src:?}, update: {update:?}, start: {start:?}, stop: {stop:?}, strides: {strides:?}"
+        ))
     })
 }
 
 #[track_caller]
+pub(crate) fn softmax_axes(a: &Array, axes: &[i32], precise: bool) -> Result<Array> {
+    call::array("softmax", |out, s| unsafe {
+        sys::mlx_softmax_axes(out, a.raw(), axes.as_ptr(), axes.len(), precise, s)
+    })
+    .map_err(|e| e.given(format_args!("a: {a:?}, axes: {axes:?}, precise: {precise:?}")))
+}
+
+#[track_caller]
 pub(crate) fn softmax_axis(a: &Array, axis: i32, precise: bool) -> Result<Array> {
-    call::array("softmax_axis", |out, s| unsafe { sys::mlx_softmax_axis(out, a.raw(), axis, precise, s) })
+    call::array("softmax", |out, s| unsafe { sys::mlx_softmax_axis(out, a.raw(), axis, precise, s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, axis: {axis:?}, precise: {precise:?}")))
 }
 
 #[track_caller]
 pub(crate) fn softmax(a: &Array, precise: bool) -> Result<Array> {
     call::array("softmax", |out, s| unsafe { sys::mlx_softmax(out, a.raw(), precise, s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, precise: {precise:?}")))
 }
 
 #[track_caller]
 pub(crate) fn sort_axis(a: &Array, axis: i32) -> Result<Array> {
-    call::array("sort_axis", |out, s| unsafe { sys::mlx_sort_axis(out, a.raw(), axis, s) })
+    call::array("sort", |out, s| unsafe { sys::mlx_sort_axis(out, a.raw(), axis, s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, axis: {axis:?}")))
 }
 
 #[track_caller]
 pub(crate) fn sort(a: &Array) -> Result<Array> {
     call::array("sort", |out, s| unsafe { sys::mlx_sort(out, a.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}")))
 }
 
 #[track_caller]
 pub(crate) fn split(a: &Array, num_splits: i32, axis: i32) -> Result<Vec<Array>> {
     call::vector("split", |out, s| unsafe { sys::mlx_split(out, a.raw(), num_splits, axis, s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, num_splits: {num_splits:?}, axis: {axis:?}")))
 }
 
 #[track_caller]
@@ -1736,102 +1810,122 @@ pub(crate) fn split_sections(a: &Array, indices: &[i32], axis: i32) -> Result<Ve
     call::vector("split_sections", |out, s| unsafe {
         sys::mlx_split_sections(out, a.raw(), indices.as_ptr(), indices.len(), axis, s)
     })
+    .map_err(|e| e.given(format_args!("a: {a:?}, indices: {indices:?}, axis: {axis:?}")))
 }
 
 #[track_caller]
 pub(crate) fn sqrt(a: &Array) -> Result<Array> {
     call::array("sqrt", |out, s| unsafe { sys::mlx_sqrt(out, a.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}")))
 }
 
 #[track_caller]
 pub(crate) fn square(a: &Array) -> Result<Array> {
     call::array("square", |out, s| unsafe { sys::mlx_square(out, a.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}")))
 }
 
 #[track_caller]
 pub(crate) fn squeeze_axes(a: &Array, axes: &[i32]) -> Result<Array> {
-    call::array("squeeze_axes", |out, s| unsafe {
+    call::array("squeeze", |out, s| unsafe {
         sys::mlx_squeeze_axes(out, a.raw(), axes.as_ptr(), axes.len(), s)
     })
+    .map_err(|e| e.given(format_args!("a: {a:?}, axes: {axes:?}")))
 }
 
 #[track_caller]
 pub(crate) fn squeeze_axis(a: &Array, axis: i32) -> Result<Array> {
-    call::array("squeeze_axis", |out, s| unsafe { sys::mlx_squeeze_axis(out, a.raw(), axis, s) })
+    call::array("squeeze", |out, s| unsafe { sys::mlx_squeeze_axis(out, a.raw(), axis, s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, axis: {axis:?}")))
 }
 
 #[track_caller]
 pub(crate) fn squeeze(a: &Array) -> Result<Array> {
     call::array("squeeze", |out, s| unsafe { sys::mlx_squeeze(out, a.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}")))
 }
 
 #[track_caller]
 pub(crate) fn stack_axis(arrays: &Vector, axis: i32) -> Result<Array> {
-    call::array("stack_axis", |out, s| unsafe { sys::mlx_stack_axis(out, arrays.raw(), axis, s) })
+    call::array("stack", |out, s| unsafe { sys::mlx_stack_axis(out, arrays.raw(), axis, s) })
+        .map_err(|e| e.given(format_args!("arrays: {arrays:?}, axis: {axis:?}")))
 }
 
 #[track_caller]
 pub(crate) fn stack(arrays: &Vector) -> Result<Array> {
     call::array("stack", |out, s| unsafe { sys::mlx_stack(out, arrays.raw(), s) })
+        .map_err(|e| e.given(format_args!("arrays: {arrays:?}")))
 }
 
 #[track_caller]
 pub(crate) fn std_axes(a: &Array, axes: &[i32], keepdims: bool, ddof: i32) -> Result<Array> {
-    call::array("std_axes", |out, s| unsafe {
+    call::array("std", |out, s| unsafe {
         sys::mlx_std_axes(out, a.raw(), axes.as_ptr(), axes.len(), keepdims, ddof, s)
     })
+    .map_err(|e| e.given(format_args!("a: {a:?}, axes: {axes:?}, keepdims: {keepdims:?}, ddof: {ddof:?}")))
 }
 
 #[track_caller]
 pub(crate) fn std_axis(a: &Array, axis: i32, keepdims: bool, ddof: i32) -> Result<Array> {
-    call::array("std_axis", |out, s| unsafe { sys::mlx_std_axis(out, a.raw(), axis, keepdims, ddof, s) })
+    call::array("std", |out, s| unsafe { sys::mlx_std_axis(out, a.raw(), axis, keepdims, ddof, s) }).map_err(
+        |e| e.given(format_args!("a: {a:?}, axis: {axis:?}, keepdims: {keepdims:?}, ddof: {ddof:?}")),
+    )
 }
 
 #[track_caller]
 pub(crate) fn std(a: &Array, keepdims: bool, ddof: i32) -> Result<Array> {
     call::array("std", |out, s| unsafe { sys::mlx_std(out, a.raw(), keepdims, ddof, s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, keepdims: {keepdims:?}, ddof: {ddof:?}")))
 }
 
 #[track_caller]
 pub(crate) fn stop_gradient(a: &Array) -> Result<Array> {
     call::array("stop_gradient", |out, s| unsafe { sys::mlx_stop_gradient(out, a.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}")))
 }
 
 #[track_caller]
 pub(crate) fn subtract(a: &Array, b: &Array) -> Result<Array> {
     call::array("subtract", |out, s| unsafe { sys::mlx_subtract(out, a.raw(), b.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, b: {b:?}")))
 }
 
 #[track_caller]
 pub(crate) fn sum_axes(a: &Array, axes: &[i32], keepdims: bool) -> Result<Array> {
-    call::array("sum_axes", |out, s| unsafe {
+    call::array("sum", |out, s| unsafe {
         sys::mlx_sum_axes(out, a.raw(), axes.as_ptr(), axes.len(), keepdims, s)
     })
+    .map_err(|e| e.given(format_args!("a: {a:?}, axes: {axes:?}, keepdims: {keepdims:?}")))
 }
 
 #[track_caller]
 pub(crate) fn sum_axis(a: &Array, axis: i32, keepdims: bool) -> Result<Array> {
-    call::array("sum_axis", |out, s| unsafe { sys::mlx_sum_axis(out, a.raw(), axis, keepdims, s) })
+    call::array("sum", |out, s| unsafe { sys::mlx_sum_axis(out, a.raw(), axis, keepdims, s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, axis: {axis:?}, keepdims: {keepdims:?}")))
 }
 
 #[track_caller]
 pub(crate) fn sum(a: &Array, keepdims: bool) -> Result<Array> {
     call::array("sum", |out, s| unsafe { sys::mlx_sum(out, a.raw(), keepdims, s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, keepdims: {keepdims:?}")))
 }
 
 #[track_caller]
 pub(crate) fn swapaxes(a: &Array, axis1: i32, axis2: i32) -> Result<Array> {
     call::array("swapaxes", |out, s| unsafe { sys::mlx_swapaxes(out, a.raw(), axis1, axis2, s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, axis1: {axis1:?}, axis2: {axis2:?}")))
 }
 
 #[track_caller]
 pub(crate) fn take_axis(a: &Array, indices: &Array, axis: i32) -> Result<Array> {
-    call::array("take_axis", |out, s| unsafe { sys::mlx_take_axis(out, a.raw(), indices.raw(), axis, s) })
+    call::array("take", |out, s| unsafe { sys::mlx_take_axis(out, a.raw(), indices.raw(), axis, s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, indices: {indices:?}, axis: {axis:?}")))
 }
 
 #[track_caller]
 pub(crate) fn take(a: &Array, indices: &Array) -> Result<Array> {
     call::array("take", |out, s| unsafe { sys::mlx_take(out, a.raw(), indices.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, indices: {indices:?}")))
 }
 
 #[track_caller]
@@ -1839,16 +1933,19 @@ pub(crate) fn take_along_axis(a: &Array, indices: &Array, axis: i32) -> Result<A
     call::array("take_along_axis", |out, s| unsafe {
         sys::mlx_take_along_axis(out, a.raw(), indices.raw(), axis, s)
     })
+    .map_err(|e| e.given(format_args!("a: {a:?}, indices: {indices:?}, axis: {axis:?}")))
 }
 
 #[track_caller]
 pub(crate) fn tan(a: &Array) -> Result<Array> {
     call::array("tan", |out, s| unsafe { sys::mlx_tan(out, a.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}")))
 }
 
 #[track_caller]
 pub(crate) fn tanh(a: &Array) -> Result<Array> {
     call::array("tanh", |out, s| unsafe { sys::mlx_tanh(out, a.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}")))
 }
 
 #[track_caller]
@@ -1865,75 +1962,93 @@ pub(crate) fn tensordot(a: &Array, b: &Array, axes_a: &[i32], axes_b: &[i32]) ->
             s,
         )
     })
+    .map_err(|e| e.given(format_args!("a: {a:?}, b: {b:?}, axes_a: {axes_a:?}, axes_b: {axes_b:?}")))
 }
 
 #[track_caller]
 pub(crate) fn tensordot_axis(a: &Array, b: &Array, axis: i32) -> Result<Array> {
-    call::array("tensordot_axis", |out, s| unsafe { sys::mlx_tensordot_axis(out, a.raw(), b.raw(), axis, s) })
+    call::array("tensordot", |out, s| unsafe { sys::mlx_tensordot_axis(out, a.raw(), b.raw(), axis, s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, b: {b:?}, axis: {axis:?}")))
 }
 
 #[track_caller]
 pub(crate) fn tile(arr: &Array, reps: &[i32]) -> Result<Array> {
     call::array("tile", |out, s| unsafe { sys::mlx_tile(out, arr.raw(), reps.as_ptr(), reps.len(), s) })
+        .map_err(|e| e.given(format_args!("arr: {arr:?}, reps: {reps:?}")))
 }
 
 #[track_caller]
 pub(crate) fn to_fp8(x: &Array) -> Result<Array> {
     call::array("to_fp8", |out, s| unsafe { sys::mlx_to_fp8(out, x.raw(), s) })
+        .map_err(|e| e.given(format_args!("x: {x:?}")))
 }
 
 #[track_caller]
 pub(crate) fn topk_axis(a: &Array, k: i32, axis: i32) -> Result<Array> {
-    call::array("topk_axis", |out, s| unsafe { sys::mlx_topk_axis(out, a.raw(), k, axis, s) })
+    call::array("topk", |out, s| unsafe { sys::mlx_topk_axis(out, a.raw(), k, axis, s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, k: {k:?}, axis: {axis:?}")))
 }
 
 #[track_caller]
 pub(crate) fn topk(a: &Array, k: i32) -> Result<Array> {
     call::array("topk", |out, s| unsafe { sys::mlx_topk(out, a.raw(), k, s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, k: {k:?}")))
 }
 
 #[track_caller]
 pub(crate) fn trace_axes(a: &Array, offset: i32, axis1: i32, axis2: i32, dtype: Dtype) -> Result<Array> {
-    call::array("trace_axes", |out, s| unsafe {
+    call::array("trace", |out, s| unsafe {
         sys::mlx_trace_axes(out, a.raw(), offset, axis1, axis2, dtype.raw(), s)
+    })
+    .map_err(|e| {
+        e.given(format_args!(
+            "a: {a:?}, offset: {offset:?}, axis1: {axis1:?}, axis2: {axis2:?}, dtype: {dtype:?}"
+        ))
     })
 }
 
 #[track_caller]
 pub(crate) fn trace(a: &Array) -> Result<Array> {
     call::array("trace", |out, s| unsafe { sys::mlx_trace(out, a.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}")))
 }
 
 #[track_caller]
 pub(crate) fn transpose_axes(a: &Array, axes: &[i32]) -> Result<Array> {
-    call::array("transpose_axes", |out, s| unsafe {
+    call::array("transpose", |out, s| unsafe {
         sys::mlx_transpose_axes(out, a.raw(), axes.as_ptr(), axes.len(), s)
     })
+    .map_err(|e| e.given(format_args!("a: {a:?}, axes: {axes:?}")))
 }
 
 #[track_caller]
 pub(crate) fn transpose(a: &Array) -> Result<Array> {
     call::array("transpose", |out, s| unsafe { sys::mlx_transpose(out, a.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}")))
 }
 
 #[track_caller]
-pub(crate) fn tri(n: i32, m: i32, k: i32, r#type: Dtype) -> Result<Array> {
-    call::array("tri", |out, s| unsafe { sys::mlx_tri(out, n, m, k, r#type.raw(), s) })
+pub(crate) fn tri(n: i32, m: i32, k: i32, dtype: Dtype) -> Result<Array> {
+    call::array("tri", |out, s| unsafe { sys::mlx_tri(out, n, m, k, dtype.raw(), s) })
+        .map_err(|e| e.given(format_args!("n: {n:?}, m: {m:?}, k: {k:?}, dtype: {dtype:?}")))
 }
 
 #[track_caller]
 pub(crate) fn tril(x: &Array, k: i32) -> Result<Array> {
     call::array("tril", |out, s| unsafe { sys::mlx_tril(out, x.raw(), k, s) })
+        .map_err(|e| e.given(format_args!("x: {x:?}, k: {k:?}")))
 }
 
 #[track_caller]
 pub(crate) fn triu(x: &Array, k: i32) -> Result<Array> {
     call::array("triu", |out, s| unsafe { sys::mlx_triu(out, x.raw(), k, s) })
+        .map_err(|e| e.given(format_args!("x: {x:?}, k: {k:?}")))
 }
 
 #[track_caller]
 pub(crate) fn trunc(a: &Array) -> Result<Array> {
     call::array("trunc", |out, s| unsafe { sys::mlx_trunc(out, a.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}")))
 }
 
 #[track_caller]
@@ -1941,53 +2056,64 @@ pub(crate) fn unflatten(a: &Array, axis: i32, shape: &[i32]) -> Result<Array> {
     call::array("unflatten", |out, s| unsafe {
         sys::mlx_unflatten(out, a.raw(), axis, shape.as_ptr(), shape.len(), s)
     })
+    .map_err(|e| e.given(format_args!("a: {a:?}, axis: {axis:?}, shape: {shape:?}")))
 }
 
 #[track_caller]
 pub(crate) fn unstack_axis(a: &Array, axis: i32) -> Result<Vec<Array>> {
-    call::vector("unstack_axis", |out, s| unsafe { sys::mlx_unstack_axis(out, a.raw(), axis, s) })
+    call::vector("unstack", |out, s| unsafe { sys::mlx_unstack_axis(out, a.raw(), axis, s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, axis: {axis:?}")))
 }
 
 #[track_caller]
 pub(crate) fn unstack(a: &Array) -> Result<Vec<Array>> {
     call::vector("unstack", |out, s| unsafe { sys::mlx_unstack(out, a.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}")))
 }
 
 #[track_caller]
 pub(crate) fn var_axes(a: &Array, axes: &[i32], keepdims: bool, ddof: i32) -> Result<Array> {
-    call::array("var_axes", |out, s| unsafe {
+    call::array("var", |out, s| unsafe {
         sys::mlx_var_axes(out, a.raw(), axes.as_ptr(), axes.len(), keepdims, ddof, s)
     })
+    .map_err(|e| e.given(format_args!("a: {a:?}, axes: {axes:?}, keepdims: {keepdims:?}, ddof: {ddof:?}")))
 }
 
 #[track_caller]
 pub(crate) fn var_axis(a: &Array, axis: i32, keepdims: bool, ddof: i32) -> Result<Array> {
-    call::array("var_axis", |out, s| unsafe { sys::mlx_var_axis(out, a.raw(), axis, keepdims, ddof, s) })
+    call::array("var", |out, s| unsafe { sys::mlx_var_axis(out, a.raw(), axis, keepdims, ddof, s) }).map_err(
+        |e| e.given(format_args!("a: {a:?}, axis: {axis:?}, keepdims: {keepdims:?}, ddof: {ddof:?}")),
+    )
 }
 
 #[track_caller]
 pub(crate) fn var(a: &Array, keepdims: bool, ddof: i32) -> Result<Array> {
     call::array("var", |out, s| unsafe { sys::mlx_var(out, a.raw(), keepdims, ddof, s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, keepdims: {keepdims:?}, ddof: {ddof:?}")))
 }
 
 #[track_caller]
 pub(crate) fn vecdot(a: &Array, b: &Array, axis: i32) -> Result<Array> {
     call::array("vecdot", |out, s| unsafe { sys::mlx_vecdot(out, a.raw(), b.raw(), axis, s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, b: {b:?}, axis: {axis:?}")))
 }
 
 #[track_caller]
 pub(crate) fn view(a: &Array, dtype: Dtype) -> Result<Array> {
     call::array("view", |out, s| unsafe { sys::mlx_view(out, a.raw(), dtype.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, dtype: {dtype:?}")))
 }
 
 #[track_caller]
 pub(crate) fn r#where(condition: &Array, x: &Array, y: &Array) -> Result<Array> {
     call::array("where", |out, s| unsafe { sys::mlx_where(out, condition.raw(), x.raw(), y.raw(), s) })
+        .map_err(|e| e.given(format_args!("condition: {condition:?}, x: {x:?}, y: {y:?}")))
 }
 
 #[track_caller]
 pub(crate) fn zeros(shape: &[i32], dtype: Dtype) -> Result<Array> {
     call::array("zeros", |out, s| unsafe { sys::mlx_zeros(out, shape.as_ptr(), shape.len(), dtype.raw(), s) })
+        .map_err(|e| e.given(format_args!("shape: {shape:?}, dtype: {dtype:?}")))
 }
 
 #[track_caller]
@@ -1995,18 +2121,21 @@ pub(crate) fn zeros_like_dtype(a: &Array, dtype: Dtype) -> Result<Array> {
     call::array("zeros_like_dtype", |out, s| unsafe {
         sys::mlx_zeros_like_dtype(out, a.raw(), dtype.raw(), s)
     })
+    .map_err(|e| e.given(format_args!("a: {a:?}, dtype: {dtype:?}")))
 }
 
 #[track_caller]
 pub(crate) fn zeros_like(a: &Array) -> Result<Array> {
     call::array("zeros_like", |out, s| unsafe { sys::mlx_zeros_like(out, a.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}")))
 }
 
 #[track_caller]
 pub(crate) fn fast_cross_entropy(logits: &Array, targets: &Array) -> Result<Array> {
-    call::array("fast_cross_entropy", |out, s| unsafe {
+    call::array("fast.cross_entropy", |out, s| unsafe {
         sys::mlx_fast_cross_entropy(out, logits.raw(), targets.raw(), s)
     })
+    .map_err(|e| e.given(format_args!("logits: {logits:?}, targets: {targets:?}")))
 }
 
 #[track_caller]
@@ -2016,16 +2145,18 @@ pub(crate) fn fast_layer_norm(
     bias: Option<&Array>,
     eps: f32,
 ) -> Result<Array> {
-    call::array("fast_layer_norm", |out, s| unsafe {
+    call::array("fast.layer_norm", |out, s| unsafe {
         sys::mlx_fast_layer_norm(out, x.raw(), optional(weight), optional(bias), eps, s)
     })
+    .map_err(|e| e.given(format_args!("x: {x:?}, weight: {weight:?}, bias: {bias:?}, eps: {eps:?}")))
 }
 
 #[track_caller]
 pub(crate) fn fast_rms_norm(x: &Array, weight: Option<&Array>, eps: f32) -> Result<Array> {
-    call::array("fast_rms_norm", |out, s| unsafe {
+    call::array("fast.rms_norm", |out, s| unsafe {
         sys::mlx_fast_rms_norm(out, x.raw(), optional(weight), eps, s)
     })
+    .map_err(|e| e.given(format_args!("x: {x:?}, weight: {weight:?}, eps: {eps:?}")))
 }
 
 #[track_caller]
@@ -2038,19 +2169,8 @@ pub(crate) fn fast_rope(
     offset: i32,
     freqs: Option<&Array>,
 ) -> Result<Array> {
-    call::array("fast_rope", |out, s| unsafe {
-        sys::mlx_fast_rope(
-            out,
-            x.raw(),
-            dims,
-            traditional,
-            optional_float(base),
-            scale,
-            offset,
-            optional(freqs),
-            s,
-        )
-    })
+    call::array("fast.rope", |out, s| unsafe { sys::mlx_fast_rope(out, x.raw(), dims, traditional, optional_float(base), scale, offset, optional(freqs), s) })
+        .map_err(|e| e.given(format_args!("x: {x:?}, dims: {dims:?}, traditional: {traditional:?}, base: {base:?}, scale: {scale:?}, offset: {offset:?}, freqs: {freqs:?}")))
 }
 
 #[track_caller]
@@ -2063,19 +2183,8 @@ pub(crate) fn fast_rope_dynamic(
     offset: &Array,
     freqs: Option<&Array>,
 ) -> Result<Array> {
-    call::array("fast_rope_dynamic", |out, s| unsafe {
-        sys::mlx_fast_rope_dynamic(
-            out,
-            x.raw(),
-            dims,
-            traditional,
-            optional_float(base),
-            scale,
-            offset.raw(),
-            optional(freqs),
-            s,
-        )
-    })
+    call::array("fast.rope_dynamic", |out, s| unsafe { sys::mlx_fast_rope_dynamic(out, x.raw(), dims, traditional, optional_float(base), scale, offset.raw(), optional(freqs), s) })
+        .map_err(|e| e.given(format_args!("x: {x:?}, dims: {dims:?}, traditional: {traditional:?}, base: {base:?}, scale: {scale:?}, offset: {offset:?}, freqs: {freqs:?}")))
 }
 
 #[track_caller]
@@ -2089,88 +2198,87 @@ pub(crate) fn fast_scaled_dot_product_attention(
     sinks: Option<&Array>,
     force_fused: bool,
 ) -> Result<Array> {
-    call::array("fast_scaled_dot_product_attention", |out, s| unsafe {
-        sys::mlx_fast_scaled_dot_product_attention(
-            out,
-            queries.raw(),
-            keys.raw(),
-            values.raw(),
-            scale,
-            mask_mode.as_ptr(),
-            optional(mask_arr),
-            optional(sinks),
-            force_fused,
-            s,
-        )
-    })
+    call::array("fast.scaled_dot_product_attention", |out, s| unsafe { sys::mlx_fast_scaled_dot_product_attention(out, queries.raw(), keys.raw(), values.raw(), scale, mask_mode.as_ptr(), optional(mask_arr), optional(sinks), force_fused, s) })
+        .map_err(|e| e.given(format_args!("queries: {queries:?}, keys: {keys:?}, values: {values:?}, scale: {scale:?}, mask_mode: {mask_mode:?}, mask_arr: {mask_arr:?}, sinks: {sinks:?}, force_fused: {force_fused:?}")))
 }
 
 #[track_caller]
 pub(crate) fn linalg_cholesky(a: &Array, upper: bool) -> Result<Array> {
-    call::array("linalg_cholesky", |out, s| unsafe { sys::mlx_linalg_cholesky(out, a.raw(), upper, s) })
+    call::array("linalg.cholesky", |out, s| unsafe { sys::mlx_linalg_cholesky(out, a.raw(), upper, s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, upper: {upper:?}")))
 }
 
 #[track_caller]
 pub(crate) fn linalg_cholesky_inv(a: &Array, upper: bool) -> Result<Array> {
-    call::array("linalg_cholesky_inv", |out, s| unsafe {
+    call::array("linalg.cholesky_inv", |out, s| unsafe {
         sys::mlx_linalg_cholesky_inv(out, a.raw(), upper, s)
     })
+    .map_err(|e| e.given(format_args!("a: {a:?}, upper: {upper:?}")))
 }
 
 #[track_caller]
 pub(crate) fn linalg_cross(a: &Array, b: &Array, axis: i32) -> Result<Array> {
-    call::array("linalg_cross", |out, s| unsafe { sys::mlx_linalg_cross(out, a.raw(), b.raw(), axis, s) })
+    call::array("linalg.cross", |out, s| unsafe { sys::mlx_linalg_cross(out, a.raw(), b.raw(), axis, s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, b: {b:?}, axis: {axis:?}")))
 }
 
 #[track_caller]
 pub(crate) fn linalg_det(a: &Array) -> Result<Array> {
-    call::array("linalg_det", |out, s| unsafe { sys::mlx_linalg_det(out, a.raw(), s) })
+    call::array("linalg.det", |out, s| unsafe { sys::mlx_linalg_det(out, a.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}")))
 }
 
 #[track_caller]
 pub(crate) fn linalg_eig(a: &Array) -> Result<[Array; 2]> {
-    call::arrays("linalg_eig", |[out_0, out_1], s| unsafe { sys::mlx_linalg_eig(out_0, out_1, a.raw(), s) })
+    call::arrays("linalg.eig", |[out_0, out_1], s| unsafe { sys::mlx_linalg_eig(out_0, out_1, a.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}")))
 }
 
 #[track_caller]
 pub(crate) fn linalg_eigh(a: &Array, uplo: &CStr) -> Result<[Array; 2]> {
-    call::arrays("linalg_eigh", |[out_0, out_1], s| unsafe {
+    call::arrays("linalg.eigh", |[out_0, out_1], s| unsafe {
         sys::mlx_linalg_eigh(out_0, out_1, a.raw(), uplo.as_ptr(), s)
     })
+    .map_err(|e| e.given(format_args!("a: {a:?}, uplo: {uplo:?}")))
 }
 
 #[track_caller]
 pub(crate) fn linalg_eigvals(a: &Array) -> Result<Array> {
-    call::array("linalg_eigvals", |out, s| unsafe { sys::mlx_linalg_eigvals(out, a.raw(), s) })
+    call::array("linalg.eigvals", |out, s| unsafe { sys::mlx_linalg_eigvals(out, a.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}")))
 }
 
 #[track_caller]
 pub(crate) fn linalg_eigvalsh(a: &Array, uplo: &CStr) -> Result<Array> {
-    call::array("linalg_eigvalsh", |out, s| unsafe {
+    call::array("linalg.eigvalsh", |out, s| unsafe {
         sys::mlx_linalg_eigvalsh(out, a.raw(), uplo.as_ptr(), s)
     })
+    .map_err(|e| e.given(format_args!("a: {a:?}, uplo: {uplo:?}")))
 }
 
 #[track_caller]
 pub(crate) fn linalg_inv(a: &Array) -> Result<Array> {
-    call::array("linalg_inv", |out, s| unsafe { sys::mlx_linalg_inv(out, a.raw(), s) })
+    call::array("linalg.inv", |out, s| unsafe { sys::mlx_linalg_inv(out, a.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}")))
 }
 
 #[track_caller]
 pub(crate) fn linalg_lu(a: &Array) -> Result<Vec<Array>> {
-    call::vector("linalg_lu", |out, s| unsafe { sys::mlx_linalg_lu(out, a.raw(), s) })
+    call::vector("linalg.lu", |out, s| unsafe { sys::mlx_linalg_lu(out, a.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}")))
 }
 
 #[track_caller]
 pub(crate) fn linalg_lu_factor(a: &Array) -> Result<[Array; 2]> {
-    call::arrays("linalg_lu_factor", |[out_0, out_1], s| unsafe {
+    call::arrays("linalg.lu_factor", |[out_0, out_1], s| unsafe {
         sys::mlx_linalg_lu_factor(out_0, out_1, a.raw(), s)
     })
+    .map_err(|e| e.given(format_args!("a: {a:?}")))
 }
 
 #[track_caller]
 pub(crate) fn linalg_norm(a: &Array, ord: f64, axis: Option<&[i32]>, keepdims: bool) -> Result<Array> {
-    call::array("linalg_norm", |out, s| unsafe {
+    call::array("linalg.norm", |out, s| unsafe {
         sys::mlx_linalg_norm(
             out,
             a.raw(),
@@ -2181,6 +2289,7 @@ pub(crate) fn linalg_norm(a: &Array, ord: f64, axis: Option<&[i32]>, keepdims: b
             s,
         )
     })
+    .map_err(|e| e.given(format_args!("a: {a:?}, ord: {ord:?}, axis: {axis:?}, keepdims: {keepdims:?}")))
 }
 
 #[track_caller]
@@ -2190,7 +2299,7 @@ pub(crate) fn linalg_norm_matrix(
     axis: Option<&[i32]>,
     keepdims: bool,
 ) -> Result<Array> {
-    call::array("linalg_norm_matrix", |out, s| unsafe {
+    call::array("linalg.norm_matrix", |out, s| unsafe {
         sys::mlx_linalg_norm_matrix(
             out,
             a.raw(),
@@ -2201,11 +2310,12 @@ pub(crate) fn linalg_norm_matrix(
             s,
         )
     })
+    .map_err(|e| e.given(format_args!("a: {a:?}, ord: {ord:?}, axis: {axis:?}, keepdims: {keepdims:?}")))
 }
 
 #[track_caller]
 pub(crate) fn linalg_norm_l2(a: &Array, axis: Option<&[i32]>, keepdims: bool) -> Result<Array> {
-    call::array("linalg_norm_l2", |out, s| unsafe {
+    call::array("linalg.norm_l2", |out, s| unsafe {
         sys::mlx_linalg_norm_l2(
             out,
             a.raw(),
@@ -2215,159 +2325,185 @@ pub(crate) fn linalg_norm_l2(a: &Array, axis: Option<&[i32]>, keepdims: bool) ->
             s,
         )
     })
+    .map_err(|e| e.given(format_args!("a: {a:?}, axis: {axis:?}, keepdims: {keepdims:?}")))
 }
 
 #[track_caller]
 pub(crate) fn linalg_pinv(a: &Array) -> Result<Array> {
-    call::array("linalg_pinv", |out, s| unsafe { sys::mlx_linalg_pinv(out, a.raw(), s) })
+    call::array("linalg.pinv", |out, s| unsafe { sys::mlx_linalg_pinv(out, a.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}")))
 }
 
 #[track_caller]
 pub(crate) fn linalg_qr(a: &Array) -> Result<[Array; 2]> {
-    call::arrays("linalg_qr", |[out_0, out_1], s| unsafe { sys::mlx_linalg_qr(out_0, out_1, a.raw(), s) })
+    call::arrays("linalg.qr", |[out_0, out_1], s| unsafe { sys::mlx_linalg_qr(out_0, out_1, a.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}")))
 }
 
 #[track_caller]
 pub(crate) fn linalg_slogdet(a: &Array) -> Result<[Array; 2]> {
-    call::arrays("linalg_slogdet", |[out_0, out_1], s| unsafe {
+    call::arrays("linalg.slogdet", |[out_0, out_1], s| unsafe {
         sys::mlx_linalg_slogdet(out_0, out_1, a.raw(), s)
     })
+    .map_err(|e| e.given(format_args!("a: {a:?}")))
 }
 
 #[track_caller]
 pub(crate) fn linalg_solve(a: &Array, b: &Array) -> Result<Array> {
-    call::array("linalg_solve", |out, s| unsafe { sys::mlx_linalg_solve(out, a.raw(), b.raw(), s) })
+    call::array("linalg.solve", |out, s| unsafe { sys::mlx_linalg_solve(out, a.raw(), b.raw(), s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, b: {b:?}")))
 }
 
 #[track_caller]
 pub(crate) fn linalg_solve_triangular(a: &Array, b: &Array, upper: bool) -> Result<Array> {
-    call::array("linalg_solve_triangular", |out, s| unsafe {
+    call::array("linalg.solve_triangular", |out, s| unsafe {
         sys::mlx_linalg_solve_triangular(out, a.raw(), b.raw(), upper, s)
     })
+    .map_err(|e| e.given(format_args!("a: {a:?}, b: {b:?}, upper: {upper:?}")))
 }
 
 #[track_caller]
 pub(crate) fn linalg_svd(a: &Array, compute_uv: bool) -> Result<Vec<Array>> {
-    call::vector("linalg_svd", |out, s| unsafe { sys::mlx_linalg_svd(out, a.raw(), compute_uv, s) })
+    call::vector("linalg.svd", |out, s| unsafe { sys::mlx_linalg_svd(out, a.raw(), compute_uv, s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, compute_uv: {compute_uv:?}")))
 }
 
 #[track_caller]
 pub(crate) fn linalg_tri_inv(a: &Array, upper: bool) -> Result<Array> {
-    call::array("linalg_tri_inv", |out, s| unsafe { sys::mlx_linalg_tri_inv(out, a.raw(), upper, s) })
+    call::array("linalg.tri_inv", |out, s| unsafe { sys::mlx_linalg_tri_inv(out, a.raw(), upper, s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, upper: {upper:?}")))
 }
 
 #[track_caller]
 pub(crate) fn fft_fft(a: &Array, n: i32, axis: i32, norm: FftNorm) -> Result<Array> {
-    call::array("fft_fft", |out, s| unsafe { sys::mlx_fft_fft(out, a.raw(), n, axis, norm, s) })
+    call::array("fft.fft", |out, s| unsafe { sys::mlx_fft_fft(out, a.raw(), n, axis, norm, s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, n: {n:?}, axis: {axis:?}, norm: {norm:?}")))
 }
 
 #[track_caller]
 pub(crate) fn fft_fft2(a: &Array, n: &[i32], axes: &[i32], norm: FftNorm) -> Result<Array> {
-    call::array("fft_fft2", |out, s| unsafe {
+    call::array("fft.fft2", |out, s| unsafe {
         sys::mlx_fft_fft2(out, a.raw(), n.as_ptr(), n.len(), axes.as_ptr(), axes.len(), norm, s)
     })
+    .map_err(|e| e.given(format_args!("a: {a:?}, n: {n:?}, axes: {axes:?}, norm: {norm:?}")))
 }
 
 #[track_caller]
 pub(crate) fn fft_fftfreq(n: i32, d: f64) -> Result<Array> {
-    call::array("fft_fftfreq", |out, s| unsafe { sys::mlx_fft_fftfreq(out, n, d, s) })
+    call::array("fft.fftfreq", |out, s| unsafe { sys::mlx_fft_fftfreq(out, n, d, s) })
+        .map_err(|e| e.given(format_args!("n: {n:?}, d: {d:?}")))
 }
 
 #[track_caller]
 pub(crate) fn fft_fftn(a: &Array, n: &[i32], axes: &[i32], norm: FftNorm) -> Result<Array> {
-    call::array("fft_fftn", |out, s| unsafe {
+    call::array("fft.fftn", |out, s| unsafe {
         sys::mlx_fft_fftn(out, a.raw(), n.as_ptr(), n.len(), axes.as_ptr(), axes.len(), norm, s)
     })
+    .map_err(|e| e.given(format_args!("a: {a:?}, n: {n:?}, axes: {axes:?}, norm: {norm:?}")))
 }
 
 #[track_caller]
 pub(crate) fn fft_fftshift(a: &Array, axes: &[i32]) -> Result<Array> {
-    call::array("fft_fftshift", |out, s| unsafe {
+    call::array("fft.fftshift", |out, s| unsafe {
         sys::mlx_fft_fftshift(out, a.raw(), axes.as_ptr(), axes.len(), s)
     })
+    .map_err(|e| e.given(format_args!("a: {a:?}, axes: {axes:?}")))
 }
 
 #[track_caller]
 pub(crate) fn fft_ifft(a: &Array, n: i32, axis: i32, norm: FftNorm) -> Result<Array> {
-    call::array("fft_ifft", |out, s| unsafe { sys::mlx_fft_ifft(out, a.raw(), n, axis, norm, s) })
+    call::array("fft.ifft", |out, s| unsafe { sys::mlx_fft_ifft(out, a.raw(), n, axis, norm, s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, n: {n:?}, axis: {axis:?}, norm: {norm:?}")))
 }
 
 #[track_caller]
 pub(crate) fn fft_ifft2(a: &Array, n: &[i32], axes: &[i32], norm: FftNorm) -> Result<Array> {
-    call::array("fft_ifft2", |out, s| unsafe {
+    call::array("fft.ifft2", |out, s| unsafe {
         sys::mlx_fft_ifft2(out, a.raw(), n.as_ptr(), n.len(), axes.as_ptr(), axes.len(), norm, s)
     })
+    .map_err(|e| e.given(format_args!("a: {a:?}, n: {n:?}, axes: {axes:?}, norm: {norm:?}")))
 }
 
 #[track_caller]
 pub(crate) fn fft_ifftn(a: &Array, n: &[i32], axes: &[i32], norm: FftNorm) -> Result<Array> {
-    call::array("fft_ifftn", |out, s| unsafe {
+    call::array("fft.ifftn", |out, s| unsafe {
         sys::mlx_fft_ifftn(out, a.raw(), n.as_ptr(), n.len(), axes.as_ptr(), axes.len(), norm, s)
     })
+    .map_err(|e| e.given(format_args!("a: {a:?}, n: {n:?}, axes: {axes:?}, norm: {norm:?}")))
 }
 
 #[track_caller]
 pub(crate) fn fft_ifftshift(a: &Array, axes: &[i32]) -> Result<Array> {
-    call::array("fft_ifftshift", |out, s| unsafe {
+    call::array("fft.ifftshift", |out, s| unsafe {
         sys::mlx_fft_ifftshift(out, a.raw(), axes.as_ptr(), axes.len(), s)
     })
+    .map_err(|e| e.given(format_args!("a: {a:?}, axes: {axes:?}")))
 }
 
 #[track_caller]
 pub(crate) fn fft_irfft(a: &Array, n: i32, axis: i32, norm: FftNorm) -> Result<Array> {
-    call::array("fft_irfft", |out, s| unsafe { sys::mlx_fft_irfft(out, a.raw(), n, axis, norm, s) })
+    call::array("fft.irfft", |out, s| unsafe { sys::mlx_fft_irfft(out, a.raw(), n, axis, norm, s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, n: {n:?}, axis: {axis:?}, norm: {norm:?}")))
 }
 
 #[track_caller]
 pub(crate) fn fft_irfft2(a: &Array, n: &[i32], axes: &[i32], norm: FftNorm) -> Result<Array> {
-    call::array("fft_irfft2", |out, s| unsafe {
+    call::array("fft.irfft2", |out, s| unsafe {
         sys::mlx_fft_irfft2(out, a.raw(), n.as_ptr(), n.len(), axes.as_ptr(), axes.len(), norm, s)
     })
+    .map_err(|e| e.given(format_args!("a: {a:?}, n: {n:?}, axes: {axes:?}, norm: {norm:?}")))
 }
 
 #[track_caller]
 pub(crate) fn fft_irfftn(a: &Array, n: &[i32], axes: &[i32], norm: FftNorm) -> Result<Array> {
-    call::array("fft_irfftn", |out, s| unsafe {
+    call::array("fft.irfftn", |out, s| unsafe {
         sys::mlx_fft_irfftn(out, a.raw(), n.as_ptr(), n.len(), axes.as_ptr(), axes.len(), norm, s)
     })
+    .map_err(|e| e.given(format_args!("a: {a:?}, n: {n:?}, axes: {axes:?}, norm: {norm:?}")))
 }
 
 #[track_caller]
 pub(crate) fn fft_rfft(a: &Array, n: i32, axis: i32, norm: FftNorm) -> Result<Array> {
-    call::array("fft_rfft", |out, s| unsafe { sys::mlx_fft_rfft(out, a.raw(), n, axis, norm, s) })
+    call::array("fft.rfft", |out, s| unsafe { sys::mlx_fft_rfft(out, a.raw(), n, axis, norm, s) })
+        .map_err(|e| e.given(format_args!("a: {a:?}, n: {n:?}, axis: {axis:?}, norm: {norm:?}")))
 }
 
 #[track_caller]
 pub(crate) fn fft_rfft2(a: &Array, n: &[i32], axes: &[i32], norm: FftNorm) -> Result<Array> {
-    call::array("fft_rfft2", |out, s| unsafe {
+    call::array("fft.rfft2", |out, s| unsafe {
         sys::mlx_fft_rfft2(out, a.raw(), n.as_ptr(), n.len(), axes.as_ptr(), axes.len(), norm, s)
     })
+    .map_err(|e| e.given(format_args!("a: {a:?}, n: {n:?}, axes: {axes:?}, norm: {norm:?}")))
 }
 
 #[track_caller]
 pub(crate) fn fft_rfftfreq(n: i32, d: f64) -> Result<Array> {
-    call::array("fft_rfftfreq", |out, s| unsafe { sys::mlx_fft_rfftfreq(out, n, d, s) })
+    call::array("fft.rfftfreq", |out, s| unsafe { sys::mlx_fft_rfftfreq(out, n, d, s) })
+        .map_err(|e| e.given(format_args!("n: {n:?}, d: {d:?}")))
 }
 
 #[track_caller]
 pub(crate) fn fft_rfftn(a: &Array, n: &[i32], axes: &[i32], norm: FftNorm) -> Result<Array> {
-    call::array("fft_rfftn", |out, s| unsafe {
+    call::array("fft.rfftn", |out, s| unsafe {
         sys::mlx_fft_rfftn(out, a.raw(), n.as_ptr(), n.len(), axes.as_ptr(), axes.len(), norm, s)
     })
+    .map_err(|e| e.given(format_args!("a: {a:?}, n: {n:?}, axes: {axes:?}, norm: {norm:?}")))
 }
 
 #[track_caller]
 pub(crate) fn random_bernoulli(p: &Array, shape: &[i32], key: Option<&Array>) -> Result<Array> {
-    call::array("random_bernoulli", |out, s| unsafe {
+    call::array("random.bernoulli", |out, s| unsafe {
         sys::mlx_random_bernoulli(out, p.raw(), shape.as_ptr(), shape.len(), optional(key), s)
     })
+    .map_err(|e| e.given(format_args!("p: {p:?}, shape: {shape:?}, key: {key:?}")))
 }
 
 #[track_caller]
 pub(crate) fn random_bits(shape: &[i32], width: i32, key: Option<&Array>) -> Result<Array> {
-    call::array("random_bits", |out, s| unsafe {
+    call::array("random.bits", |out, s| unsafe {
         sys::mlx_random_bits(out, shape.as_ptr(), shape.len(), width, optional(key), s)
     })
+    .map_err(|e| e.given(format_args!("shape: {shape:?}, width: {width:?}, key: {key:?}")))
 }
 
 #[track_caller]
@@ -2377,7 +2513,7 @@ pub(crate) fn random_categorical_shape(
     shape: &[i32],
     key: Option<&Array>,
 ) -> Result<Array> {
-    call::array("random_categorical_shape", |out, s| unsafe {
+    call::array("random.categorical_shape", |out, s| unsafe {
         sys::mlx_random_categorical_shape(
             out,
             logits.raw(),
@@ -2388,6 +2524,7 @@ pub(crate) fn random_categorical_shape(
             s,
         )
     })
+    .map_err(|e| e.given(format_args!("logits: {logits:?}, axis: {axis:?}, shape: {shape:?}, key: {key:?}")))
 }
 
 #[track_caller]
@@ -2397,23 +2534,30 @@ pub(crate) fn random_categorical_num_samples(
     num_samples: i32,
     key: Option<&Array>,
 ) -> Result<Array> {
-    call::array("random_categorical_num_samples", |out, s| unsafe {
+    call::array("random.categorical_num_samples", |out, s| unsafe {
         sys::mlx_random_categorical_num_samples(out, logits_.raw(), axis, num_samples, optional(key), s)
+    })
+    .map_err(|e| {
+        e.given(format_args!(
+            "logits_: {logits_:?}, axis: {axis:?}, num_samples: {num_samples:?}, key: {key:?}"
+        ))
     })
 }
 
 #[track_caller]
 pub(crate) fn random_categorical(logits: &Array, axis: i32, key: Option<&Array>) -> Result<Array> {
-    call::array("random_categorical", |out, s| unsafe {
+    call::array("random.categorical", |out, s| unsafe {
         sys::mlx_random_categorical(out, logits.raw(), axis, optional(key), s)
     })
+    .map_err(|e| e.given(format_args!("logits: {logits:?}, axis: {axis:?}, key: {key:?}")))
 }
 
 #[track_caller]
 pub(crate) fn random_gumbel(shape: &[i32], dtype: Dtype, key: Option<&Array>) -> Result<Array> {
-    call::array("random_gumbel", |out, s| unsafe {
+    call::array("random.gumbel", |out, s| unsafe {
         sys::mlx_random_gumbel(out, shape.as_ptr(), shape.len(), dtype.raw(), optional(key), s)
     })
+    .map_err(|e| e.given(format_args!("shape: {shape:?}, dtype: {dtype:?}, key: {key:?}")))
 }
 
 #[track_caller]
@@ -2424,8 +2568,13 @@ pub(crate) fn random_laplace(
     scale: f32,
     key: Option<&Array>,
 ) -> Result<Array> {
-    call::array("random_laplace", |out, s| unsafe {
+    call::array("random.laplace", |out, s| unsafe {
         sys::mlx_random_laplace(out, shape.as_ptr(), shape.len(), dtype.raw(), loc, scale, optional(key), s)
+    })
+    .map_err(|e| {
+        e.given(format_args!(
+            "shape: {shape:?}, dtype: {dtype:?}, loc: {loc:?}, scale: {scale:?}, key: {key:?}"
+        ))
     })
 }
 
@@ -2437,7 +2586,7 @@ pub(crate) fn random_multivariate_normal(
     dtype: Dtype,
     key: Option<&Array>,
 ) -> Result<Array> {
-    call::array("random_multivariate_normal", |out, s| unsafe {
+    call::array("random.multivariate_normal", |out, s| unsafe {
         sys::mlx_random_multivariate_normal(
             out,
             mean.raw(),
@@ -2449,6 +2598,11 @@ pub(crate) fn random_multivariate_normal(
             s,
         )
     })
+    .map_err(|e| {
+        e.given(format_args!(
+            "mean: {mean:?}, cov: {cov:?}, shape: {shape:?}, dtype: {dtype:?}, key: {key:?}"
+        ))
+    })
 }
 
 #[track_caller]
@@ -2459,7 +2613,7 @@ pub(crate) fn random_normal_broadcast(
     scale: Option<&Array>,
     key: Option<&Array>,
 ) -> Result<Array> {
-    call::array("random_normal_broadcast", |out, s| unsafe {
+    call::array("random.normal_broadcast", |out, s| unsafe {
         sys::mlx_random_normal_broadcast(
             out,
             shape.as_ptr(),
@@ -2471,6 +2625,11 @@ pub(crate) fn random_normal_broadcast(
             s,
         )
     })
+    .map_err(|e| {
+        e.given(format_args!(
+            "shape: {shape:?}, dtype: {dtype:?}, loc: {loc:?}, scale: {scale:?}, key: {key:?}"
+        ))
+    })
 }
 
 #[track_caller]
@@ -2481,23 +2640,30 @@ pub(crate) fn random_normal(
     scale: f32,
     key: Option<&Array>,
 ) -> Result<Array> {
-    call::array("random_normal", |out, s| unsafe {
+    call::array("random.normal", |out, s| unsafe {
         sys::mlx_random_normal(out, shape.as_ptr(), shape.len(), dtype.raw(), loc, scale, optional(key), s)
+    })
+    .map_err(|e| {
+        e.given(format_args!(
+            "shape: {shape:?}, dtype: {dtype:?}, loc: {loc:?}, scale: {scale:?}, key: {key:?}"
+        ))
     })
 }
 
 #[track_caller]
 pub(crate) fn random_permutation(x: &Array, axis: i32, key: Option<&Array>) -> Result<Array> {
-    call::array("random_permutation", |out, s| unsafe {
+    call::array("random.permutation", |out, s| unsafe {
         sys::mlx_random_permutation(out, x.raw(), axis, optional(key), s)
     })
+    .map_err(|e| e.given(format_args!("x: {x:?}, axis: {axis:?}, key: {key:?}")))
 }
 
 #[track_caller]
 pub(crate) fn random_permutation_arange(x: i32, key: Option<&Array>) -> Result<Array> {
-    call::array("random_permutation_arange", |out, s| unsafe {
+    call::array("random.permutation_arange", |out, s| unsafe {
         sys::mlx_random_permutation_arange(out, x, optional(key), s)
     })
+    .map_err(|e| e.given(format_args!("x: {x:?}, key: {key:?}")))
 }
 
 #[track_caller]
@@ -2508,7 +2674,7 @@ pub(crate) fn random_randint(
     dtype: Dtype,
     key: Option<&Array>,
 ) -> Result<Array> {
-    call::array("random_randint", |out, s| unsafe {
+    call::array("random.randint", |out, s| unsafe {
         sys::mlx_random_randint(
             out,
             low.raw(),
@@ -2520,18 +2686,25 @@ pub(crate) fn random_randint(
             s,
         )
     })
+    .map_err(|e| {
+        e.given(format_args!(
+            "low: {low:?}, high: {high:?}, shape: {shape:?}, dtype: {dtype:?}, key: {key:?}"
+        ))
+    })
 }
 
 #[track_caller]
 pub(crate) fn random_split_num(key: &Array, num: i32) -> Result<Array> {
-    call::array("random_split_num", |out, s| unsafe { sys::mlx_random_split_num(out, key.raw(), num, s) })
+    call::array("random.split_num", |out, s| unsafe { sys::mlx_random_split_num(out, key.raw(), num, s) })
+        .map_err(|e| e.given(format_args!("key: {key:?}, num: {num:?}")))
 }
 
 #[track_caller]
 pub(crate) fn random_split(key: &Array) -> Result<[Array; 2]> {
-    call::arrays("random_split", |[out_0, out_1], s| unsafe {
+    call::arrays("random.split", |[out_0, out_1], s| unsafe {
         sys::mlx_random_split(out_0, out_1, key.raw(), s)
     })
+    .map_err(|e| e.given(format_args!("key: {key:?}")))
 }
 
 #[track_caller]
@@ -2542,7 +2715,7 @@ pub(crate) fn random_truncated_normal(
     dtype: Dtype,
     key: Option<&Array>,
 ) -> Result<Array> {
-    call::array("random_truncated_normal", |out, s| unsafe {
+    call::array("random.truncated_normal", |out, s| unsafe {
         sys::mlx_random_truncated_normal(
             out,
             lower.raw(),
@@ -2554,6 +2727,11 @@ pub(crate) fn random_truncated_normal(
             s,
         )
     })
+    .map_err(|e| {
+        e.given(format_args!(
+            "lower: {lower:?}, upper: {upper:?}, shape: {shape:?}, dtype: {dtype:?}, key: {key:?}"
+        ))
+    })
 }
 
 #[track_caller]
@@ -2564,7 +2742,7 @@ pub(crate) fn random_uniform(
     dtype: Dtype,
     key: Option<&Array>,
 ) -> Result<Array> {
-    call::array("random_uniform", |out, s| unsafe {
+    call::array("random.uniform", |out, s| unsafe {
         sys::mlx_random_uniform(
             out,
             low.raw(),
@@ -2575,5 +2753,10 @@ pub(crate) fn random_uniform(
             optional(key),
             s,
         )
+    })
+    .map_err(|e| {
+        e.given(format_args!(
+            "low: {low:?}, high: {high:?}, shape: {shape:?}, dtype: {dtype:?}, key: {key:?}"
+        ))
     })
 }

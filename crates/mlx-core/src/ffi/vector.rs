@@ -1,5 +1,7 @@
 //! Vectors of arrays.
 
+use std::fmt;
+
 use mlx_sys as sys;
 
 use super::owned::Owned;
@@ -36,13 +38,12 @@ impl Vector {
 
     #[track_caller]
     pub(super) fn into_arrays(self) -> Result<Vec<Array>> {
+        (0..self.len()).map(|index| self.get(index)).collect()
+    }
+
+    fn len(&self) -> usize {
         // SAFETY: reads the length of a live vector.
-        let len = unsafe { sys::mlx_vector_array_size(self.raw()) };
-        let mut arrays = Vec::with_capacity(len);
-        for index in 0..len {
-            arrays.push(self.get(index)?);
-        }
-        Ok(arrays)
+        unsafe { sys::mlx_vector_array_size(self.raw()) }
     }
 
     #[track_caller]
@@ -51,5 +52,11 @@ impl Vector {
         // SAFETY: C checks the index and copies the handle.
         call::status("vector", || unsafe { sys::mlx_vector_array_get(out.as_mut_ptr(), self.raw(), index) })?;
         Ok(Array::from_handle(out))
+    }
+}
+
+impl fmt::Debug for Vector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries((0..self.len()).filter_map(|index| self.get(index).ok())).finish()
     }
 }
