@@ -1,5 +1,7 @@
 //! Rust types that can be elements.
 
+use std::borrow::Cow;
+
 use half::{bf16, f16};
 
 use crate::Dtype;
@@ -21,13 +23,18 @@ pub trait Element: Copy + Default + private::Sealed + 'static {
 }
 
 pub(crate) mod private {
+    use std::borrow::Cow;
+
     /// How an element lies in memory.
-    pub trait Sealed: Sized {
+    pub trait Sealed: Clone {
         /// A type of the same size for which every bit pattern is valid.
         type Bits: Copy + Default;
 
         /// The element that `bits` stand for.
         fn from_bits(bits: Self::Bits) -> Self;
+
+        /// The elements that `bits` stand for, without a copy where the two are the same.
+        fn lend(bits: &[Self::Bits]) -> Cow<'_, [Self]>;
     }
 }
 
@@ -38,6 +45,10 @@ macro_rules! elements {
 
             fn from_bits(bits: $rust) -> $rust {
                 bits
+            }
+
+            fn lend(bits: &[$rust]) -> Cow<'_, [$rust]> {
+                Cow::Borrowed(bits)
             }
         }
 
@@ -69,6 +80,10 @@ impl private::Sealed for bool {
 
     fn from_bits(bits: u8) -> Self {
         bits != 0
+    }
+
+    fn lend(bits: &[u8]) -> Cow<'_, [Self]> {
+        Cow::Owned(bits.iter().map(|&byte| byte != 0).collect())
     }
 }
 

@@ -22,6 +22,8 @@ pub enum Kind {
     Io,
     /// MLX refused the call or failed in it; the message is its own.
     Mlx,
+    /// A closure or a kernel of the caller's refused its arguments.
+    Custom,
 }
 
 /// A failed op. It is one pointer wide and can be sent between threads.
@@ -35,6 +37,12 @@ struct Inner {
 }
 
 impl Error {
+    /// An error of the caller's own, for a closure or a kernel that refuses its arguments. `op` names it.
+    #[track_caller]
+    pub fn custom(op: &'static str, message: impl Into<String>) -> Self {
+        Self::new(Kind::Custom, op, message)
+    }
+
     #[track_caller]
     pub(crate) fn new(kind: Kind, op: &'static str, message: impl Into<String>) -> Self {
         Self(Box::new(Inner { kind, op, message: message.into(), at: Location::caller() }))

@@ -29,6 +29,7 @@ pub mod fast;
 #[allow(unsafe_code)]
 mod ffi;
 pub mod io;
+pub mod kernel;
 pub mod memory;
 mod ops;
 pub mod prelude;

@@ -4,14 +4,17 @@
 //! of it; the other files hold the handles and the functions of a shape of their own.
 
 pub(crate) mod call;
+pub(crate) mod closure;
 pub(crate) mod data;
 pub(crate) mod device;
 mod error;
+pub(crate) mod gpu;
 mod handle;
 pub(crate) mod io;
 mod map;
 pub(crate) mod memory;
 mod owned;
+pub(crate) mod primitive;
 pub(crate) mod random;
 pub(crate) mod raw;
 pub(crate) mod stream;

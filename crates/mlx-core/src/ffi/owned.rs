@@ -1,6 +1,5 @@
 //! C's handles, freed when they are dropped.
 
-use std::ffi::c_int;
 use std::ptr;
 
 use mlx_sys as sys;
@@ -9,21 +8,34 @@ use mlx_sys as sys;
 pub(super) trait Raw: Copy {
     /// A handle of nothing, which C fills or refuses.
     const EMPTY: Self;
-    /// C's function that frees one; it allows an empty one.
-    const FREE: unsafe extern "C" fn(Self) -> c_int;
+
+    /// Frees one; C allows an empty one.
+    ///
+    /// # Safety
+    /// It must be C's, and not be used after.
+    unsafe fn free(self);
 }
 
 macro_rules! handles {
     ($($raw:ident { $($field:ident),* } => $free:ident,)*) => {$(
         impl Raw for sys::$raw {
             const EMPTY: Self = Self { $($field: ptr::null_mut()),* };
-            const FREE: unsafe extern "C" fn(Self) -> c_int = sys::$free;
+
+            unsafe fn free(self) {
+                // SAFETY: by this function's contract.
+                unsafe { sys::$free(self) };
+            }
         }
     )*};
 }
 
 handles! {
     mlx_array { ctx } => mlx_array_free,
+    mlx_closure { ctx } => mlx_closure_free,
+    mlx_fast_cuda_kernel { ctx } => mlx_fast_cuda_kernel_free,
+    mlx_fast_cuda_kernel_config { ctx } => mlx_fast_cuda_kernel_config_free,
+    mlx_fast_metal_kernel { ctx } => mlx_fast_metal_kernel_free,
+    mlx_fast_metal_kernel_config { ctx } => mlx_fast_metal_kernel_config_free,
     mlx_device { ctx } => mlx_device_free,
     mlx_map_string_to_array { ctx } => mlx_map_string_to_array_free,
     mlx_map_string_to_array_iterator { ctx, map_ctx } => mlx_map_string_to_array_iterator_free,
@@ -32,6 +44,7 @@ handles! {
     mlx_stream { ctx } => mlx_stream_free,
     mlx_string { ctx } => mlx_string_free,
     mlx_vector_array { ctx } => mlx_vector_array_free,
+    mlx_vector_string { ctx } => mlx_vector_string_free,
 }
 
 /// A handle that nobody else frees.
@@ -63,6 +76,6 @@ impl<T: Raw> Owned<T> {
 impl<T: Raw> Drop for Owned<T> {
     fn drop(&mut self) {
         // SAFETY: an `Owned` is the only one to free its handle, and this is its last use.
-        unsafe { T::FREE(self.0) };
+        unsafe { self.0.free() };
     }
 }

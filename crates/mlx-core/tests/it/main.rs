@@ -21,6 +21,8 @@ mod golden;
 #[cfg(test)]
 mod index;
 #[cfg(test)]
+mod kernel;
+#[cfg(test)]
 mod operator;
 #[cfg(test)]
 mod quantize;
