@@ -4,6 +4,7 @@
 //! of it; the other files hold the handles and the functions of a shape of their own.
 
 pub(crate) mod call;
+pub(crate) mod closure;
 pub(crate) mod data;
 pub(crate) mod device;
 mod error;
@@ -16,10 +17,12 @@ pub(crate) mod random;
 pub(crate) mod raw;
 pub(crate) mod stream;
 mod string;
+pub(crate) mod transform;
 mod vector;
 
 use mlx_sys as sys;
 
+pub(crate) use closure::Closure;
 pub(crate) use handle::Handle;
 pub(crate) use sys::mlx_fft_norm as FftNorm;
 pub(crate) use vector::Vector;

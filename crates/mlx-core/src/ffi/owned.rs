@@ -24,6 +24,8 @@ macro_rules! handles {
 
 handles! {
     mlx_array { ctx } => mlx_array_free,
+    mlx_closure { ctx } => mlx_closure_free,
+    mlx_closure_value_and_grad { ctx } => mlx_closure_value_and_grad_free,
     mlx_device { ctx } => mlx_device_free,
     mlx_map_string_to_array { ctx } => mlx_map_string_to_array_free,
     mlx_map_string_to_array_iterator { ctx, map_ctx } => mlx_map_string_to_array_iterator_free,
