@@ -50,8 +50,13 @@ impl Error {
 
     /// The same error at the caller's line, where a closure hid that.
     #[track_caller]
-    pub(crate) fn at_caller(mut self) -> Self {
-        self.0.at = Location::caller();
+    pub(crate) fn at_caller(self) -> Self {
+        self.placed(Location::caller())
+    }
+
+    /// The same error at another line.
+    pub(crate) fn placed(mut self, at: &'static Location<'static>) -> Self {
+        self.0.at = at;
         self
     }
 

@@ -36,6 +36,7 @@ pub mod prelude;
 pub mod random;
 mod scalar;
 mod stream;
+pub mod transform;
 
 pub use array::{Array, Index, IntoIndices, NewAxis, Operand, Slice};
 pub use axes::{Axes, Scan, keep};
@@ -45,9 +46,11 @@ pub use element::{Complex64, Element};
 pub use error::{Error, Kind, Result};
 pub use eval::{async_eval, eval};
 pub use half::{bf16, f16};
+pub use mlx_derive::Tree;
 pub use ops::{Quantization, QuantizationMode, Quantized, concatenate, select, stack};
 pub use scalar::Scalar;
 pub use stream::Stream;
+pub use transform::Tree;
 
 /// The version of libmlx that is loaded, such as `0.32.2`.
 #[track_caller]

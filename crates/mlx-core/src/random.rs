@@ -23,6 +23,15 @@ impl Key {
         ffi::random::key(seed).map(Self)
     }
 
+    pub(crate) fn array(&self) -> &Array {
+        &self.0
+    }
+
+    /// The key that `array` holds. MLX refuses to draw with one that is not two `uint32`.
+    pub(crate) fn from_array(array: Array) -> Self {
+        Self(array)
+    }
+
     /// Two independent keys.
     #[track_caller]
     pub fn split(&self) -> Result<(Self, Self)> {

@@ -19,10 +19,12 @@ pub(crate) mod random;
 pub(crate) mod raw;
 pub(crate) mod stream;
 mod string;
+pub(crate) mod transform;
 mod vector;
 
 use mlx_sys as sys;
 
+pub(crate) use closure::Closure;
 pub(crate) use handle::Handle;
 pub(crate) use sys::mlx_fft_norm as FftNorm;
 pub(crate) use vector::Vector;

@@ -36,6 +36,7 @@ handles! {
     mlx_fast_cuda_kernel_config { ctx } => mlx_fast_cuda_kernel_config_free,
     mlx_fast_metal_kernel { ctx } => mlx_fast_metal_kernel_free,
     mlx_fast_metal_kernel_config { ctx } => mlx_fast_metal_kernel_config_free,
+    mlx_closure_value_and_grad { ctx } => mlx_closure_value_and_grad_free,
     mlx_device { ctx } => mlx_device_free,
     mlx_map_string_to_array { ctx } => mlx_map_string_to_array_free,
     mlx_map_string_to_array_iterator { ctx, map_ctx } => mlx_map_string_to_array_iterator_free,

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use mlx_sys as sys;
 
+use super::closure::Closure;
 use super::{Vector, call, string};
 use crate::kernel::{Failure, Kernel, Spec};
 use crate::{Array, Dtype, Element, Result};
@@ -18,7 +19,7 @@ use crate::{Array, Dtype, Element, Result};
 pub(crate) fn apply(kernel: Arc<dyn Kernel>, inputs: &[&Array], outputs: &[Spec]) -> Result<Vec<Array>> {
     let name = string::terminated("kernel", kernel.name())?;
     let fallback = Arc::clone(&kernel);
-    let fallback = super::closure::Closure::new(move |inputs| fallback.fallback(inputs))?;
+    let fallback = Closure::new(move |inputs| fallback.fallback(&inputs));
     let inputs = Vector::collect(inputs.iter().copied())?;
     let lengths: Vec<_> = outputs.iter().flat_map(|spec| spec.shape.iter().copied()).collect();
     let ndims: Vec<_> = outputs.iter().map(|spec| spec.shape.len()).collect();

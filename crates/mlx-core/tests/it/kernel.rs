@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use mlx_core::kernel::{self, CudaKernel, Failure, Input, Launch, MetalKernel, Output, Primitive, Spec};
-use mlx_core::{Array, Complex64, Device, Dtype, Result, Slice, eval};
+use mlx_core::transform::grad;
+use mlx_core::{Array, Complex64, Device, Dtype, Error, Kind, Result, Slice, eval};
 
 use crate::values::on_cpu;
 
@@ -221,6 +222,76 @@ fn kernels_run_from_many_threads() {
         .collect();
     threads.into_iter().for_each(|thread| thread.join().unwrap());
     assert_eq!(scale.runs.load(Ordering::Relaxed), 400);
+}
+
+/// `Σ (2 x)²`, whose gradient is `8 x`.
+fn energy(x: &Array) -> Result<Array> {
+    kernel::apply(&Scale::by(2.0), [x])?.remove(0).square()?.sum(..)
+}
+
+#[test]
+fn gradients_come_from_the_fallback() {
+    on_cpu(|| {
+        let x = Array::from([1.0, -3.0]);
+        assert_eq!(grad(energy)(&x).unwrap().to_vec::<f32>().unwrap(), [8.0, -24.0]);
+        let twice = grad(|x: &Array| grad(energy)(x)?.sum(..))(&x).unwrap();
+        assert_eq!(twice.to_vec::<f32>().unwrap(), [8.0, 8.0]);
+    });
+}
+
+#[test]
+fn only_what_is_asked_for_is_differentiated() {
+    /// `w · x` with whole numbers `w`, which have no gradient.
+    struct Weigh;
+    impl Primitive for Weigh {
+        const NAME: &'static str = "Weigh";
+
+        fn outputs(&self, inputs: &[&Array]) -> Result<Vec<Spec>> {
+            Ok(vec![Spec::like(inputs[1])])
+        }
+
+        fn run(&self, inputs: &[Input<'_>], outputs: &mut [Output<'_>]) -> Result<(), Failure> {
+            let (w, x) = (inputs[0].values::<i32>()?, inputs[1].values::<f32>()?);
+            let y = outputs[0].values::<f32>()?;
+            y.iter_mut().zip(w.iter().zip(x.iter())).for_each(|(y, (&w, &x))| *y = w as f32 * x);
+            Ok(())
+        }
+
+        fn fallback(&self, inputs: &[Array]) -> Result<Vec<Array>> {
+            Ok(vec![(inputs[0].astype(Dtype::Float32)? * &inputs[1])?])
+        }
+    }
+    on_cpu(|| {
+        let w = Array::from([3, -1]);
+        let weighed = |x: &Array| kernel::apply(&Arc::new(Weigh), [&w, x])?.remove(0).sum(..);
+        assert_eq!(grad(weighed)(&Array::from([1.0, 5.0])).unwrap().to_vec::<f32>().unwrap(), [3.0, -1.0]);
+    });
+}
+
+#[test]
+fn an_error_of_the_fallback_comes_back_as_itself() {
+    struct Flat;
+    impl Primitive for Flat {
+        const NAME: &'static str = "Flat";
+
+        fn outputs(&self, inputs: &[&Array]) -> Result<Vec<Spec>> {
+            Ok(vec![Spec::like(inputs[0])])
+        }
+
+        fn run(&self, _: &[Input<'_>], _: &mut [Output<'_>]) -> Result<(), Failure> {
+            Ok(())
+        }
+
+        fn fallback(&self, _: &[Array]) -> Result<Vec<Array>> {
+            Err(Error::custom("flat", "it has no slope"))
+        }
+    }
+    on_cpu(|| {
+        let flat = |x: &Array| kernel::apply(&Arc::new(Flat), [x])?.remove(0).sum(..);
+        let error = grad(flat)(&Array::from([1.0])).unwrap_err();
+        assert_eq!((error.kind(), error.op(), error.message()), (Kind::Custom, "flat", "it has no slope"));
+        assert_eq!(grad(energy)(&Array::from([1.0])).unwrap().item::<f32>().unwrap(), 8.0);
+    });
 }
 
 #[test]

@@ -19,6 +19,8 @@ mod gather;
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
+mod grad;
+#[cfg(test)]
 mod index;
 #[cfg(test)]
 mod kernel;
@@ -34,5 +36,7 @@ mod read;
 mod safetensors;
 #[cfg(test)]
 mod thread;
+#[cfg(test)]
+mod tree;
 #[cfg(test)]
 mod values;
