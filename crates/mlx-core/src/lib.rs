@@ -28,9 +28,11 @@ mod eval;
 pub mod fast;
 #[allow(unsafe_code)]
 mod ffi;
+mod frozen;
 pub mod io;
 pub mod memory;
 mod ops;
+mod owner;
 pub mod prelude;
 pub mod random;
 mod scalar;
@@ -43,8 +45,10 @@ pub use dtype::Dtype;
 pub use element::{Complex64, Element};
 pub use error::{Error, Kind, Result};
 pub use eval::{async_eval, eval};
+pub use frozen::{Freeze, Frozen, Thaw};
 pub use half::{bf16, f16};
 pub use ops::{Quantization, QuantizationMode, Quantized, concatenate, select, stack};
+pub use owner::{Owner, Pending};
 pub use scalar::Scalar;
 pub use stream::Stream;
 

@@ -15,6 +15,8 @@ mod extent;
 #[cfg(test)]
 mod fast;
 #[cfg(test)]
+mod frozen;
+#[cfg(test)]
 mod gather;
 #[cfg(test)]
 mod golden;
@@ -22,6 +24,10 @@ mod golden;
 mod index;
 #[cfg(test)]
 mod operator;
+#[cfg(test)]
+mod owner;
+#[cfg(test)]
+mod pool;
 #[cfg(test)]
 mod quantize;
 #[cfg(test)]
