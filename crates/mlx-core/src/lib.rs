@@ -20,7 +20,9 @@
 
 mod array;
 mod axes;
+pub mod cuda;
 mod device;
+pub mod distributed;
 mod dtype;
 mod element;
 mod error;
@@ -31,6 +33,7 @@ mod ffi;
 mod frozen;
 pub mod io;
 pub mod memory;
+pub mod metal;
 mod ops;
 mod owner;
 pub mod prelude;
@@ -40,7 +43,7 @@ mod stream;
 
 pub use array::{Array, Index, IntoIndices, NewAxis, Operand, Slice};
 pub use axes::{Axes, Scan, keep};
-pub use device::Device;
+pub use device::{Device, DeviceInfo, Fact};
 pub use dtype::Dtype;
 pub use element::{Complex64, Element};
 pub use error::{Error, Kind, Result};

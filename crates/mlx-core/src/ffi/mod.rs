@@ -3,10 +3,13 @@
 //! `call` runs a function and turns its status into a [`Result`](crate::Result); `raw` is generated on top
 //! of it; the other files hold the handles and the functions of a shape of their own.
 
+pub(crate) mod backend;
 pub(crate) mod call;
 pub(crate) mod data;
 pub(crate) mod device;
+pub(crate) mod distributed;
 mod error;
+pub(crate) mod facts;
 pub(crate) mod frozen;
 mod handle;
 pub(crate) mod io;

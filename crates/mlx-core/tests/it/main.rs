@@ -5,6 +5,8 @@ mod build;
 #[cfg(test)]
 mod device;
 #[cfg(test)]
+mod distributed;
+#[cfg(test)]
 mod division;
 #[cfg(test)]
 mod error;
@@ -12,6 +14,8 @@ mod error;
 mod exit;
 #[cfg(test)]
 mod extent;
+#[cfg(test)]
+mod facts;
 #[cfg(test)]
 mod fast;
 #[cfg(test)]
@@ -22,6 +26,8 @@ mod gather;
 mod golden;
 #[cfg(test)]
 mod index;
+#[cfg(test)]
+mod memory;
 #[cfg(test)]
 mod operator;
 #[cfg(test)]
@@ -36,6 +42,8 @@ mod random;
 mod read;
 #[cfg(test)]
 mod safetensors;
+#[cfg(test)]
+mod sequence;
 #[cfg(test)]
 mod thread;
 #[cfg(test)]
