@@ -18,6 +18,8 @@ pub enum Kind {
     Index,
     /// A device or stream is not there.
     Device,
+    /// The thread or process that must do this is another one, or is gone.
+    Thread,
     /// A file is missing, damaged or cannot be written.
     Io,
     /// MLX refused the call or failed in it; the message is its own.

@@ -20,7 +20,9 @@
 
 mod array;
 mod axes;
+pub mod cuda;
 mod device;
+pub mod distributed;
 mod dtype;
 mod element;
 mod error;
@@ -28,10 +30,13 @@ mod eval;
 pub mod fast;
 #[allow(unsafe_code)]
 mod ffi;
+mod frozen;
 pub mod io;
 pub mod kernel;
 pub mod memory;
+pub mod metal;
 mod ops;
+mod owner;
 pub mod prelude;
 pub mod random;
 mod scalar;
@@ -40,14 +45,16 @@ pub mod transform;
 
 pub use array::{Array, Index, IntoIndices, NewAxis, Operand, Slice};
 pub use axes::{Axes, Scan, keep};
-pub use device::Device;
+pub use device::{Device, DeviceInfo, Fact};
 pub use dtype::Dtype;
 pub use element::{Complex64, Element};
 pub use error::{Error, Kind, Result};
 pub use eval::{async_eval, eval};
+pub use frozen::{Freeze, Frozen, Thaw};
 pub use half::{bf16, f16};
 pub use mlx_derive::Tree;
 pub use ops::{Quantization, QuantizationMode, Quantized, concatenate, select, stack};
+pub use owner::{Owner, Pending};
 pub use scalar::Scalar;
 pub use stream::Stream;
 pub use transform::Tree;

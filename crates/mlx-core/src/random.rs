@@ -1,5 +1,9 @@
 //! Random numbers from explicit keys: the same key gives the same numbers.
 
+mod sequence;
+
+pub use sequence::{key, seed};
+
 use crate::ffi::{self, raw};
 use crate::{Array, Dtype, Result, Scalar};
 

@@ -35,7 +35,7 @@ impl Handle {
             return Err(Error::new(Kind::Shape, op, message));
         };
         let mut out = Self::empty();
-        call::status(op, || {
+        call::without_queue(op, || {
             let data = data.as_ptr().cast::<c_void>();
             // SAFETY: C copies as many elements as `shape` multiplies to, which is the length of `data`, and
             // the types of `Element` lie in memory as the dtype says.
@@ -50,7 +50,8 @@ impl Clone for Handle {
     fn clone(&self) -> Self {
         let mut copy = Self::empty();
         // SAFETY: both are handles of this module; C copies the shared pointer inside.
-        let status = call::status("clone", || unsafe { sys::mlx_array_set(copy.as_mut_ptr(), self.0.raw()) });
+        let status =
+            call::without_queue("clone", || unsafe { sys::mlx_array_set(copy.as_mut_ptr(), self.0.raw()) });
         match status {
             Ok(()) => copy,
             Err(_) => handle_alloc_error(Layout::new::<Self>()),

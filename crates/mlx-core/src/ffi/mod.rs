@@ -3,18 +3,23 @@
 //! `call` runs a function and turns its status into a [`Result`](crate::Result); `raw` is generated on top
 //! of it; the other files hold the handles and the functions of a shape of their own.
 
+pub(crate) mod backend;
 pub(crate) mod call;
 pub(crate) mod closure;
 pub(crate) mod data;
 pub(crate) mod device;
+pub(crate) mod distributed;
 mod error;
 pub(crate) mod gpu;
+pub(crate) mod facts;
+pub(crate) mod frozen;
 mod handle;
 pub(crate) mod io;
 mod map;
 pub(crate) mod memory;
 mod owned;
 pub(crate) mod primitive;
+pub(crate) mod pool;
 pub(crate) mod random;
 pub(crate) mod raw;
 pub(crate) mod stream;

@@ -38,6 +38,8 @@ handles! {
     mlx_fast_metal_kernel_config { ctx } => mlx_fast_metal_kernel_config_free,
     mlx_closure_value_and_grad { ctx } => mlx_closure_value_and_grad_free,
     mlx_device { ctx } => mlx_device_free,
+    mlx_device_info { ctx } => mlx_device_info_free,
+    mlx_distributed_group { ctx } => mlx_distributed_group_free,
     mlx_map_string_to_array { ctx } => mlx_map_string_to_array_free,
     mlx_map_string_to_array_iterator { ctx, map_ctx } => mlx_map_string_to_array_iterator_free,
     mlx_map_string_to_string { ctx } => mlx_map_string_to_string_free,

@@ -5,6 +5,8 @@ mod build;
 #[cfg(test)]
 mod device;
 #[cfg(test)]
+mod distributed;
+#[cfg(test)]
 mod division;
 #[cfg(test)]
 mod error;
@@ -13,7 +15,11 @@ mod exit;
 #[cfg(test)]
 mod extent;
 #[cfg(test)]
+mod facts;
+#[cfg(test)]
 mod fast;
+#[cfg(test)]
+mod frozen;
 #[cfg(test)]
 mod gather;
 #[cfg(test)]
@@ -24,8 +30,13 @@ mod grad;
 mod index;
 #[cfg(test)]
 mod kernel;
+mod memory;
 #[cfg(test)]
 mod operator;
+#[cfg(test)]
+mod owner;
+#[cfg(test)]
+mod pool;
 #[cfg(test)]
 mod quantize;
 #[cfg(test)]
@@ -34,6 +45,8 @@ mod random;
 mod read;
 #[cfg(test)]
 mod safetensors;
+#[cfg(test)]
+mod sequence;
 #[cfg(test)]
 mod thread;
 #[cfg(test)]
