@@ -36,7 +36,7 @@ pub mod random;
 mod scalar;
 mod stream;
 
-pub use array::{Array, Index, IntoIndices, NewAxis, Operand, Slice};
+pub use array::{Array, Index, IntoIndices, Layout, NewAxis, Operand, Slice};
 pub use axes::{Axes, Scan, keep};
 pub use device::Device;
 pub use dtype::Dtype;

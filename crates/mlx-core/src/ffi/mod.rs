@@ -3,10 +3,14 @@
 //! `call` runs a function and turns its status into a [`Result`](crate::Result); `raw` is generated on top
 //! of it; the other files hold the handles and the functions of a shape of their own.
 
+mod buffer;
 pub(crate) mod call;
 pub(crate) mod data;
 pub(crate) mod device;
+pub(crate) mod element;
 mod error;
+mod failure;
+pub(crate) mod gguf;
 mod handle;
 pub(crate) mod io;
 mod map;
@@ -14,8 +18,11 @@ pub(crate) mod memory;
 mod owned;
 pub(crate) mod random;
 pub(crate) mod raw;
+mod sink;
+pub(crate) mod source;
 pub(crate) mod stream;
 mod string;
+mod strings;
 mod vector;
 
 use mlx_sys as sys;

@@ -25,6 +25,9 @@ macro_rules! handles {
 handles! {
     mlx_array { ctx } => mlx_array_free,
     mlx_device { ctx } => mlx_device_free,
+    mlx_io_gguf { ctx } => mlx_io_gguf_free,
+    mlx_io_reader { ctx } => mlx_io_reader_free,
+    mlx_io_writer { ctx } => mlx_io_writer_free,
     mlx_map_string_to_array { ctx } => mlx_map_string_to_array_free,
     mlx_map_string_to_array_iterator { ctx, map_ctx } => mlx_map_string_to_array_iterator_free,
     mlx_map_string_to_string { ctx } => mlx_map_string_to_string_free,
@@ -32,6 +35,7 @@ handles! {
     mlx_stream { ctx } => mlx_stream_free,
     mlx_string { ctx } => mlx_string_free,
     mlx_vector_array { ctx } => mlx_vector_array_free,
+    mlx_vector_string { ctx } => mlx_vector_string_free,
 }
 
 /// A handle that nobody else frees.

@@ -17,9 +17,19 @@ mod fast;
 #[cfg(test)]
 mod gather;
 #[cfg(test)]
+mod gguf;
+#[cfg(test)]
 mod golden;
 #[cfg(test)]
 mod index;
+#[cfg(test)]
+mod layout;
+#[cfg(test)]
+mod load;
+#[cfg(test)]
+mod npy;
+#[cfg(test)]
+mod npz;
 #[cfg(test)]
 mod operator;
 #[cfg(test)]
@@ -30,6 +40,10 @@ mod random;
 mod read;
 #[cfg(test)]
 mod safetensors;
+#[cfg(test)]
+mod shard;
+#[cfg(test)]
+mod stream_io;
 #[cfg(test)]
 mod thread;
 #[cfg(test)]
