@@ -43,7 +43,7 @@ mod scalar;
 mod stream;
 pub mod transform;
 
-pub use array::{Array, Index, IntoIndices, NewAxis, Operand, Slice};
+pub use array::{Array, Index, IntoIndices, Layout, NewAxis, Operand, Slice};
 pub use axes::{Axes, Scan, keep};
 pub use device::{Device, DeviceInfo, Fact};
 pub use dtype::Dtype;

@@ -3,11 +3,13 @@
 mod build;
 mod fmt;
 mod index;
+mod layout;
 mod operand;
 mod operator;
 mod read;
 
 pub use index::{Index, IntoIndices, NewAxis, Slice};
+pub use layout::Layout;
 pub use operand::Operand;
 
 use crate::ffi::Handle;
@@ -40,11 +42,6 @@ impl Array {
     /// The number of axes.
     pub fn ndim(&self) -> usize {
         self.shape().len()
-    }
-
-    /// Bytes of the elements.
-    pub fn nbytes(&self) -> usize {
-        self.size() * self.dtype().size()
     }
 
     /// The length of an axis; -1 is the last.

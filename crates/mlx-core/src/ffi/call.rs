@@ -5,7 +5,7 @@ use std::ffi::c_int;
 
 use mlx_sys as sys;
 
-use super::{Handle, Vector, error};
+use super::{Handle, Vector, error, failure};
 use crate::{Array, Error, Kind, Result, stream};
 
 thread_local! {
@@ -31,6 +31,13 @@ pub(crate) fn status(op: &'static str, f: impl FnOnce() -> c_int) -> Result<()> 
 pub(super) fn without_queue(op: &'static str, f: impl FnOnce() -> c_int) -> Result<()> {
     error::install_handler();
     if f() == 0 { Ok(()) } else { Err(error::take(op)) }
+}
+
+/// Runs a function that computes arrays, and reports what could not be read for them.
+#[track_caller]
+pub(crate) fn computed(op: &'static str, f: impl FnOnce() -> c_int) -> Result<()> {
+    status(op, f)?;
+    failure::report(op)
 }
 
 /// Runs a function that fills one array.

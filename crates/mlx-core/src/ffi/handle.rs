@@ -7,7 +7,7 @@ use std::slice;
 use mlx_sys as sys;
 
 use super::owned::Owned;
-use super::{call, string};
+use super::{call, failure, string};
 use crate::{Array, Dtype, Element, Error, Kind, Result};
 
 /// Owns one array descriptor. The pointer inside makes it neither `Send` nor `Sync`, which MLX needs:
@@ -17,6 +17,10 @@ pub(crate) struct Handle(Owned<sys::mlx_array>);
 impl Handle {
     pub(super) fn empty() -> Self {
         Self(Owned::empty())
+    }
+
+    pub(super) fn from_owned(owned: Owned<sys::mlx_array>) -> Self {
+        Self(owned)
     }
 
     pub(super) fn as_mut_ptr(&mut self) -> *mut sys::mlx_array {
@@ -107,12 +111,27 @@ impl Array {
         unsafe { sys::mlx_array_size(self.raw()) }
     }
 
+    /// Bytes of one element.
+    pub fn itemsize(&self) -> usize {
+        call::prepare();
+        // SAFETY: reads the type of a live descriptor.
+        unsafe { sys::mlx_array_itemsize(self.raw()) }
+    }
+
+    /// Bytes of the elements.
+    pub fn nbytes(&self) -> usize {
+        call::prepare();
+        // SAFETY: multiplies numbers of a live descriptor.
+        unsafe { sys::mlx_array_nbytes(self.raw()) }
+    }
+
     /// MLX's own text of the values.
     #[track_caller]
     pub(crate) fn text(&self) -> Result<String> {
-        string::read("array", |out| {
+        let text = string::read("array", |out| {
             // SAFETY: fills a string that `read` owns from a live array.
             unsafe { sys::mlx_array_tostring(out, self.raw()) }
-        })
+        })?;
+        failure::report("array").map(|()| text)
     }
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use mlx_sys as sys;
 
 use super::closure::Closure;
+use super::element::elements;
 use super::{Vector, call, string};
 use crate::kernel::{Failure, Kernel, Spec};
 use crate::{Array, Dtype, Element, Result};
@@ -147,7 +148,10 @@ impl Input<'_> {
         if data.is_aligned() && in_order(shape, strides) {
             // SAFETY: MLX keeps the buffer alive and unchanged while the kernel runs; it holds `size` elements one
             // after the other from `data` on, and every bit pattern is a valid `Bits`.
-            return Ok(T::lend(unsafe { slice::from_raw_parts(data, size) }));
+            let bits = unsafe { slice::from_raw_parts(data, size) };
+            if let Some(elements) = elements(bits) {
+                return Ok(Cow::Borrowed(elements));
+            }
         }
         // SAFETY: as above, but the elements lie where the strides say.
         Ok(Cow::Owned(unsafe { collect(data, shape, strides) }.into_iter().map(T::from_bits).collect()))

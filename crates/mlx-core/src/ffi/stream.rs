@@ -76,6 +76,6 @@ impl RawStream {
     #[track_caller]
     pub(crate) fn synchronize(&self) -> Result<()> {
         // SAFETY: a live stream.
-        call::status("synchronize", || unsafe { sys::mlx_synchronize(self.raw()) })
+        call::computed("synchronize", || unsafe { sys::mlx_synchronize(self.raw()) })
     }
 }

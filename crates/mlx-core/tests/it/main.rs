@@ -23,6 +23,8 @@ mod frozen;
 #[cfg(test)]
 mod gather;
 #[cfg(test)]
+mod gguf;
+#[cfg(test)]
 mod golden;
 #[cfg(test)]
 mod grad;
@@ -30,7 +32,14 @@ mod grad;
 mod index;
 #[cfg(test)]
 mod kernel;
+mod layout;
+#[cfg(test)]
+mod load;
 mod memory;
+#[cfg(test)]
+mod npy;
+#[cfg(test)]
+mod npz;
 #[cfg(test)]
 mod operator;
 #[cfg(test)]
@@ -47,6 +56,9 @@ mod read;
 mod safetensors;
 #[cfg(test)]
 mod sequence;
+mod shard;
+#[cfg(test)]
+mod stream_io;
 #[cfg(test)]
 mod thread;
 #[cfg(test)]
