@@ -36,7 +36,7 @@ pub mod random;
 mod scalar;
 mod stream;
 
-pub use array::{Array, Index, IntoIndices, NewAxis, Operand, Slice};
+pub use array::{Array, At, Index, IntoIndices, Iter, NewAxis, Operand, Slice};
 pub use axes::{Axes, Scan, keep};
 pub use device::Device;
 pub use dtype::Dtype;
@@ -44,7 +44,7 @@ pub use element::{Complex64, Element};
 pub use error::{Error, Kind, Result};
 pub use eval::{async_eval, eval};
 pub use half::{bf16, f16};
-pub use ops::{Quantization, QuantizationMode, Quantized, concatenate, select, stack};
+pub use ops::{Quantization, QuantizationMode, Quantized, Side, Update, concatenate, select, stack};
 pub use scalar::Scalar;
 pub use stream::Stream;
 

@@ -3,11 +3,13 @@
 mod build;
 mod fmt;
 mod index;
+mod iter;
 mod operand;
 mod operator;
 mod read;
 
-pub use index::{Index, IntoIndices, NewAxis, Slice};
+pub use index::{At, Index, IntoIndices, NewAxis, Slice};
+pub use iter::Iter;
 pub use operand::Operand;
 
 use crate::ffi::Handle;

@@ -100,18 +100,3 @@ fn what_is_not_there_is_an_error() {
     assert!(refused((Index::Ellipsis, Index::Ellipsis)).contains("2 ellipses"));
     assert_eq!(refused(Slice { start: None, stop: None, step: 0 }), "a slice has step 0");
 }
-
-#[test]
-fn index_arrays_that_numpy_arranges_otherwise_are_refused() {
-    let at = &Array::from([0, 1]);
-    assert!(refused((at, at)).starts_with("several index arrays"));
-    for index in [
-        refused((0, .., at)),
-        refused((0, NewAxis, at)),
-        refused((.., at, NewAxis, 0)),
-        refused((NewAxis, at, .., 0)),
-        refused((0, Index::Ellipsis, at)),
-    ] {
-        assert!(index.starts_with("an index array and an integer"), "{index}");
-    }
-}

@@ -21,6 +21,8 @@ mod golden;
 #[cfg(test)]
 mod index;
 #[cfg(test)]
+mod index_model;
+#[cfg(test)]
 mod operator;
 #[cfg(test)]
 mod quantize;
