@@ -1,6 +1,8 @@
 //! The safe API, held against golden data, NumPy's rules and what a careless caller may write.
 
 #[cfg(test)]
+mod at;
+#[cfg(test)]
 mod build;
 #[cfg(test)]
 mod device;
@@ -32,6 +34,12 @@ mod random;
 mod read;
 #[cfg(test)]
 mod safetensors;
+#[cfg(test)]
+mod scatter;
+#[cfg(test)]
+mod slice;
+#[cfg(test)]
+mod sort;
 #[cfg(test)]
 mod thread;
 #[cfg(test)]
