@@ -44,6 +44,7 @@ mod stream;
 pub mod transform;
 
 pub use array::{Array, Index, IntoIndices, Layout, NewAxis, Operand, Slice};
+pub use array::{Array, At, Index, IntoIndices, Iter, NewAxis, Operand, Slice};
 pub use axes::{Axes, Scan, keep};
 pub use device::{Device, DeviceInfo, Fact};
 pub use dtype::Dtype;
@@ -55,6 +56,7 @@ pub use half::{bf16, f16};
 pub use mlx_derive::Tree;
 pub use ops::{Quantization, QuantizationMode, Quantized, concatenate, select, stack};
 pub use owner::{Owner, Pending};
+pub use ops::{Quantization, QuantizationMode, Quantized, Side, Update, concatenate, select, stack};
 pub use scalar::Scalar;
 pub use stream::Stream;
 pub use transform::Tree;

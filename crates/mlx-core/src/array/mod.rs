@@ -4,12 +4,15 @@ mod build;
 mod fmt;
 mod index;
 mod layout;
+mod iter;
 mod operand;
 mod operator;
 mod read;
 
 pub use index::{Index, IntoIndices, NewAxis, Slice};
 pub use layout::Layout;
+pub use index::{At, Index, IntoIndices, NewAxis, Slice};
+pub use iter::Iter;
 pub use operand::Operand;
 
 use crate::ffi::Handle;

@@ -1,6 +1,8 @@
 //! The safe API, held against golden data, NumPy's rules and what a careless caller may write.
 
 #[cfg(test)]
+mod at;
+#[cfg(test)]
 mod build;
 #[cfg(test)]
 mod device;
@@ -30,6 +32,7 @@ mod golden;
 mod grad;
 #[cfg(test)]
 mod index;
+mod index_model;
 #[cfg(test)]
 mod kernel;
 mod layout;
@@ -54,9 +57,14 @@ mod random;
 mod read;
 #[cfg(test)]
 mod safetensors;
+mod scatter;
 #[cfg(test)]
 mod sequence;
 mod shard;
+#[cfg(test)]
+mod slice;
+#[cfg(test)]
+mod sort;
 #[cfg(test)]
 mod stream_io;
 #[cfg(test)]
