@@ -1,7 +1,7 @@
 //! Ops that go over axes.
 
 use crate::ffi::raw;
-use crate::{Array, Axes, Dtype, Error, Kind, Result, Scan};
+use crate::{Array, Axes, Dtype, Error, Kind, Result};
 
 macro_rules! reduce {
     ($($(#[$doc:meta])* $name:ident, $axes:ident;)*) => {
@@ -24,12 +24,16 @@ reduce! {
     all, all_axes;
     /// Whether any element is true.
     any, any_axes;
+    /// How many elements are not zero, as `int32`.
+    count_nonzero, count_nonzero_axes;
     /// `log(Σ exp(x))` without overflow.
     logsumexp, logsumexp_axes;
     /// The greatest element.
     max, max_axes;
     /// The average.
     mean, mean_axes;
+    /// The element in the middle of the order, or the average of the two there; NaN if there is one.
+    median, median_axes;
     /// The smallest element.
     min, min_axes;
     /// The product.
@@ -49,6 +53,35 @@ impl Array {
         }
     }
 
+    /// The standard deviation, the root of [`var`](Self::var).
+    #[track_caller]
+    pub fn std(&self, axes: impl Into<Axes>, ddof: i32) -> Result<Self> {
+        let Axes { list, keep } = axes.into();
+        match list {
+            Some(list) => raw::std_axes(self, &list, keep, ddof),
+            None => raw::std(self, keep, ddof),
+        }
+    }
+
+    /// How many elements the axes hold together, as one number of `dtype`.
+    ///
+    /// # Errors
+    /// `dtype` cannot hold it.
+    #[track_caller]
+    pub fn number_of_elements(&self, axes: impl Into<Axes>, dtype: Dtype) -> Result<Self> {
+        let axes = axes.into().list.unwrap_or_else(|| (0..).take(self.ndim()).collect());
+        let mut count = 1.0;
+        for &axis in &axes {
+            // MLX takes axes that are not there for others.
+            count *= f64::from(self.dim(axis)?);
+        }
+        if !dtype.spans(count, count) {
+            let message = format!("{dtype} does not hold {count}");
+            return Err(Error::new(Kind::Dtype, "number_of_elements", message));
+        }
+        raw::number_of_elements(self, &axes, false, dtype)
+    }
+
     /// `exp(x) / Σ exp(x)` over the axes. Half types are summed in `float32`.
     #[track_caller]
     pub fn softmax(&self, axes: impl Into<Axes>) -> Result<Self> {
@@ -56,13 +89,6 @@ impl Array {
             Some(list) => raw::softmax_axes(self, &list, true),
             None => raw::softmax(self, true),
         }
-    }
-
-    /// The running sum along an axis: `-1`, or a [`Scan`] that says which way.
-    #[track_caller]
-    pub fn cumsum(&self, scan: impl Into<Scan>) -> Result<Self> {
-        let Scan { axis, reverse, inclusive } = scan.into();
-        raw::cumsum_axis(self, axis, reverse, inclusive, None)
     }
 
     /// Where the greatest element is, as `uint32`; `axes` is one axis or `..`.
@@ -90,13 +116,5 @@ impl Array {
             Some(&[axis]) => Ok((Some(axis), axes.keep)),
             Some(list) => Err(Error::new(Kind::Shape, op, format!("takes one axis or all, not {list:?}"))),
         }
-    }
-
-    /// Whether two arrays have the same shape and elements no further apart than
-    /// `atol + rtol · |other|`.
-    #[track_caller]
-    pub fn allclose(&self, other: &Self, rtol: f64, atol: f64) -> Result<bool> {
-        let close = raw::allclose(self, other, rtol, atol, false)?.astype(Dtype::Bool)?;
-        close.item()
     }
 }
