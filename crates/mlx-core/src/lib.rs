@@ -45,7 +45,7 @@ pub use error::{Error, Kind, Result};
 pub use eval::{async_eval, eval};
 pub use half::{bf16, f16};
 pub use ops::{
-    Closeness, Diagonal, Indexing, NanToNum, PadMode, Quantization, QuantizationMode, Quantized,
+    Closeness, Diagonal, Indexing, Limits, NanToNum, PadMode, Quantization, QuantizationMode, Quantized,
     broadcast_arrays, broadcast_shapes, concatenate, meshgrid, select, stack,
 };
 pub use scalar::Scalar;

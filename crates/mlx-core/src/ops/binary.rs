@@ -1,9 +1,9 @@
 //! Ops of two arrays, element by element; shapes broadcast. `+ - * / %` are operators.
 
-use std::ops::{Bound, RangeBounds};
+use std::ops::{RangeFrom, RangeInclusive, RangeToInclusive};
 
 use crate::ffi::raw;
-use crate::{Array, Error, Kind, Operand, Result};
+use crate::{Array, Operand, Result};
 
 macro_rules! binary {
     ($($(#[$doc:meta])* $name:ident,)*) => {
@@ -92,30 +92,54 @@ impl Array {
     /// Whether all elements are near each other, which computes them; shapes broadcast.
     #[track_caller]
     pub fn allclose<'a>(&self, other: impl Operand<'a>, closeness: Closeness) -> Result<bool> {
-        let Closeness { rtol, atol, equal_nan } = closeness;
-        raw::allclose(self, &*other.beside(self)?, rtol, atol, equal_nan)?.item()
+        self.isclose(other, closeness)?.all(..)?.item()
     }
 
     /// Whether shapes and elements are equal, which computes them; the types may differ.
     #[track_caller]
     pub fn array_equal(&self, other: &Self, equal_nan: bool) -> Result<bool> {
+        if self.size() == 0 || other.size() == 0 {
+            return Ok(self.shape() == other.shape());
+        }
         raw::array_equal(self, other, equal_nan)?.item()
     }
 
     /// Elements brought into a range: `0.0..=1.0`, `..=9`, or `&low..=&high`. Where `low > high`, `high`.
-    ///
-    /// # Errors
-    /// The end of the range is not included.
     #[track_caller]
-    pub fn clip<'a, T: Operand<'a> + Clone>(&self, range: impl RangeBounds<T>) -> Result<Self> {
-        let low = match range.start_bound() {
-            Bound::Included(low) | Bound::Excluded(low) => self.maximum(low.clone())?,
-            Bound::Unbounded => self.clone(),
+    pub fn clip<'a, T: Operand<'a>>(&self, range: impl Limits<T>) -> Result<Self> {
+        let (low, high) = range.limits();
+        let above = match low {
+            Some(low) => self.maximum(low)?,
+            None => self.clone(),
         };
-        match range.end_bound() {
-            Bound::Included(high) => low.minimum(high.clone()),
-            Bound::Excluded(_) => Err(Error::new(Kind::Shape, "clip", "include the end of the range: `..=`")),
-            Bound::Unbounded => Ok(low),
+        match high {
+            Some(high) => above.minimum(high),
+            None => Ok(above),
         }
+    }
+}
+
+/// A range that includes its ends, one of which may be open.
+pub trait Limits<T> {
+    /// The least and the greatest of the range.
+    fn limits(self) -> (Option<T>, Option<T>);
+}
+
+impl<T> Limits<T> for RangeInclusive<T> {
+    fn limits(self) -> (Option<T>, Option<T>) {
+        let (low, high) = self.into_inner();
+        (Some(low), Some(high))
+    }
+}
+
+impl<T> Limits<T> for RangeFrom<T> {
+    fn limits(self) -> (Option<T>, Option<T>) {
+        (Some(self.start), None)
+    }
+}
+
+impl<T> Limits<T> for RangeToInclusive<T> {
+    fn limits(self) -> (Option<T>, Option<T>) {
+        (None, Some(self.end))
     }
 }

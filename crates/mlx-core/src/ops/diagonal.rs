@@ -88,8 +88,7 @@ impl Array {
     /// The sum of the elements on a diagonal.
     #[track_caller]
     pub fn trace(&self, diagonal: impl Into<Diagonal>) -> Result<Self> {
-        let Diagonal { offset, axes: [rows, columns] } = diagonal.into();
-        raw::trace_axes(self, near(offset), rows, columns, self.dtype())
+        self.diagonal(diagonal)?.sum(-1)
     }
 }
 

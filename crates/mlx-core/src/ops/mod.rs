@@ -18,7 +18,7 @@ mod sort;
 mod split;
 mod unary;
 
-pub use binary::Closeness;
+pub use binary::{Closeness, Limits};
 pub use broadcast::{Indexing, broadcast_arrays, broadcast_shapes, meshgrid};
 pub use diagonal::Diagonal;
 pub use join::{concatenate, select, stack};

@@ -1,5 +1,7 @@
 //! Ops that go over axes.
 
+use std::borrow::Cow;
+
 use crate::ffi::raw;
 use crate::{Array, Axes, Dtype, Error, Kind, Result};
 
@@ -9,11 +11,11 @@ macro_rules! reduce {
             $(#[$doc])*
             #[track_caller]
             pub fn $name(&self, axes: impl Into<Axes>) -> Result<Self> {
-                let Axes { list, keep } = axes.into();
-                match list {
-                    Some(list) => raw::$axes(self, &list, keep),
-                    None => raw::$name(self, keep),
-                }
+                let (Axes { list, keep }, x) = (axes.into(), self.in_order()?);
+                filled(match list {
+                    Some(list) => raw::$axes(&x, &list, keep)?,
+                    None => raw::$name(&x, keep)?,
+                })
             }
         )*}
     };
@@ -46,21 +48,21 @@ impl Array {
     /// The variance; the divisor is the number of elements less `ddof`.
     #[track_caller]
     pub fn var(&self, axes: impl Into<Axes>, ddof: i32) -> Result<Self> {
-        let Axes { list, keep } = axes.into();
-        match list {
-            Some(list) => raw::var_axes(self, &list, keep, ddof),
-            None => raw::var(self, keep, ddof),
-        }
+        let (Axes { list, keep }, x) = (axes.into(), self.in_order()?);
+        filled(match list {
+            Some(list) => raw::var_axes(&x, &list, keep, ddof)?,
+            None => raw::var(&x, keep, ddof)?,
+        })
     }
 
     /// The standard deviation, the root of [`var`](Self::var).
     #[track_caller]
     pub fn std(&self, axes: impl Into<Axes>, ddof: i32) -> Result<Self> {
-        let Axes { list, keep } = axes.into();
-        match list {
-            Some(list) => raw::std_axes(self, &list, keep, ddof),
-            None => raw::std(self, keep, ddof),
-        }
+        let (Axes { list, keep }, x) = (axes.into(), self.in_order()?);
+        filled(match list {
+            Some(list) => raw::std_axes(&x, &list, keep, ddof)?,
+            None => raw::std(&x, keep, ddof)?,
+        })
     }
 
     /// How many elements the axes hold together, as one number of `dtype`.
@@ -109,6 +111,18 @@ impl Array {
         }
     }
 
+    /// This array, or one like it without elements. MLX plans how to go over an axis by strides that it does
+    /// not find where the axis has no elements and the array is not in row-major order.
+    #[track_caller]
+    fn in_order(&self) -> Result<Cow<'_, Self>> {
+        if self.size() > 0 { Ok(Cow::Borrowed(self)) } else { Ok(Cow::Owned(self.zeros_in_order()?)) }
+    }
+
+    #[track_caller]
+    fn zeros_in_order(&self) -> Result<Self> {
+        raw::zeros(self.shape(), self.dtype())
+    }
+
     #[track_caller]
     fn one_axis(&self, axes: Axes, op: &'static str) -> Result<(Option<i32>, bool)> {
         match axes.list.as_deref() {
@@ -117,4 +131,10 @@ impl Array {
             Some(list) => Err(Error::new(Kind::Shape, op, format!("takes one axis or all, not {list:?}"))),
         }
     }
+}
+
+/// `result`, of which nothing need be computed if it has no elements.
+#[track_caller]
+fn filled(result: Array) -> Result<Array> {
+    if result.size() > 0 { Ok(result) } else { result.zeros_in_order() }
 }
