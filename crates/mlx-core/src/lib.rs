@@ -43,20 +43,21 @@ mod scalar;
 mod stream;
 pub mod transform;
 
-pub use array::{Array, Index, IntoIndices, Layout, NewAxis, Operand, Slice};
-pub use array::{Array, At, Index, IntoIndices, Iter, NewAxis, Operand, Slice};
+pub use array::{Array, At, Index, Interval, IntoIndices, Iter, Layout, NewAxis, Operand, Slice, Steps};
 pub use axes::{Axes, Scan, keep};
 pub use device::{Device, DeviceInfo, Fact};
-pub use dtype::Dtype;
+pub use dtype::{Category, Dtype, FloatInfo, IntInfo};
 pub use element::{Complex64, Element};
 pub use error::{Error, Kind, Result};
 pub use eval::{async_eval, eval};
 pub use frozen::{Freeze, Frozen, Thaw};
 pub use half::{bf16, f16};
 pub use mlx_derive::Tree;
-pub use ops::{Quantization, QuantizationMode, Quantized, concatenate, select, stack};
+pub use ops::{
+    Closeness, Diagonal, Indexing, Limits, NanToNum, PadMode, Quantization, QuantizationMode, Quantized,
+    Side, Update, broadcast_arrays, broadcast_shapes, concatenate, meshgrid, select, stack,
+};
 pub use owner::{Owner, Pending};
-pub use ops::{Quantization, QuantizationMode, Quantized, Side, Update, concatenate, select, stack};
 pub use scalar::Scalar;
 pub use stream::Stream;
 pub use transform::Tree;

@@ -1,19 +1,20 @@
 //! The array and its parts: building, reading, indexing, operators, printing.
 
-mod build;
+pub(crate) mod build;
 mod fmt;
 mod index;
-mod layout;
 mod iter;
+mod layout;
 mod operand;
 mod operator;
 mod read;
+mod sequence;
 
-pub use index::{Index, IntoIndices, NewAxis, Slice};
-pub use layout::Layout;
 pub use index::{At, Index, IntoIndices, NewAxis, Slice};
 pub use iter::Iter;
+pub use layout::Layout;
 pub use operand::Operand;
+pub use sequence::{Interval, Steps};
 
 use crate::ffi::Handle;
 use crate::{Error, Kind, Result};

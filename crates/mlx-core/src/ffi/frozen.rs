@@ -24,7 +24,7 @@ impl Shared {
     #[track_caller]
     pub(crate) fn of(array: &Array) -> Result<Self> {
         // SAFETY: computes a live array.
-        call::status("eval", || unsafe { sys::mlx_array_eval(array.raw()) })?;
+        call::computed("eval", || unsafe { sys::mlx_array_eval(array.raw()) })?;
         // SAFETY: waits until a live array that was computed can be read, and notes that in it.
         call::status("wait", || unsafe { sys::_mlx_array_wait(array.raw()) })?;
         let mut out = Owned::empty();

@@ -68,6 +68,8 @@ mod sort;
 #[cfg(test)]
 mod stream_io;
 #[cfg(test)]
+mod survey;
+#[cfg(test)]
 mod thread;
 #[cfg(test)]
 mod tree;
