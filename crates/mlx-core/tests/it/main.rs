@@ -1,11 +1,17 @@
 //! The safe API, held against golden data, NumPy's rules and what a careless caller may write.
 
 #[cfg(test)]
+mod arrange;
+#[cfg(test)]
 mod build;
 #[cfg(test)]
 mod device;
 #[cfg(test)]
 mod division;
+#[cfg(test)]
+mod dtype;
+#[cfg(test)]
+mod elementwise;
 #[cfg(test)]
 mod error;
 #[cfg(test)]
@@ -23,11 +29,15 @@ mod index;
 #[cfg(test)]
 mod operator;
 #[cfg(test)]
+mod print;
+#[cfg(test)]
 mod quantize;
 #[cfg(test)]
 mod random;
 #[cfg(test)]
 mod read;
+#[cfg(test)]
+mod reduction;
 #[cfg(test)]
 mod safetensors;
 #[cfg(test)]
