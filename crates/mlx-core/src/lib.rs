@@ -53,10 +53,7 @@ pub use eval::{async_eval, eval};
 pub use frozen::{Freeze, Frozen, Thaw};
 pub use half::{bf16, f16};
 pub use mlx_derive::Tree;
-pub use ops::{
-    Closeness, Diagonal, Indexing, Limits, NanToNum, PadMode, Quantization, QuantizationMode, Quantized,
-    Side, Update, broadcast_arrays, broadcast_shapes, concatenate, meshgrid, select, stack,
-};
+pub use ops::{Closeness, Diagonal, Indexing, Limits, NanToNum, PadMode, Quantization, QuantizationMode, Quantized, Side, Update, broadcast_arrays, broadcast_shapes, concatenate, meshgrid, select, stack};
 pub use owner::{Owner, Pending};
 pub use scalar::Scalar;
 pub use stream::Stream;

@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod at;
+mod arrange;
 #[cfg(test)]
 mod build;
 #[cfg(test)]
@@ -10,6 +11,10 @@ mod device;
 mod distributed;
 #[cfg(test)]
 mod division;
+#[cfg(test)]
+mod dtype;
+#[cfg(test)]
+mod elementwise;
 #[cfg(test)]
 mod error;
 #[cfg(test)]
@@ -49,12 +54,15 @@ mod operator;
 mod owner;
 #[cfg(test)]
 mod pool;
+mod print;
 #[cfg(test)]
 mod quantize;
 #[cfg(test)]
 mod random;
 #[cfg(test)]
 mod read;
+#[cfg(test)]
+mod reduction;
 #[cfg(test)]
 mod safetensors;
 mod scatter;
