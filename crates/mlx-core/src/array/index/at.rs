@@ -39,6 +39,7 @@ changes! {
     /// The value in place of the part. Which of two values for one place stays is not defined.
     set => Set, "at.set";
     /// The value added; a place that index arrays name twice gets both.
+    #[expect(clippy::should_implement_trait, reason = "the part is not a sum; the word is MLX's")]
     add => Add, "at.add";
     /// The part multiplied by the value, as often as a place is named.
     multiply => Multiply, "at.multiply";
