@@ -25,17 +25,17 @@ fn ranges_and_integers_are_set() {
     let value = Array::from([[1, 2], [3, 4]]);
     let index = (1, Slice::step_by(.., 2), 1..3);
     assert_eq!(spots(zeros().at(index).set(&value)), [(13, 1), (14, 2), (21, 3), (22, 4)]);
-    assert_eq!(spots(zeros().at((0, 0)).set(&Array::from([9, 8, 7, 6]))), [(0, 9), (1, 8), (2, 7), (3, 6)]);
+    assert_eq!(spots(zeros().at((0, 0)).set(Array::from([9, 8, 7, 6]))), [(0, 9), (1, 8), (2, 7), (3, 6)]);
     assert_eq!(spots(zeros().at((-1, -1, -1)).set(5)), [(23, 5)]);
-    assert_eq!(spots(zeros().at((Index::Ellipsis, 2, 1)).set(&Array::from([1, 2]))), [(9, 1), (21, 2)]);
+    assert_eq!(spots(zeros().at((Index::Ellipsis, 2, 1)).set(Array::from([1, 2]))), [(9, 1), (21, 2)]);
 }
 
 #[test]
 fn a_range_that_goes_backwards_is_set_backwards() {
     let five = Array::zeros([5], Dtype::Int32).unwrap();
     let back = Slice::step_by(.., -2);
-    assert_eq!(ints(five.at(back).set(&Array::from([1, 2, 3]))), [3, 0, 2, 0, 1]);
-    assert_eq!(ints(five.at(back).add(&Array::from([1, 2, 3]))), [3, 0, 2, 0, 1]);
+    assert_eq!(ints(five.at(back).set(Array::from([1, 2, 3]))), [3, 0, 2, 0, 1]);
+    assert_eq!(ints(five.at(back).add(Array::from([1, 2, 3]))), [3, 0, 2, 0, 1]);
     let long = Array::arange(0..50).unwrap();
     let turned: Vec<i32> = (0..50).rev().collect();
     assert_eq!(ints(long.at(Slice::step_by(.., -1)).set(&long)), turned);
@@ -45,7 +45,7 @@ fn a_range_that_goes_backwards_is_set_backwards() {
 fn index_arrays_side_by_side_are_set_in_their_place() {
     let value = Array::from([[1, 2], [3, 4]]);
     assert_eq!(spots(zeros().at((.., [0, 2], 1)).set(&value)), [(1, 1), (9, 2), (13, 3), (21, 4)]);
-    assert_eq!(spots(zeros().at(([0, 1], [0, 2], [3, 1])).set(&Array::from([1, 2]))), [(3, 1), (21, 2)]);
+    assert_eq!(spots(zeros().at(([0, 1], [0, 2], [3, 1])).set(Array::from([1, 2]))), [(3, 1), (21, 2)]);
 }
 
 #[test]
@@ -59,18 +59,18 @@ fn index_arrays_with_something_between_them_are_set_first() {
 fn new_axes_of_the_part_are_axes_of_the_value() {
     let value = Array::from([[1], [2]]).reshape([2, 1, 1]).unwrap();
     assert_eq!(spots(zeros().at((.., NewAxis, 0, 0, NewAxis)).set(&value)), [(0, 1), (12, 2)]);
-    assert_eq!(spots(zeros().at((0, [1, 2], NewAxis, 3)).set(&Array::from([[7], [8]]))), [(7, 7), (11, 8)]);
+    assert_eq!(spots(zeros().at((0, [1, 2], NewAxis, 3)).set(Array::from([[7], [8]]))), [(7, 7), (11, 8)]);
 }
 
 #[test]
 fn a_value_broadcasts_and_loses_leading_ones() {
     let x = Array::zeros([2, 3], Dtype::Int32).unwrap();
-    assert_eq!(ints(x.at(..).set(&Array::from([1, 2, 3]))), [1, 2, 3, 1, 2, 3]);
-    assert_eq!(ints(x.at((.., 1..)).set(&Array::from([[1], [2]]))), [0, 1, 1, 0, 2, 2]);
+    assert_eq!(ints(x.at(..).set(Array::from([1, 2, 3]))), [1, 2, 3, 1, 2, 3]);
+    assert_eq!(ints(x.at((.., 1..)).set(Array::from([[1], [2]]))), [0, 1, 1, 0, 2, 2]);
     let ones = Array::from([[1, 2, 3]]).reshape([1, 1, 1, 3]).unwrap();
     assert_eq!(ints(x.at(0).set(&ones)), [1, 2, 3, 0, 0, 0]);
     assert_eq!(ints(x.at([1, 0]).set(&ones)), [1, 2, 3, 1, 2, 3]);
-    assert_eq!(ints(x.at((0, 0)).set(&ones.index((.., .., .., ..1)).unwrap())), [1, 0, 0, 0, 0, 0]);
+    assert_eq!(ints(x.at((0, 0)).set(ones.index((.., .., .., ..1)).unwrap())), [1, 0, 0, 0, 0, 0]);
 }
 
 #[test]
@@ -81,19 +81,19 @@ fn a_value_that_does_not_broadcast_is_an_error() {
         assert!(x.at([0]).add(&value).is_err());
         assert!(x.at((0, [0, 1, 2])).maximum(&value).is_err());
     }
-    assert!(x.at(2..).set(&Array::from([1, 2])).is_err(), "an empty part");
-    assert!(x.at(2..).set(&Array::from([1, 2, 3])).is_ok());
+    assert!(x.at(2..).set(Array::from([1, 2])).is_err(), "an empty part");
+    assert!(x.at(2..).set(Array::from([1, 2, 3])).is_ok());
 }
 
 #[test]
 fn a_place_named_twice_gets_both() {
     let x = Array::from([1, 2, 3]);
     let twice = Array::from([0, 2, 0]);
-    assert_eq!(ints(x.at(&twice).add(&Array::from([10, 20, 30]))), [41, 2, 23]);
+    assert_eq!(ints(x.at(&twice).add(Array::from([10, 20, 30]))), [41, 2, 23]);
     assert_eq!(ints(x.at(&twice).subtract(1)), [-1, 2, 2]);
     assert_eq!(ints(x.at(&twice).multiply(3)), [9, 2, 9]);
-    assert_eq!(ints(x.at(&twice).maximum(&Array::from([5, 0, 7]))), [7, 2, 3]);
-    assert_eq!(ints(x.at(&twice).minimum(&Array::from([-5, 9, -7]))), [-7, 2, 3]);
+    assert_eq!(ints(x.at(&twice).maximum(Array::from([5, 0, 7]))), [7, 2, 3]);
+    assert_eq!(ints(x.at(&twice).minimum(Array::from([-5, 9, -7]))), [-7, 2, 3]);
     let halves = Array::from([8.0, 1.0]).at([0, 0, 1]).divide(2);
     assert_eq!(floats(halves), [2.0, 0.5]);
 }
@@ -101,9 +101,9 @@ fn a_place_named_twice_gets_both() {
 #[test]
 fn rows_named_twice_get_both_beside_a_range() {
     let x = Array::zeros([2, 3, 4], Dtype::Int32).unwrap();
-    let added = x.at(([0, 0, 1], .., 0)).add(&Array::from([[1], [2], [3]]));
+    let added = x.at(([0, 0, 1], .., 0)).add(Array::from([[1], [2], [3]]));
     assert_eq!(spots(added), [(0, 3), (4, 3), (8, 3), (12, 3), (16, 3), (20, 3)]);
-    let part = x.at((1.., [1, 1], 2..)).add(&Array::from([[1, 2], [3, 4]]));
+    let part = x.at((1.., [1, 1], 2..)).add(Array::from([[1, 2], [3, 4]]));
     assert_eq!(spots(part), [(18, 4), (19, 6)]);
 }
 
@@ -126,7 +126,7 @@ fn the_value_takes_the_type_of_the_array() {
     let small = Array::from([1.0, 2.0]);
     let one = Array::from([1_u8]);
     assert_eq!(floats(small.at([1]).subtract(&one)), [1.0, 1.0], "not 2 + 255");
-    let half = small.astype(Dtype::Bfloat16).unwrap().at(0).set(&Array::from(3.0)).unwrap();
+    let half = small.astype(Dtype::Bfloat16).unwrap().at(0).set(Array::from(3.0)).unwrap();
     assert_eq!(half.dtype(), Dtype::Bfloat16);
     let unsigned = Array::from([5_u8, 5]).at([0, 0]).subtract(1).unwrap();
     assert_eq!(unsigned.to_vec::<u8>().unwrap(), [3, 5]);
@@ -166,10 +166,10 @@ fn index_arrays_to_write_by_are_clamped() {
         let pair = Array::zeros([4, 4], Dtype::Int32).unwrap();
         assert_eq!(spots(pair.at((&places, &places)).add(1)), [(0, 2), (15, 2)]);
     }
-    assert_eq!(ints(four.at(&Array::from_slice(&[u64::MAX], [1]).unwrap()).set(1)), [0, 0, 0, 1]);
+    assert_eq!(ints(four.at(Array::from_slice(&[u64::MAX], [1]).unwrap()).set(1)), [0, 0, 0, 1]);
     let wide = Array::zeros([300], Dtype::Int32).unwrap();
-    assert_eq!(spots(wide.at(&Array::from([255_u8])).set(1)), [(255, 1)]);
-    assert_eq!(spots(wide.at(&Array::from_slice(&[-128_i8], [1]).unwrap()).set(1)), [(172, 1)]);
+    assert_eq!(spots(wide.at(Array::from([255_u8])).set(1)), [(255, 1)]);
+    assert_eq!(spots(wide.at(Array::from_slice(&[-128_i8], [1]).unwrap()).set(1)), [(172, 1)]);
 }
 
 #[test]
@@ -196,7 +196,7 @@ fn parts_without_elements_change_nothing() {
     assert_eq!(ints(x.at((.., 1..1)).multiply(9)), [1, 2, 3, 4]);
     let none = Array::zeros([0, 3], Dtype::Int32).unwrap();
     assert_eq!(none.at((.., [1])).set(9).unwrap().shape(), [0, 3]);
-    assert!(none.at(&Array::from([0])).set(9).is_err());
+    assert!(none.at(Array::from([0])).set(9).is_err());
 }
 
 #[test]
@@ -206,22 +206,22 @@ fn a_mask_sets_what_it_covers() {
     let fives = (x.clone() % 5).unwrap().equal(0).unwrap();
     assert_eq!(ints(x.at(&fives).set(-1)), [-1, 1, 2, 3, 4, -1, 6, 7, 8, 9, -1, 11]);
     assert_eq!(ints(x.at(&rows).set(-1)), [-1, -1, -1, -1, 4, 5, 6, 7, -1, -1, -1, -1]);
-    assert_eq!(ints(x.at(&rows).set(&Array::from([1, 2, 3, 4]))), [1, 2, 3, 4, 4, 5, 6, 7, 1, 2, 3, 4]);
-    assert_eq!(ints(x.at(&Array::from(true)).set(1)), [1; 12]);
-    assert_eq!(ints(Array::from(1).at(&Array::from(true)).set(2)), [2]);
-    assert_eq!(ints(Array::from(1).at(&Array::from(false)).set(2)), [1]);
+    assert_eq!(ints(x.at(&rows).set(Array::from([1, 2, 3, 4]))), [1, 2, 3, 4, 4, 5, 6, 7, 1, 2, 3, 4]);
+    assert_eq!(ints(x.at(Array::from(true)).set(1)), [1; 12]);
+    assert_eq!(ints(Array::from(1).at(Array::from(true)).set(2)), [2]);
+    assert_eq!(ints(Array::from(1).at(Array::from(false)).set(2)), [1]);
 }
 
 #[test]
 fn values_go_to_the_true_places_of_a_mask_in_order() {
     let x = Array::arange(0..12).unwrap().reshape([3, 4]).unwrap();
     let fives = (x.clone() % 5).unwrap().equal(0).unwrap();
-    let in_order = x.at(&fives).set(&Array::from([70, 80, 90]));
+    let in_order = x.at(&fives).set(Array::from([70, 80, 90]));
     assert_eq!(ints(in_order), [70, 1, 2, 3, 4, 80, 6, 7, 8, 9, 90, 11]);
     let rows = Array::from([true, false, true]);
-    let in_order = x.at(&rows).set(&Array::from([[1, 2, 3, 4], [5, 6, 7, 8]]));
+    let in_order = x.at(&rows).set(Array::from([[1, 2, 3, 4], [5, 6, 7, 8]]));
     assert_eq!(ints(in_order), [1, 2, 3, 4, 4, 5, 6, 7, 5, 6, 7, 8]);
-    let broadcast = x.at(&rows).add(&Array::from([[100], [200]]));
+    let broadcast = x.at(&rows).add(Array::from([[100], [200]]));
     assert_eq!(ints(broadcast), [100, 101, 102, 103, 4, 5, 6, 7, 208, 209, 210, 211]);
 }
 
@@ -242,10 +242,10 @@ fn a_mask_works_with_each_op() {
 fn too_few_values_for_a_mask_repeat_the_last() {
     let x = Array::zeros([5], Dtype::Int32).unwrap();
     let all = Array::ones([5], Dtype::Bool).unwrap();
-    let few = x.at(&all).set(&Array::from([1, 2])).unwrap();
+    let few = x.at(&all).set(Array::from([1, 2])).unwrap();
     assert_eq!(few.to_vec::<i32>().unwrap(), [1, 2, 2, 2, 2]);
     assert_eq!(ints(few + 1), [2, 3, 3, 3, 3]);
-    let many = x.at(&Array::from([false, true, false, true, false])).set(&Array::from([1, 2, 3, 4]));
+    let many = x.at(Array::from([false, true, false, true, false])).set(Array::from([1, 2, 3, 4]));
     assert_eq!(ints(many), [0, 1, 0, 2, 0]);
 }
 
@@ -286,7 +286,7 @@ fn a_mask_over_nothing_changes_nothing() {
         let x = Array::zeros(shape, Dtype::Float32).unwrap();
         let mask = Array::ones(&shape[..1], Dtype::Bool).unwrap();
         assert_eq!(x.at(&mask).set(1).unwrap().shape(), shape);
-        assert_eq!(x.at(&mask).add(&Array::zeros(shape, Dtype::Float32).unwrap()).unwrap().shape(), shape);
+        assert_eq!(x.at(&mask).add(Array::zeros(shape, Dtype::Float32).unwrap()).unwrap().shape(), shape);
     }
 }
 
@@ -312,7 +312,7 @@ fn an_array_without_another_handle_is_changed_in_place() {
     let sums = peak(cache(), |x, at| x.at((.., .., at..at + 1)).add(&token));
     assert!(sums < bytes + bytes / 2, "{sums}");
     let flat = cache().reshape([2048, 512]).unwrap();
-    let places = peak(flat, |x, at| x.at(&Array::from([at, at + 1])).set(1));
+    let places = peak(flat, |x, at| x.at(Array::from([at, at + 1])).set(1));
     assert!(places < bytes + bytes / 2, "{places}");
 }
 
@@ -322,7 +322,7 @@ fn the_array_that_was_changed_stays_as_it_was() {
     eval([&x]).unwrap();
     let one = x.at(0).set(9).unwrap();
     let two = x.at([0]).set(8).unwrap();
-    let three = x.at(1..).set(&x.index(..2).unwrap()).unwrap();
+    let three = x.at(1..).set(x.index(..2).unwrap()).unwrap();
     assert_eq!(x.to_vec::<i32>().unwrap(), [1, 2, 3]);
     assert_eq!(one.to_vec::<i32>().unwrap(), [9, 2, 3]);
     assert_eq!(two.to_vec::<i32>().unwrap(), [8, 2, 3]);

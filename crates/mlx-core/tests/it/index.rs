@@ -171,7 +171,7 @@ fn lists_of_nothing_pick_nothing() {
     let none = Array::zeros([0, 3], Dtype::Float32).unwrap();
     assert_eq!(none.index(Vec::<i32>::new()).unwrap().shape(), [0, 3]);
     assert_eq!(none.index((.., [2, 0])).unwrap().shape(), [0, 2]);
-    assert_eq!(none.index(&Array::from([0])).unwrap_err().kind(), Kind::Index);
+    assert_eq!(none.index(Array::from([0])).unwrap_err().kind(), Kind::Index);
 }
 
 #[test]

@@ -134,6 +134,20 @@ fn an_axis_without_elements_has_no_place_to_write() {
 }
 
 #[test]
+fn blocks_without_elements_change_nothing() {
+    let place = Array::from([1]);
+    for shape in [[1, 0, 4], [1, 1, 0], [1, 0, 0]] {
+        let updates = Array::zeros(shape, Dtype::Int32).unwrap();
+        for update in UPDATES {
+            let same = grid().scatter([(0, &place)], &updates, update).unwrap();
+            assert_eq!(ints(&same), (0..12).collect::<Vec<_>>(), "{shape:?}");
+        }
+        let nothing = grid().gather([(0, &place)], &shape[1..]).unwrap();
+        assert_eq!((nothing.shape(), ints(&nothing)), (&shape[..], vec![]));
+    }
+}
+
+#[test]
 fn more_places_than_mlx_counts_are_refused() {
     let many = Array::from(0).broadcast_to([65_536, 65_536]).unwrap();
     let x = Array::from([1_u8, 2]);
@@ -152,7 +166,7 @@ fn more_places_than_mlx_counts_are_refused() {
 #[test]
 fn elements_are_put_along_an_axis() {
     let places = Array::from([[0], [3], [1]]);
-    let put = grid().put_along_axis(&places, &Array::from([[70], [80], [90]]), 1).unwrap();
+    let put = grid().put_along_axis(&places, Array::from([[70], [80], [90]]), 1).unwrap();
     assert_eq!(ints(&put), [70, 1, 2, 3, 4, 5, 6, 80, 8, 90, 10, 11]);
     let down = grid().put_along_axis(&Array::from([[2, 0, 1, -1]]), 0, 0).unwrap();
     assert_eq!(ints(&down), [0, 0, 2, 3, 4, 5, 0, 7, 0, 9, 10, 0]);
@@ -167,7 +181,7 @@ fn elements_are_put_and_taken_in_a_line() {
     let places = Array::from([11, 0, -2]);
     assert_eq!(ints(&grid().take(&places, ..).unwrap()), [11, 0, 10]);
     assert_eq!(ints(&grid().take_along_axis(&places, ..).unwrap()), [11, 0, 10]);
-    let put = grid().put_along_axis(&places, &Array::from([-1, -2, -3]), ..).unwrap();
+    let put = grid().put_along_axis(&places, Array::from([-1, -2, -3]), ..).unwrap();
     assert_eq!((put.shape(), ints(&put)[9..].to_vec()), (&[3, 4][..], vec![9, -3, -1]));
     let sums = grid().scatter_add_axis(&Array::from([1, 1]), 5, ..).unwrap();
     assert_eq!((sums.shape(), ints(&sums)[..3].to_vec()), (&[3, 4][..], vec![0, 11, 2]));
