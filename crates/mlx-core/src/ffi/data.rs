@@ -6,11 +6,13 @@ use mlx_sys as sys;
 
 use super::{Vector, call};
 use crate::element::private::Sealed;
-use crate::{Array, Element, Error, Kind, Result};
+use crate::{Array, Element, Error, Kind, Result, stream};
 
 /// Computes the arrays and returns when that is done.
 #[track_caller]
 pub(crate) fn eval(arrays: &Vector) -> Result<()> {
+    // MLX would make a queue of its own for a thread that has none.
+    stream::current()?;
     // SAFETY: a live vector of live handles.
     call::status("eval", || unsafe { sys::mlx_eval(arrays.raw()) })
 }
@@ -18,6 +20,7 @@ pub(crate) fn eval(arrays: &Vector) -> Result<()> {
 /// Starts to compute the arrays and returns at once.
 #[track_caller]
 pub(crate) fn async_eval(arrays: &Vector) -> Result<()> {
+    stream::current()?;
     // SAFETY: as for `eval`; MLX keeps what it needs alive until it is done.
     call::status("async_eval", || unsafe { sys::mlx_async_eval(arrays.raw()) })
 }

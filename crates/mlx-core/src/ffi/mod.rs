@@ -11,6 +11,7 @@ pub(crate) mod distributed;
 mod error;
 pub(crate) mod facts;
 pub(crate) mod frozen;
+mod gate;
 mod handle;
 pub(crate) mod io;
 mod map;

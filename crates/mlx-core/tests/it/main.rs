@@ -11,6 +11,8 @@ mod division;
 #[cfg(test)]
 mod error;
 #[cfg(test)]
+mod eval;
+#[cfg(test)]
 mod exit;
 #[cfg(test)]
 mod extent;
