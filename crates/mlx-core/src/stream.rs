@@ -102,11 +102,8 @@ impl Choice {
         let mut choice =
             Self { scopes: Vec::new(), defaults: Vec::new(), all: Vec::new(), leases: Vec::new() };
         // A thread that gets no queue from the pool asks MLX for its own later.
-        if let Some(stream) = choice.lease() {
-            if pool::begin_thread(&stream.raw).is_ok() {
-                choice.defaults.push(stream);
-            }
-        }
+        let leased = choice.lease().filter(|stream| pool::begin_thread(&stream.raw).is_ok());
+        choice.defaults.extend(leased);
         choice
     }
 
@@ -115,6 +112,15 @@ impl Choice {
         let (lease, raw) = Lease::take()?;
         self.leases.push(lease);
         Some(self.add(raw, Device::Cpu))
+    }
+
+    /// A queue that MLX made for this thread.
+    #[track_caller]
+    fn own(&mut self, raw: RawStream, device: Device) -> Result<Stream> {
+        if device.is_cpu() {
+            pool::note(&raw)?;
+        }
+        Ok(self.add(raw, device))
     }
 
     fn add(&mut self, raw: RawStream, device: Device) -> Stream {
@@ -128,7 +134,7 @@ impl Choice {
     fn another(&mut self, device: Device) -> Result<Stream> {
         match self.lease_of(device) {
             Some(stream) => Ok(stream),
-            None => Ok(self.add(RawStream::new(device)?, device)),
+            None => self.own(RawStream::new(device)?, device),
         }
     }
 
@@ -142,7 +148,7 @@ impl Choice {
         if let Some(stream) = self.defaults.iter().find(|s| s.device == device) {
             return Ok(stream.clone());
         }
-        let stream = self.add(RawStream::default_of(device)?, device);
+        let stream = self.own(RawStream::default_of(device)?, device)?;
         self.defaults.push(stream.clone());
         Ok(stream)
     }

@@ -5,7 +5,7 @@ use std::ffi::c_int;
 
 use mlx_sys as sys;
 
-use super::{Handle, Vector, error, failure};
+use super::{Handle, Vector, error, failure, gate};
 use crate::{Array, Error, Kind, Result, stream};
 
 thread_local! {
@@ -30,6 +30,7 @@ pub(crate) fn status(op: &'static str, f: impl FnOnce() -> c_int) -> Result<()> 
 #[track_caller]
 pub(super) fn without_queue(op: &'static str, f: impl FnOnce() -> c_int) -> Result<()> {
     error::install_handler();
+    let _pass = gate::enter();
     if f() == 0 { Ok(()) } else { Err(error::take(op)) }
 }
 

@@ -7,11 +7,13 @@ use mlx_sys as sys;
 
 use super::element::{Sealed, elements};
 use super::{Vector, call};
-use crate::{Array, Element, Error, Kind, Layout, Result};
+use crate::{Array, Element, Error, Kind, Layout, Result, stream};
 
 /// Computes the arrays and returns when that is done.
 #[track_caller]
 pub(crate) fn eval(arrays: &Vector) -> Result<()> {
+    // MLX would make a queue of its own for a thread that has none.
+    stream::current()?;
     // SAFETY: a live vector of live handles.
     call::computed("eval", || unsafe { sys::mlx_eval(arrays.raw()) })
 }
@@ -19,6 +21,7 @@ pub(crate) fn eval(arrays: &Vector) -> Result<()> {
 /// Starts to compute the arrays and returns at once.
 #[track_caller]
 pub(crate) fn async_eval(arrays: &Vector) -> Result<()> {
+    stream::current()?;
     // SAFETY: as for `eval`; MLX keeps what it needs alive until it is done.
     call::status("async_eval", || unsafe { sys::mlx_async_eval(arrays.raw()) })
 }

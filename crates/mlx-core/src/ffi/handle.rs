@@ -7,7 +7,7 @@ use std::slice;
 use mlx_sys as sys;
 
 use super::owned::Owned;
-use super::{call, failure, string};
+use super::{call, failure, pool, string};
 use crate::{Array, Dtype, Element, Error, Kind, Result};
 
 /// Owns one array descriptor. The pointer inside makes it neither `Send` nor `Sync`, which MLX needs:
@@ -38,6 +38,7 @@ impl Handle {
             let message = format!("{} elements do not fill shape {shape:?}", data.len());
             return Err(Error::new(Kind::Shape, op, message));
         };
+        pool::prepare();
         let mut out = Self::empty();
         call::without_queue(op, || {
             let data = data.as_ptr().cast::<c_void>();

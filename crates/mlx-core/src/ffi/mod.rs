@@ -18,6 +18,7 @@ pub(crate) mod frozen;
 pub(crate) mod gguf;
 pub(crate) mod gpu;
 pub(crate) mod graph;
+mod gate;
 mod handle;
 pub(crate) mod io;
 mod map;

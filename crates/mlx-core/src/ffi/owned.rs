@@ -4,6 +4,8 @@ use std::ptr;
 
 use mlx_sys as sys;
 
+use super::gate;
+
 /// A kind of handle: a pointer to something of C's, or null.
 pub(super) trait Raw: Copy {
     /// A handle of nothing, which C fills or refuses.
@@ -81,6 +83,8 @@ impl<T: Raw> Owned<T> {
 
 impl<T: Raw> Drop for Owned<T> {
     fn drop(&mut self) {
+        // What a program that ends does not free, the system does.
+        let Some(_pass) = gate::try_enter() else { return };
         // SAFETY: an `Owned` is the only one to free its handle, and this is its last use.
         unsafe { self.0.free() };
     }

@@ -78,4 +78,11 @@ impl RawStream {
         // SAFETY: a live stream.
         call::computed("synchronize", || unsafe { sys::mlx_synchronize(self.raw()) })
     }
+
+    /// The same for a stream of the CPU, on any thread, even while that ends.
+    #[track_caller]
+    pub(super) fn finish(&self) -> Result<()> {
+        // SAFETY: a live stream, whose work MLX waits for under locks of its own.
+        call::without_queue("synchronize", || unsafe { sys::mlx_synchronize(self.raw()) })
+    }
 }

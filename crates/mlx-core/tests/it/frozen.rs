@@ -83,7 +83,7 @@ fn every_type_of_element_passes() {
 #[test]
 fn lists_and_maps_are_frozen_whole() {
     let one = Array::from(1);
-    let list = vec![one.clone(), (&one + 1).unwrap()].freeze().unwrap();
+    let list = [one.clone(), (&one + 1).unwrap()].freeze().unwrap();
     let sorted = BTreeMap::from([("a", one.clone()), ("b", (&one * 7).unwrap())]).freeze().unwrap();
     let hashed = HashMap::from([("c".to_owned(), one)]).freeze().unwrap();
     thread::spawn(move || {

@@ -18,6 +18,8 @@ mod elementwise;
 #[cfg(test)]
 mod error;
 #[cfg(test)]
+mod eval;
+#[cfg(test)]
 mod exit;
 #[cfg(test)]
 mod extent;

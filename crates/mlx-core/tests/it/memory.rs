@@ -14,7 +14,11 @@ const MEGABYTE: usize = 1 << 20;
 #[track_caller]
 fn alone(name: &str, f: impl FnOnce()) {
     if env::var_os(CHILD).is_some() {
-        return Device::Cpu.scope(|| Ok(f())).unwrap();
+        let run = || {
+            f();
+            Ok(())
+        };
+        return Device::Cpu.scope(run).unwrap();
     }
     let mut child = Command::new(env::current_exe().unwrap());
     child.args(["--exact", &format!("memory::{name}"), "--nocapture"]).env(CHILD, "1");

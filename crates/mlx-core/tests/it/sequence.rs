@@ -12,9 +12,9 @@ fn draw() -> Vec<f32> {
 #[test]
 fn a_seed_leads_to_the_numbers_that_python_draws() {
     random::seed(7);
-    assert_eq!(draw(), [0.514767050743103, 0.0784912109375]);
-    assert_eq!(draw(), [0.8012937307357788, 0.18442964553833008]);
-    assert_eq!(draw(), [0.2413998246192932, 0.5712704062461853]);
+    assert_eq!(draw(), [0.514_767_05, 0.078_491_21]);
+    assert_eq!(draw(), [0.801_293_73, 0.184_429_65]);
+    assert_eq!(draw(), [0.241_399_82, 0.571_270_4]);
 }
 
 #[test]
