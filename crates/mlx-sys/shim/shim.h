@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "mlx/c/array.h"
+#include "transform.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -5,6 +5,7 @@
 
 pub(crate) mod call;
 pub(crate) mod closure;
+pub(crate) mod compile;
 pub(crate) mod data;
 pub(crate) mod device;
 mod error;
@@ -15,6 +16,7 @@ pub(crate) mod memory;
 mod owned;
 pub(crate) mod random;
 pub(crate) mod raw;
+pub(crate) mod rule;
 pub(crate) mod stream;
 mod string;
 pub(crate) mod transform;

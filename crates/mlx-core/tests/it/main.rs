@@ -38,3 +38,5 @@ mod thread;
 mod tree;
 #[cfg(test)]
 mod values;
+#[cfg(test)]
+mod vmap;
