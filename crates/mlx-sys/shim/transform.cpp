@@ -256,6 +256,14 @@ bool are_rows_of(const array& row, const Rows& rows, int count) {
   return rows.first.shape() == shape;
 }
 
+// The rule that MLX lacks: the first `count` inputs are passed on, after the rest.
+std::pair<std::vector<array>, std::vector<int>>
+depends_rule(const std::vector<array>& inputs, const std::vector<int>& axes, size_t count) {
+  auto middle = inputs.begin() + count;
+  auto outputs = mlx::core::depends({inputs.begin(), middle}, {middle, inputs.end()});
+  return {std::move(outputs), {axes.begin(), axes.begin() + count}};
+}
+
 using RowMap = std::unordered_map<std::uintptr_t, Rows>;
 
 // Adds the outputs of `a` for all rows, if it has an input that differs between them.
@@ -278,8 +286,10 @@ void add_rows(RowMap& known, const array& a, int count) {
       std::tie(inputs[i], axes[i]) = repeated({inputs[i], axes[i]}, count);
     }
   }
-  auto [outputs, out_axes] = a.primitive().vmap(inputs, axes);
   auto rows = a.outputs();
+  auto [outputs, out_axes] = starts_with(a.primitive().name(), "Depends")
+      ? depends_rule(inputs, axes, rows.size())
+      : a.primitive().vmap(inputs, axes);
   if (outputs.size() != rows.size() || out_axes.size() < rows.size()) {
     refuse(a, "has a rule for vmap that gives another number of arrays");
   }

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod build;
 #[cfg(test)]
+mod custom;
+#[cfg(test)]
 mod device;
 #[cfg(test)]
 mod division;
@@ -12,6 +14,8 @@ mod error;
 mod exit;
 #[cfg(test)]
 mod extent;
+#[cfg(test)]
+mod failure;
 #[cfg(test)]
 mod fast;
 #[cfg(test)]
