@@ -6,7 +6,6 @@
 #include <stddef.h>
 
 #include "mlx/c/array.h"
-#include "primitive.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -3319,4 +3319,37 @@ unsafe extern "C" {
     pub fn mlx_shim_array_view(view: *mut mlx_shim_view, array: mlx_array) -> ::core::ffi::c_int;
     pub fn mlx_shim_array_share(res: *mut mlx_array, array: mlx_array) -> ::core::ffi::c_int;
     pub fn mlx_shim_thread_begin(stream: mlx_stream) -> ::core::ffi::c_int;
+    pub fn mlx_shim_check_depth(outputs: mlx_vector_array) -> ::core::ffi::c_int;
+    pub fn mlx_shim_check_sizes(outputs: mlx_vector_array, limit: u64) -> ::core::ffi::c_int;
+    pub fn mlx_shim_check_shapes(outputs: mlx_vector_array, inputs: mlx_vector_array) -> ::core::ffi::c_int;
+    pub fn mlx_shim_captures_tracer(
+        captured: *mut bool,
+        outputs: mlx_vector_array,
+        inputs: mlx_vector_array,
+    ) -> ::core::ffi::c_int;
+    pub fn mlx_shim_vmap_replace(
+        batches: *mut mlx_vector_array,
+        inputs: mlx_vector_array,
+        arguments: mlx_vector_array,
+        values: mlx_vector_array,
+        in_axes: *const ::core::ffi::c_int,
+        out_axes: *const ::core::ffi::c_int,
+    ) -> ::core::ffi::c_int;
+    pub fn mlx_shim_is_tracer(tracer: *mut bool, array: mlx_array) -> ::core::ffi::c_int;
+    pub fn mlx_shim_graph_text(
+        text: *mut mlx_string,
+        dot: bool,
+        namer: mlx_node_namer,
+        outputs: mlx_vector_array,
+    ) -> ::core::ffi::c_int;
+    pub fn mlx_shim_pack_constants(
+        outputs: *mut mlx_vector_array,
+        inputs: mlx_vector_array,
+    ) -> ::core::ffi::c_int;
+    pub fn mlx_shim_function_exporter_new(
+        file: *const ::core::ffi::c_char,
+        fun: mlx_closure_kwargs,
+        shapeless: bool,
+        metadata: *const ::core::ffi::c_char,
+    ) -> mlx_function_exporter;
 }

@@ -12,7 +12,7 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use mlx_sys as sys;
 
 use super::owned::Owned;
-use super::{Vector, call};
+use super::{Vector, call, transform};
 use crate::{Array, Error, Result};
 
 /// How a body ended that gave no arrays.
@@ -72,8 +72,17 @@ pub(crate) struct Closure<'a> {
 }
 
 impl<'a> Closure<'a> {
-    /// A closure that does `body`.
+    /// A closure that does `body`, for MLX to walk over the graph of what it gives.
     pub(crate) fn new(body: impl Fn(Vec<Array>) -> Result<Vec<Array>> + 'a) -> Self {
+        Self::unwalked(move |inputs| {
+            let outputs = body(inputs)?;
+            transform::check_depth(&Vector::collect(&outputs)?)?;
+            Ok(outputs)
+        })
+    }
+
+    /// A closure that does `body`, for MLX to call only.
+    pub(crate) fn unwalked(body: impl Fn(Vec<Array>) -> Result<Vec<Array>> + 'a) -> Self {
         let body: Box<Body<'a>> = Box::new(body);
         let payload = Box::into_raw(Box::new(body)).cast::<c_void>();
         call::prepare();

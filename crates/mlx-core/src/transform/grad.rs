@@ -168,7 +168,8 @@ fn is_variable(leaf: &Array) -> bool {
     leaf.dtype().is_float() || leaf.dtype() == Dtype::Complex64
 }
 
-fn owned<T: Tree>(tree: &T) -> Vec<Array> {
+/// The arrays of a tree.
+pub(super) fn owned<T: Tree>(tree: &T) -> Vec<Array> {
     tree.leaves().into_iter().cloned().collect()
 }
 
@@ -179,7 +180,12 @@ fn distinct<T: Tree>(tree: &T) -> Result<Vec<Array>> {
 
 /// The value that a closure left in `kept`, with the arrays that the transform made of its own.
 pub(super) fn rebuilt<U: Tree>(kept: &Cell<Option<U>>, leaves: Vec<Array>) -> Result<U> {
-    match kept.take() {
+    formed(kept.take().as_ref(), leaves)
+}
+
+/// The value of the form of `value`, which is `None` only if the function was not called.
+pub(super) fn formed<U: Tree>(value: Option<&U>, leaves: Vec<Array>) -> Result<U> {
+    match value {
         Some(value) => value.with_leaves(leaves),
         None => Err(Error::new(Kind::Mlx, "transform", "MLX did not call the function")),
     }
@@ -208,7 +214,7 @@ fn first_is_a_number<U: Tree>(value: &U) -> Result<Vec<Array>> {
 }
 
 /// Refuses `others` that do not have the form and shapes of `tree`.
-fn fit<T: Tree>(op: &'static str, tree: &T, others: &T) -> Result<()> {
+pub(super) fn fit<T: Tree>(op: &'static str, tree: &T, others: &T) -> Result<()> {
     if !tree.same_form(others) {
         let message = "what is to be multiplied has another form than the tree that it belongs to";
         return Err(Error::new(Kind::Shape, op, message));

@@ -110,6 +110,12 @@ fn missing() -> Error {
     Error::new(Kind::Shape, "with_leaves", "fewer arrays are given than the tree has")
 }
 
+/// The form of a tree without its arrays, all of which are one small array.
+pub(super) fn skeleton<T: Tree>(tree: &T) -> Result<T> {
+    let blank = Array::from(0_u8);
+    tree.tree_map(|_, _| Ok(blank.clone()))
+}
+
 /// Where a walk over a tree is: the names on the way, with dots between them.
 #[derive(Clone, Debug, Default)]
 pub struct Path(String);

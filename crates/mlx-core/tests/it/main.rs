@@ -6,6 +6,8 @@ mod arrange;
 #[cfg(test)]
 mod build;
 #[cfg(test)]
+mod custom;
+#[cfg(test)]
 mod device;
 #[cfg(test)]
 mod distributed;
@@ -25,6 +27,7 @@ mod exit;
 mod extent;
 #[cfg(test)]
 mod facts;
+mod failure;
 #[cfg(test)]
 mod fast;
 #[cfg(test)]
@@ -85,3 +88,5 @@ mod thread;
 mod tree;
 #[cfg(test)]
 mod values;
+#[cfg(test)]
+mod vmap;
