@@ -251,6 +251,10 @@ fn values_that_mlx_does_not_read_right_are_refused() {
         (file().key("k", 0, &[1]).key("k", 0, &[1]), "the key k comes twice"),
         (file().key("general.alignment", 4, &[0; 4]), "the value of general.alignment: 0 is no alignment"),
         (
+            file().key("general.alignment", 4, &[4, 0, 0, 0]),
+            "the value of general.alignment: 4 is no alignment",
+        ),
+        (
             file().key("general.alignment", 4, &[24, 0, 0, 0]),
             "the value of general.alignment: 24 is no alignment",
         ),
