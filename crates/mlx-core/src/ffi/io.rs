@@ -53,9 +53,9 @@ pub(crate) fn save(path: &Path, array: &Array) -> Result<()> {
 
 /// Writes an npy file to `writer`.
 #[track_caller]
-pub(crate) fn save_to(writer: &mut dyn Write, array: &Array) -> Result<()> {
+pub(crate) fn save_to(op: &'static str, writer: &mut dyn Write, array: &Array) -> Result<()> {
     // SAFETY: a live writer and a live array.
-    sink::write("write_npy", writer, |writer| unsafe { sys::mlx_save_writer(writer, array.raw()) })
+    sink::write(op, writer, |writer| unsafe { sys::mlx_save_writer(writer, array.raw()) })
 }
 
 /// Writes the arrays, computing them first, in place; MLX adds the ending to a name that lacks it.

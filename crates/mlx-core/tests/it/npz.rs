@@ -94,7 +94,8 @@ fn a_save_that_fails_keeps_the_old_archive() {
     save_npz(&path, [("x", &x)], Compression::Deflate).unwrap();
     let before = fs::read(&path).unwrap();
     let error = save_npz(&path, [("x", &x), ("x", &x)], Compression::None).unwrap_err();
-    assert!(error.message().ends_with("the name x is taken"), "{error}");
+    assert_eq!(error.message(), format!("{}: the name x is taken", path.display()));
+    assert_eq!(error.op(), "save_npz");
     assert_eq!(error.at().file(), file!());
     assert_eq!(fs::read(&path).unwrap(), before);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
