@@ -25,7 +25,7 @@ pub enum Compression {
 }
 
 /// Reads all arrays of a file, by their names without `.npy`. A deflated one may be a thousand times as large as
-/// it is in the file.
+/// it is in the file. Of two of a name the last counts, as in NumPy.
 ///
 /// # Errors
 /// The file is missing, is no archive, or holds something else than npy files or one that is damaged.
@@ -67,9 +67,7 @@ fn members(reader: impl Read + Seek) -> Result<BTreeMap<String, (Header, Vec<u8>
             return Err(format!("its member {name} is no npy file"));
         };
         let member = member(&mut file, size).map_err(|why| format!("its member {name}: {why}"))?;
-        if members.insert(key.to_owned(), member).is_some() {
-            return Err(format!("its member {name} comes twice"));
-        }
+        members.insert(key.to_owned(), member);
     }
     Ok(members)
 }
