@@ -81,3 +81,14 @@ sealed! {
     Complex64 as Complex64 => mlx_array_item_complex64, mlx_array_data_complex64, |bits| bits, |_all| true;
     bool as u8 => mlx_array_item_bool, mlx_array_data_bool, |bits| bits != 0, |all| all.iter().all(|&b| b < 2);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_zero_and_one_may_be_borrowed_as_truth_values() {
+        assert!(bool::are_elements(&[0, 1, 1]) && !bool::are_elements(&[0, 2]));
+        assert!(bool::from_bits(255) && !bool::from_bits(0));
+    }
+}

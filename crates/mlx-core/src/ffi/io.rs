@@ -53,9 +53,9 @@ pub(crate) fn save(path: &Path, array: &Array) -> Result<()> {
 
 /// Writes an npy file to `writer`.
 #[track_caller]
-pub(crate) fn save_to(writer: &mut dyn Write, array: &Array) -> Result<()> {
+pub(crate) fn save_to(op: &'static str, writer: &mut dyn Write, array: &Array) -> Result<()> {
     // SAFETY: a live writer and a live array.
-    sink::write("write_npy", writer, |writer| unsafe { sys::mlx_save_writer(writer, array.raw()) })
+    sink::write(op, writer, |writer| unsafe { sys::mlx_save_writer(writer, array.raw()) })
 }
 
 /// Writes the arrays, computing them first, in place; MLX adds the ending to a name that lacks it.
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn data_that_the_head_asks_for_and_the_source_lacks_is_zeros_and_an_error() {
-        let head = b"\x93NUMPY\x01\0\x37\0{'descr': '|u1', 'fortran_order': False, 'shape': (4, )}";
+        let head = b"\x93NUMPY\x01\0\x38\0{'descr': '|u1', 'fortran_order': False, 'shape': (4, )}";
         let array = load(source("short", head, vec![7; 3])).unwrap();
         let error = array.eval().unwrap_err();
         assert_eq!(error.message(), "short: reading 4 bytes: a read outside the data was asked for");

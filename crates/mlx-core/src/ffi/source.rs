@@ -98,27 +98,23 @@ impl Shared {
         part.len()
     }
 
-    /// Fills `bytes` with data; what cannot be read is zeros, and noted.
-    fn read_data(&self, bytes: &mut [u8], offset: usize) {
+    /// Fills `bytes` with data, or says why not.
+    fn read_data(&self, bytes: &mut [u8], offset: u64) -> Result<(), String> {
         let Source { data, head, start, length, .. } = &self.source;
-        let place = (offset as u64).checked_sub(head.len() as u64);
+        let place = offset.checked_sub(head.len() as u64);
         let inside =
             place.filter(|place| place.checked_add(bytes.len() as u64).is_some_and(|end| end <= *length));
-        let Some(place) = inside.and_then(|place| place.checked_add(*start)) else {
-            return self.fail("a read outside the data was asked for", bytes);
-        };
+        let place = inside.and_then(|place| place.checked_add(*start));
+        let place = place.ok_or("a read outside the data was asked for")?;
         match catch_unwind(AssertUnwindSafe(|| data.read_exact_at(bytes, place))) {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => self.fail(&error.to_string(), bytes),
-            Err(_) => self.fail("the reader panicked", bytes),
+            Ok(read) => read.map_err(|error| error.to_string()),
+            Err(_) => Err("the reader panicked".to_owned()),
         }
     }
-
-    fn fail(&self, why: &str, bytes: &mut [u8]) {
-        bytes.fill(0);
-        self.failure.set(format!("{}: reading {} bytes: {why}", self.source.name, bytes.len()));
-    }
 }
+
+/// Bytes that are set to zero and then read at a time, so that they are still in the processor's cache.
+const PART: usize = 1 << 20;
 
 const VTABLE: sys::mlx_io_vtable = sys::mlx_io_vtable {
     is_open: Some(yes),
@@ -193,10 +189,20 @@ unsafe extern "C" fn read_at_offset(
     n: usize,
     offset: usize,
 ) -> usize {
-    // SAFETY: C calls with a live source and the memory of the new array, which holds `n` bytes.
-    let (shared, bytes) = unsafe { (shared(source), cleared(data, n)) };
-    if !bytes.is_empty() {
-        shared.read_data(bytes, offset);
+    if data.is_null() {
+        return 0;
+    }
+    // SAFETY: as for `tell`.
+    let shared = unsafe { shared(source) };
+    for done in (0..n).step_by(PART) {
+        // SAFETY: C gives the memory of the new array, which holds `n` bytes, and this part ends at `n` at most.
+        let part = unsafe { cleared(data.add(done), PART.min(n - done)) };
+        if let Err(why) = shared.read_data(part, (offset as u64).saturating_add(done as u64)) {
+            shared.failure.set(format!("{}: reading {n} bytes: {why}", shared.source.name));
+            // SAFETY: the same memory; the borrow of the part is over.
+            unsafe { cleared(data, n) };
+            break;
+        }
     }
     n
 }

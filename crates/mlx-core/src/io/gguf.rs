@@ -91,17 +91,9 @@ pub fn save_gguf<'a>(
     metadata: &BTreeMap<String, GgufValue>,
 ) -> Result<()> {
     let path = path.as_ref();
-    let checked = checked(arrays, metadata);
-    let arrays = about("save_gguf", path.display(), checked)?;
+    let arrays = about("save_gguf", path.display(), checked(arrays, metadata))?;
     file::replace("save_gguf", path, ".gguf", |beside| {
-        let raw = RawGguf::new()?;
-        for (name, array) in &arrays {
-            raw.set_array(name, array)?;
-        }
-        for (name, value) in metadata {
-            raw.set_value(name, value)?;
-        }
-        raw.save(beside)?;
+        write(beside, &arrays, metadata)?;
         about("save_gguf", path.display(), verify(beside, arrays.len(), metadata.len()))
     })
 }
@@ -116,19 +108,36 @@ pub fn write_gguf<'a>(
     arrays: impl IntoIterator<Item = (&'a str, &'a Array)>,
     metadata: &BTreeMap<String, GgufValue>,
 ) -> Result<()> {
+    let arrays = about("write_gguf", WRITER, checked(arrays, metadata))?;
     let folder = about("write_gguf", WRITER, tempfile::tempdir().map_err(|error| error.to_string()))?;
     let path = folder.path().join("x.gguf");
-    save_gguf(&path, arrays, metadata)?;
+    write(&path, &arrays, metadata)?;
+    about("write_gguf", WRITER, verify(&path, arrays.len(), metadata.len()))?;
     let copied = File::open(&path).and_then(|mut file| io::copy(&mut file, &mut writer));
     let flushed = copied.and_then(|_| writer.flush()).map_err(|error| error.to_string());
     about("write_gguf", WRITER, flushed)
 }
 
+#[track_caller]
+fn write(path: &Path, arrays: &Arrays<'_>, metadata: &BTreeMap<String, GgufValue>) -> Result<()> {
+    let raw = RawGguf::new()?;
+    for (name, array) in arrays {
+        raw.set_array(name, array)?;
+    }
+    for (name, value) in metadata {
+        raw.set_value(name, value)?;
+    }
+    raw.save(path)
+}
+
+/// The arrays to write, by name.
+type Arrays<'a> = BTreeMap<&'a str, &'a Array>;
+
 /// The arrays by name, unless MLX would write something else than what is given.
 fn checked<'a>(
     arrays: impl IntoIterator<Item = (&'a str, &'a Array)>,
     metadata: &BTreeMap<String, GgufValue>,
-) -> Result<BTreeMap<&'a str, &'a Array>, String> {
+) -> Result<Arrays<'a>, String> {
     let mut named = BTreeMap::new();
     for (name, array) in arrays {
         if !matches!(

@@ -54,6 +54,6 @@ pub fn save_npy(path: impl AsRef<Path>, array: &Array) -> Result<()> {
 /// As [`save_npy`]; a part may then be written.
 #[track_caller]
 pub fn write_npy(mut writer: impl Write, array: &Array) -> Result<()> {
-    ffi::io::save_to(&mut writer, array)?;
+    ffi::io::save_to("write_npy", &mut writer, array)?;
     about("write_npy", WRITER, writer.flush().map_err(|error| error.to_string()))
 }

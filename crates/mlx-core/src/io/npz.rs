@@ -1,6 +1,7 @@
 //! Reading and writing npz, NumPy's archive of arrays by name.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Seek, Write};
 use std::path::Path;
@@ -9,9 +10,9 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
 use super::file::{self, Bytes, READER, WRITER, about};
-use super::npy::{array, write_npy};
+use super::npy::array;
 use super::npy_header::Header;
-use crate::{Array, Result};
+use crate::{Array, Result, ffi};
 
 /// How the members of an archive are stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,7 +24,8 @@ pub enum Compression {
     Deflate,
 }
 
-/// Reads all arrays of a file, by their names without `.npy`.
+/// Reads all arrays of a file, by their names without `.npy`. A deflated one may be a thousand times as large as
+/// it is in the file. Of two of a name the last counts, as in NumPy.
 ///
 /// # Errors
 /// The file is missing, is no archive, or holds something else than npy files or one that is damaged.
@@ -65,9 +67,7 @@ fn members(reader: impl Read + Seek) -> Result<BTreeMap<String, (Header, Vec<u8>
             return Err(format!("its member {name} is no npy file"));
         };
         let member = member(&mut file, size).map_err(|why| format!("its member {name}: {why}"))?;
-        if members.insert(key.to_owned(), member).is_some() {
-            return Err(format!("its member {name} comes twice"));
-        }
+        members.insert(key.to_owned(), member);
     }
     Ok(members)
 }
@@ -99,7 +99,7 @@ pub fn save_npz<'a>(
     file::replace("save_npz", path, ".npz", |beside| {
         let file = File::create(beside).map_err(|error| error.to_string());
         let file = about("save_npz", path.display(), file)?;
-        write_npz(BufWriter::new(file), arrays, compression)
+        write("save_npz", &path.display(), BufWriter::new(file), (arrays, compression))
     })
 }
 
@@ -113,6 +113,16 @@ pub fn write_npz<'a>(
     arrays: impl IntoIterator<Item = (&'a str, &'a Array)>,
     compression: Compression,
 ) -> Result<()> {
+    write("write_npz", &WRITER, writer, (arrays, compression))
+}
+
+#[track_caller]
+fn write<'a>(
+    op: &'static str,
+    place: &dyn Display,
+    writer: impl Write + Seek,
+    (arrays, compression): (impl IntoIterator<Item = (&'a str, &'a Array)>, Compression),
+) -> Result<()> {
     let method = match compression {
         Compression::None => CompressionMethod::Stored,
         Compression::Deflate => CompressionMethod::Deflated,
@@ -121,14 +131,14 @@ pub fn write_npz<'a>(
     let (mut archive, mut names) = (ZipWriter::new(writer), BTreeSet::new());
     for (name, array) in arrays {
         let fresh = if names.insert(name) { Ok(()) } else { Err(format!("the name {name} is taken")) };
-        about("write_npz", WRITER, fresh)?;
+        about(op, place, fresh)?;
         // A member that may pass four gigabytes, with its header, has to say so before it.
         let options = options.large_file(array.nbytes() >= u32::MAX as usize - 100_000);
         let begun = archive.start_file(format!("{name}.npy"), options).map_err(|error| error.to_string());
-        about("write_npz", WRITER, begun)?;
-        write_npy(&mut archive, array)?;
+        about(op, place, begun)?;
+        ffi::io::save_to(op, &mut archive, array)?;
     }
     let flushed = archive.finish().map_err(|error| error.to_string());
     let flushed = flushed.and_then(|mut writer| writer.flush().map_err(|error| error.to_string()));
-    about("write_npz", WRITER, flushed)
+    about(op, place, flushed)
 }

@@ -170,6 +170,29 @@ fn blocks_of_eight_bits_are_a_packed_matrix_with_scales_and_biases() {
 }
 
 #[test]
+fn blocks_of_four_bits_keep_their_order() {
+    let half = |number: f32| f16::from_f32(number).to_le_bytes();
+    let plain = [&half(0.5)[..], &[0x21; 16]].concat();
+    let shifted = [&half(0.5)[..], &half(3.0), &[0x21; 16]].concat();
+    let file = File::default().tensor("a.weight", &[32], 2, 0).tensor("b.weight", &[32], 3, 32);
+    let data = [&plain[..], &[0; 14], &shifted].concat();
+    let arrays = file.data(&data).read().unwrap().arrays;
+    for (name, bias) in [("a", -4.0), ("b", 3.0)] {
+        let packed = arrays[&format!("{name}.weight")].to_vec::<u32>().unwrap();
+        assert_eq!(packed, [0x1111_1111, 0x1111_1111, 0x2222_2222, 0x2222_2222]);
+        assert_eq!(arrays[&format!("{name}.scales")].item::<f16>().unwrap(), f16::from_f32(0.5));
+        assert_eq!(arrays[&format!("{name}.biases")].item::<f16>().unwrap(), f16::from_f32(bias));
+    }
+}
+
+#[test]
+fn other_floats_come_as_half_precision() {
+    let file = File::default().tensor("x", &[2], 30, 0).data(&[0x80, 0x3f, 0x00, 0xc0]);
+    let x = file.read().unwrap().arrays.remove("x").unwrap();
+    assert_eq!(x.to_vec::<f16>().unwrap(), [1.0, -2.0].map(f16::from_f32));
+}
+
+#[test]
 fn the_last_block_of_every_type_is_read_within_the_file() {
     for (kind, items, bytes) in
         [(2, 32, 18), (3, 32, 20), (8, 32, 34), (10, 256, 84), (12, 256, 144), (14, 256, 210)]
@@ -250,6 +273,10 @@ fn values_that_mlx_does_not_read_right_are_refused() {
         (file().key("k", 8, &[1, 0, 0, 0, 0, 0, 0, 0, 0xff]), "the value of k: a text is not UTF-8"),
         (file().key("k", 0, &[1]).key("k", 0, &[1]), "the key k comes twice"),
         (file().key("general.alignment", 4, &[0; 4]), "the value of general.alignment: 0 is no alignment"),
+        (
+            file().key("general.alignment", 4, &[4, 0, 0, 0]),
+            "the value of general.alignment: 4 is no alignment",
+        ),
         (
             file().key("general.alignment", 4, &[24, 0, 0, 0]),
             "the value of general.alignment: 24 is no alignment",

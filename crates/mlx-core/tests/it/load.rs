@@ -1,9 +1,66 @@
 //! Files of any format, by their names.
 
 use std::collections::BTreeMap;
+use std::io::{self, Cursor, Seek, SeekFrom, Write};
 
-use mlx_core::io::{Compression, Loaded, load, save_gguf, save_npy, save_npz, save_safetensors};
+use mlx_core::io::*;
 use mlx_core::{Array, Kind};
+
+/// A writer that takes nothing.
+struct Shut;
+
+impl Write for Shut {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(io::Error::other("shut"))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Err(io::Error::other("shut"))
+    }
+}
+
+impl Seek for Shut {
+    fn seek(&mut self, _: SeekFrom) -> io::Result<u64> {
+        Err(io::Error::other("shut"))
+    }
+}
+
+#[test]
+fn errors_of_files_name_the_function_and_the_caller_s_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let none = folder.path().join("none/x.npz");
+    let (x, text, values) = (Array::from([1.0]), BTreeMap::new(), BTreeMap::new());
+    let given = || [("x", &x)];
+    let nothing = || Cursor::new(Vec::new());
+    let from = line!();
+    let errors = [
+        ("load_npz", load(&none).err()),
+        ("load_npy", load_npy(&none).err()),
+        ("read_npy", read_npy(nothing()).err()),
+        ("save_npy", save_npy(&none, &x).err()),
+        ("write_npy", write_npy(Shut, &x).err()),
+        ("load_npz", load_npz(&none).err()),
+        ("read_npz", read_npz(nothing()).err()),
+        ("save_npz", save_npz(&none, given(), Compression::None).err()),
+        ("write_npz", write_npz(Shut, given(), Compression::None).err()),
+        ("load_safetensors", load_safetensors(&none).err()),
+        ("read_safetensors", read_safetensors(nothing()).err()),
+        ("save_safetensors", save_safetensors(&none, given(), &text).err()),
+        ("write_safetensors", write_safetensors(Shut, given(), &text).err()),
+        ("load_sharded", load_sharded(&none).err()),
+        ("save_safetensors", save_sharded(&none, given(), &text, 1).err()),
+        ("load_gguf", load_gguf(&none).err()),
+        ("read_gguf", read_gguf(nothing()).err()),
+        ("save_gguf", save_gguf(&none, given(), &values).err()),
+        ("write_gguf", write_gguf(Shut, given(), &values).err()),
+    ];
+    for (op, error) in errors {
+        let error = error.unwrap_or_else(|| panic!("{op} did not fail"));
+        assert_eq!((error.kind(), error.op()), (Kind::Io, op), "{error}");
+        assert_eq!(error.at().file(), file!(), "{error}");
+        assert!(error.at().line() > from && !error.message().contains('\n'), "{error}");
+    }
+}
 
 #[test]
 fn a_file_is_loaded_by_the_ending_of_its_name() {

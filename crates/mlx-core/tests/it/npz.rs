@@ -87,6 +87,21 @@ fn members_that_are_no_arrays_or_hold_more_are_refused() {
 }
 
 #[test]
+fn of_two_members_of_a_name_the_last_counts_as_in_numpy() {
+    let (a, b) = (Array::from(1), Array::from(2));
+    let mut bytes = Cursor::new(Vec::new());
+    write_npz(&mut bytes, [("a", &a), ("b", &b)], Compression::None).unwrap();
+    let mut bytes = bytes.into_inner();
+    for at in 0..bytes.len() - 5 {
+        if &bytes[at..at + 5] == b"b.npy" {
+            bytes[at] = b'a';
+        }
+    }
+    let arrays = read_npz(Cursor::new(bytes)).unwrap();
+    assert_eq!((arrays.len(), arrays["a"].item::<i32>().unwrap()), (1, 2));
+}
+
+#[test]
 fn a_save_that_fails_keeps_the_old_archive() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.npz");
@@ -94,7 +109,8 @@ fn a_save_that_fails_keeps_the_old_archive() {
     save_npz(&path, [("x", &x)], Compression::Deflate).unwrap();
     let before = fs::read(&path).unwrap();
     let error = save_npz(&path, [("x", &x), ("x", &x)], Compression::None).unwrap_err();
-    assert!(error.message().ends_with("the name x is taken"), "{error}");
+    assert_eq!(error.message(), format!("{}: the name x is taken", path.display()));
+    assert_eq!(error.op(), "save_npz");
     assert_eq!(error.at().file(), file!());
     assert_eq!(fs::read(&path).unwrap(), before);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);

@@ -54,7 +54,7 @@ fn one_file_has_the_plain_name_and_an_index_too() {
 #[test]
 fn a_limit_below_every_array_gives_each_its_file() {
     let folder = tempfile::tempdir().unwrap();
-    assert_eq!(save(folder.path(), 0).len(), 5);
+    assert_eq!(save(folder.path(), 0).len(), 6);
     assert_eq!(load_sharded(folder.path().join(INDEX)).unwrap().arrays.len(), 6);
 }
 

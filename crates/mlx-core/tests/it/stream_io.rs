@@ -10,7 +10,7 @@ use mlx_core::io::{
     load_npy, load_safetensors, read_npy, read_safetensors, save_npy, save_safetensors, write_npy,
     write_safetensors,
 };
-use mlx_core::{Array, Error, Kind};
+use mlx_core::{Array, Device, Error, Kind, Stream};
 
 /// Two arrays in a safetensors file.
 fn pair() -> Vec<u8> {
@@ -127,6 +127,54 @@ fn a_failed_read_is_told_once_even_when_nobody_waited_for_it() {
     mlx_core::async_eval([&loaded["a"]]).unwrap();
     assert!(loaded["a"].eval().is_err());
     assert!(loaded["a"].eval().is_ok());
+}
+
+#[test]
+fn waiting_for_the_stream_tells_of_a_failed_read() {
+    Device::Cpu
+        .scope(|| {
+            let loaded = faulty(Fault::Error);
+            mlx_core::async_eval([&loaded["a"]])?;
+            let error = Stream::current()?.synchronize().unwrap_err();
+            assert_eq!((error.kind(), error.op()), (Kind::Io, "synchronize"));
+            Ok(())
+        })
+        .unwrap();
+}
+
+#[test]
+fn a_reader_cut_anywhere_is_refused() {
+    let bytes = pair();
+    for length in 0..bytes.len() {
+        let error = read_safetensors(Cursor::new(bytes[..length].to_vec())).unwrap_err();
+        assert_eq!((error.kind(), error.op()), (Kind::Io, "read_safetensors"));
+        assert!(error.message().starts_with("the reader: "), "{error}");
+    }
+}
+
+#[test]
+fn a_reader_with_any_byte_changed_is_refused_or_read_within_its_bytes() {
+    let whole = pair();
+    for at in 0..whole.len() {
+        for byte in [0, b'"', b'9', b'-', 0xff] {
+            let mut bytes = whole.clone();
+            bytes[at] = byte;
+            for array in
+                read_safetensors(Cursor::new(bytes)).into_iter().flat_map(|file| file.arrays.into_values())
+            {
+                assert!(array.nbytes() <= 20 && array.eval().is_ok(), "{byte} at {at}: {array:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_reader_of_two_files_is_read_from_where_it_stands() {
+    let mut cursor = Cursor::new([b"before".to_vec(), pair()].concat());
+    cursor.set_position(6);
+    let loaded = read_safetensors(cursor).unwrap().arrays;
+    assert_eq!(loaded["a"].to_vec::<i32>().unwrap(), [1, 2, 3]);
+    assert_eq!(loaded["b"].to_vec::<f32>().unwrap(), [4.0, 5.0]);
 }
 
 #[test]
@@ -316,6 +364,19 @@ fn a_file_that_shrinks_after_it_was_opened_is_an_error_and_then_zeros() {
     assert_eq!(other.item::<i32>().unwrap(), 2);
     assert_eq!(x.to_vec::<i32>().unwrap(), [0; 64]);
     assert_eq!(y.to_vec::<i32>().unwrap(), [1; 64]);
+}
+
+#[test]
+fn an_array_of_many_parts_is_read_whole_or_not_at_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.npy");
+    let x = Array::arange(0..1_000_000).unwrap();
+    save_npy(&path, &x).unwrap();
+    assert_eq!(load_npy(&path).unwrap().to_vec::<i32>().unwrap(), x.to_vec::<i32>().unwrap());
+    let lost = load_npy(&path).unwrap();
+    fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(3_500_000).unwrap();
+    assert!(lost.eval().unwrap_err().message().contains("reading 4000000 bytes: "));
+    assert!(lost.to_vec::<i32>().unwrap().iter().all(|&value| value == 0));
 }
 
 #[test]
