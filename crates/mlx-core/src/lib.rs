@@ -1,7 +1,7 @@
 //! Safe Rust for Apple's MLX: lazy arrays on CPU, CUDA and Metal.
 //!
 //! Start with [`Array`]; most ops are its methods. Those of several arrays are functions: [`concatenate`],
-//! [`stack`], [`select`], [`fast`], [`random`]. Nothing is computed until an array is read or passed to [`eval`].
+//! [`stack`], [`select`], [`einsum`], and those of [`fast`], [`fft`], [`linalg`], [`random`]. Nothing is computed until an array is read or passed to [`eval`].
 //!
 //! ```
 //! use mlx_core::prelude::*;
@@ -28,7 +28,9 @@ mod eval;
 pub mod fast;
 #[allow(unsafe_code)]
 mod ffi;
+pub mod fft;
 pub mod io;
+pub mod linalg;
 pub mod memory;
 mod ops;
 pub mod prelude;
@@ -44,7 +46,11 @@ pub use element::{Complex64, Element};
 pub use error::{Error, Kind, Result};
 pub use eval::{async_eval, eval};
 pub use half::{bf16, f16};
-pub use ops::{Quantization, QuantizationMode, Quantized, concatenate, select, stack};
+pub use ops::{
+    BlockMasks, Contraction, Conv, ConvGeneral, ConvTranspose, ConvolveMode, EinsumPath, GlobalScales,
+    MatrixIndices, Quantization, QuantizationMode, Quantized, QuantizedFactor, concatenate, einsum,
+    einsum_path, select, stack,
+};
 pub use scalar::Scalar;
 pub use stream::Stream;
 

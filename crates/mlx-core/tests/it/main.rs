@@ -3,9 +3,13 @@
 #[cfg(test)]
 mod build;
 #[cfg(test)]
+mod conv;
+#[cfg(test)]
 mod device;
 #[cfg(test)]
 mod division;
+#[cfg(test)]
+mod einsum;
 #[cfg(test)]
 mod error;
 #[cfg(test)]
@@ -15,11 +19,17 @@ mod extent;
 #[cfg(test)]
 mod fast;
 #[cfg(test)]
+mod fft;
+#[cfg(test)]
 mod gather;
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
 mod index;
+#[cfg(test)]
+mod linalg;
+#[cfg(test)]
+mod matmul;
 #[cfg(test)]
 mod operator;
 #[cfg(test)]
