@@ -33,7 +33,11 @@ mod matmul;
 #[cfg(test)]
 mod operator;
 #[cfg(test)]
+mod place;
+#[cfg(test)]
 mod quantize;
+#[cfg(test)]
+mod quantized_matmul;
 #[cfg(test)]
 mod random;
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Products of matrices against loops, and indices outside a batch.
 
 use mlx_core::random::{Key, normal};
-use mlx_core::{Array, BlockMasks, Dtype, Kind, MatrixIndices, stack};
+use mlx_core::{Array, BlockMasks, Contraction, Dtype, Kind, MatrixIndices, stack};
 use mlx_testkit::{Tolerance, assert_close};
 
 use crate::values::{on_cpu, values};
@@ -37,17 +37,18 @@ fn kron_repeats_the_right_side() {
 
 #[test]
 fn vecdot_conjugates_the_left_side() {
-    let (a, b) = (random([2, 3, 4]), random([3, 4]));
+    let (a, b) = (random([2, 3, 4]), random([1, 3, 4]));
     assert_same(&a.vecdot(&b, -1).unwrap(), &(&a * &b).unwrap().sum(-1).unwrap());
     let z = normal([5], Dtype::Complex64, &Key::new(4).unwrap()).unwrap();
     let square = z.vecdot(&z, 0).unwrap().item::<mlx_core::Complex64>().unwrap();
     let expected =
         values(&z.abs().unwrap().astype(Dtype::Float32).unwrap().square().unwrap().sum(..).unwrap());
     assert!((f64::from(square.re) - expected[0]).abs() < 1e-4 && square.im.abs() < 1e-5);
-    for axis in [2, -3, i32::MAX, i32::MIN] {
+    for axis in [3, -4, i32::MAX, i32::MIN] {
         assert!(b.vecdot(&b, axis).is_err(), "{axis}");
     }
-    assert!(Array::from(1.0).vecdot(1.0, 0).is_err() && b.vecdot(random([3, 5]), 1).is_err());
+    assert!(Array::from(1.0).vecdot(1.0, 0).is_err() && b.vecdot(random([1, 3, 5]), 2).is_err());
+    assert!(a.vecdot(random([3, 4]), -1).is_err(), "another rank");
 }
 
 #[test]
@@ -65,7 +66,10 @@ fn tensordot_sums_over_the_axes_named() {
     for axes in [([2], [1]), ([3], [0]), ([i32::MIN], [0]), ([-4], [0])] {
         assert!(a.tensordot(&b, axes).is_err(), "{axes:?}");
     }
-    assert!(a.tensordot(&b, ([2, 2], [0, 0])).is_err() && a.tensordot(&b, ([1, 2], [0])).is_err());
+    assert!(
+        a.tensordot(&b, ([2, 2], [0, 0])).is_err()
+            && a.tensordot(&b, Contraction::Axes(vec![1, 2], vec![0])).is_err()
+    );
 }
 
 #[test]
@@ -102,6 +106,19 @@ fn masked_blocks_count_as_zero() {
     }
     let wrong = Array::from([[true, true, true]]);
     assert!(a.block_masked_mm(&b, 32, BlockMasks { rhs: Some(&wrong), ..BlockMasks::default() }).is_err());
+}
+
+#[test]
+fn masks_of_a_batch_are_those_of_each_matrix() {
+    let (a, b) = (random([2, 32, 64]), random([64, 32]));
+    let masks = Array::from_slice(&[true, false, false, true], [2, 2, 1]).unwrap();
+    let whole = |rhs| a.block_masked_mm(&b, 32, BlockMasks { rhs, ..BlockMasks::default() }).unwrap();
+    let halves = [(0..32), (32..64)].map(|part| {
+        let matrix = i32::from(part.start == 32);
+        a.index((matrix, .., part.clone())).unwrap().matmul(b.index(part)).unwrap()
+    });
+    assert_same(&whole(Some(&masks)), &stack(&halves, 0).unwrap());
+    assert_same(&whole(None), &a.matmul(&b).unwrap());
 }
 
 #[test]
@@ -179,7 +196,9 @@ fn matrix_indices_that_name_nothing_are_refused() {
     let (a, b) = (random([3, 2, 4]), random([5, 4, 3]));
     let none = Array::zeros([0, 4, 3], Dtype::Float32).unwrap();
     let one = Array::from([0]);
-    let rhs = |index| MatrixIndices { rhs: Some(index), ..MatrixIndices::default() };
+    fn rhs(index: &Array) -> MatrixIndices<'_> {
+        MatrixIndices { rhs: Some(index), ..MatrixIndices::default() }
+    }
     assert_eq!(a.gather_mm(&none, rhs(&one)).unwrap_err().kind(), Kind::Index);
     for index in [Array::from([0.0]), Array::from([true])] {
         let error = a.gather_mm(&b, rhs(&index)).unwrap_err();
