@@ -3,6 +3,7 @@
 //! Start with [`Array`]; most ops are its methods. Those of several arrays are functions: [`concatenate`],
 //! [`stack`], [`select`], [`fast`], [`random`]. Parts are read with [`Array::index`] and changed with [`Array::at`].
 //! Nothing is computed until an array is read or passed to [`eval`].
+//! [`stack`], [`select`], [`einsum`], and those of [`fast`], [`fft`], [`linalg`], [`random`]. Nothing is computed until an array is read or passed to [`eval`].
 //!
 //! ```
 //! use mlx_core::prelude::*;
@@ -34,6 +35,8 @@ mod ffi;
 mod frozen;
 pub mod io;
 pub mod kernel;
+pub mod fft;
+pub mod linalg;
 pub mod memory;
 pub mod metal;
 mod ops;
@@ -54,7 +57,7 @@ pub use eval::{async_eval, eval};
 pub use frozen::{Freeze, Frozen, Thaw};
 pub use half::{bf16, f16};
 pub use mlx_derive::Tree;
-pub use ops::{Closeness, Diagonal, Indexing, Limits, NanToNum, PadMode, Quantization, QuantizationMode, Quantized, Side, Update, broadcast_arrays, broadcast_shapes, concatenate, meshgrid, select, stack};
+pub use ops::{BlockMasks, Closeness, Contraction, Conv, ConvGeneral, ConvTranspose, ConvolveMode, Diagonal, EinsumPath, GlobalScales, Indexing, Limits, MatrixIndices, NanToNum, PadMode, Quantization, QuantizationMode, Quantized, QuantizedFactor, Side, Update, broadcast_arrays, broadcast_shapes, concatenate, einsum, einsum_path, meshgrid, select, stack};
 pub use owner::{Owner, Pending};
 pub use scalar::Scalar;
 pub use stream::Stream;

@@ -32,7 +32,7 @@ pub fn seed(seed: u64) {
 pub fn key() -> Result<Key> {
     let (next, State([high, low])) = STATE.get().split();
     STATE.set(next);
-    Array::from_slice(&[high, low], [2]).map(Key)
+    Array::from_slice(&[high, low], [2]).map(Key::of_array)
 }
 
 /// A number that differs between runs and between threads of a run: the hasher's keys are random once a run, and
@@ -96,8 +96,8 @@ mod tests {
         for seed in [0, 1, 7, u64::from(u32::MAX), u64::MAX, 0x0123_4567_89ab_cdef] {
             let (left, right) = Key::new(seed).unwrap().split().unwrap();
             let (a, b) = State::of(seed).split();
-            assert_eq!(left.0.to_vec::<u32>().unwrap(), a.0, "{seed}");
-            assert_eq!(right.0.to_vec::<u32>().unwrap(), b.0, "{seed}");
+            assert_eq!(left.array().to_vec::<u32>().unwrap(), a.0, "{seed}");
+            assert_eq!(right.array().to_vec::<u32>().unwrap(), b.0, "{seed}");
         }
     }
 

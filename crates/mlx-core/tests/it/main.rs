@@ -7,6 +7,7 @@ mod arrange;
 mod build;
 #[cfg(test)]
 mod custom;
+mod conv;
 #[cfg(test)]
 mod device;
 #[cfg(test)]
@@ -17,6 +18,7 @@ mod division;
 mod dtype;
 #[cfg(test)]
 mod elementwise;
+mod einsum;
 #[cfg(test)]
 mod error;
 #[cfg(test)]
@@ -32,6 +34,7 @@ mod failure;
 mod fast;
 #[cfg(test)]
 mod frozen;
+mod fft;
 #[cfg(test)]
 mod gather;
 #[cfg(test)]
@@ -54,14 +57,21 @@ mod npy;
 #[cfg(test)]
 mod npz;
 #[cfg(test)]
+mod linalg;
+#[cfg(test)]
+mod matmul;
+#[cfg(test)]
 mod operator;
 #[cfg(test)]
 mod owner;
 #[cfg(test)]
 mod pool;
 mod print;
+mod place;
 #[cfg(test)]
 mod quantize;
+#[cfg(test)]
+mod quantized_matmul;
 #[cfg(test)]
 mod random;
 #[cfg(test)]
