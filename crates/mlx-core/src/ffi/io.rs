@@ -15,7 +15,7 @@ pub(crate) type Tensors = (BTreeMap<String, Array>, BTreeMap<String, String>);
 /// Reads a file lazily: each array is read when it is evaluated. MLX does that on the CPU.
 #[track_caller]
 pub(crate) fn load_safetensors(path: &Path) -> Result<Tensors> {
-    let file = string::terminated("load_safetensors", text(path)?)?;
+    let file = string::terminated("load_safetensors", path_text(path)?)?;
     let stream = stream::default_of(Device::Cpu)?;
     let (mut arrays, mut strings) = (Arrays::empty(), Strings::empty());
     call::status("load_safetensors", || {
@@ -34,7 +34,7 @@ pub(crate) fn save_safetensors<'a>(
     arrays: impl IntoIterator<Item = (&'a str, &'a Array)>,
     metadata: &BTreeMap<String, String>,
 ) -> Result<()> {
-    let file = string::terminated("save_safetensors", text(path)?)?;
+    let file = string::terminated("save_safetensors", path_text(path)?)?;
     let (map, strings) = (Arrays::new(arrays)?, Strings::new(metadata)?);
     call::status("save_safetensors", || {
         // SAFETY: live maps and a terminated path.
@@ -42,11 +42,12 @@ pub(crate) fn save_safetensors<'a>(
     })
 }
 
+/// The path as C takes it.
 #[track_caller]
-fn text(path: &Path) -> Result<&str> {
+pub(super) fn path_text(path: &Path) -> Result<&str> {
     match path.to_str() {
         Some(text) => Ok(text),
-        None => Err(Error::new(Kind::Io, "safetensors", format!("{path:?} is not UTF-8"))),
+        None => Err(Error::new(Kind::Io, "path", format!("{path:?} is not UTF-8"))),
     }
 }
 

@@ -9,6 +9,8 @@ pub(crate) mod compile;
 pub(crate) mod data;
 pub(crate) mod device;
 mod error;
+pub(crate) mod export;
+pub(crate) mod graph;
 mod handle;
 pub(crate) mod io;
 mod map;
