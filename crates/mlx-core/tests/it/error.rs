@@ -3,8 +3,8 @@
 use mlx_core::io::{load_safetensors, save_safetensors};
 use mlx_core::random::{self, Key};
 use mlx_core::{
-    Array, Closeness, Device, Dtype, Error, Kind, PadMode, Quantization, Quantized, Result, Side, Steps, Update,
-    broadcast_arrays, broadcast_shapes, fast, select, stack,
+    Array, Closeness, Device, Dtype, Error, Kind, PadMode, Quantization, Quantized, Result, Side, Steps,
+    Update, broadcast_arrays, broadcast_shapes, fast, select, stack,
 };
 
 #[test]
