@@ -27,7 +27,11 @@ mod golden;
 #[cfg(test)]
 mod index;
 #[cfg(test)]
+mod layout;
+#[cfg(test)]
 mod operator;
+#[cfg(test)]
+mod precision;
 #[cfg(test)]
 mod print;
 #[cfg(test)]
