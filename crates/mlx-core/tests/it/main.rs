@@ -61,12 +61,16 @@ mod npy;
 #[cfg(test)]
 mod npz;
 #[cfg(test)]
+mod shape;
+#[cfg(test)]
 mod operator;
 #[cfg(test)]
 mod owner;
 mod place;
 #[cfg(test)]
 mod pool;
+mod precision;
+#[cfg(test)]
 mod print;
 #[cfg(test)]
 mod quantize;
