@@ -52,6 +52,18 @@ fn vecdot_conjugates_the_left_side() {
 }
 
 #[test]
+fn sums_over_no_elements_are_zero_whatever_their_order() {
+    let none = Array::zeros([0, 6, 6], Dtype::Float32).unwrap().swapaxes(1, 2).unwrap();
+    for _ in 0..50 {
+        assert_eq!(values(&none.vecdot(&none, 0).unwrap()), [0.0; 36]);
+        assert_eq!(values(&mlx_core::einsum("abc->cb", [&none]).unwrap()), [0.0; 36]);
+        let sums = mlx_core::linalg::norm(&none, f64::INFINITY, 0);
+        assert!(sums.is_err(), "the greatest of nothing");
+        assert_eq!(values(&mlx_core::linalg::norm(&none, 1.0, 0).unwrap()), [0.0; 36]);
+    }
+}
+
+#[test]
 fn tensordot_sums_over_the_axes_named() {
     let (a, b) = (random([2, 3, 4]), random([4, 3, 5]));
     let one = a.reshape([6, 4]).unwrap().matmul(b.reshape([4, 15])).unwrap();
