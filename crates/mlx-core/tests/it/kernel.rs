@@ -337,12 +337,14 @@ fn a_gpu_kernel_computes_where_there_is_a_gpu() {
     let cubes = if mlx_core::cuda::is_available().unwrap() {
         let source = format!("auto i = cooperative_groups::this_grid().thread_rank(); {power}");
         // SAFETY: a thread touches one element, and there are as many threads as elements.
-        let kernel = unsafe { CudaKernel::new("cubes", &["x"], &["y"], &source, kernel::CudaOptions::default()) };
+        let kernel =
+            unsafe { CudaKernel::new("cubes", &["x"], &["y"], &source, kernel::CudaOptions::default()) };
         kernel.unwrap().apply([&x.t().unwrap()], &launch)
     } else if mlx_core::metal::is_available().unwrap() {
         let source = format!("uint i = thread_position_in_grid.x; {power}");
         // SAFETY: as above.
-        let kernel = unsafe { MetalKernel::new("cubes", &["x"], &["y"], &source, kernel::MetalOptions::default()) };
+        let kernel =
+            unsafe { MetalKernel::new("cubes", &["x"], &["y"], &source, kernel::MetalOptions::default()) };
         kernel.unwrap().apply([&x.t().unwrap()], &launch)
     } else {
         return;

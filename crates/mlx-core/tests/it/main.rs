@@ -61,8 +61,6 @@ mod npy;
 #[cfg(test)]
 mod npz;
 #[cfg(test)]
-mod shape;
-#[cfg(test)]
 mod operator;
 #[cfg(test)]
 mod owner;
@@ -87,6 +85,8 @@ mod safetensors;
 mod scatter;
 #[cfg(test)]
 mod sequence;
+#[cfg(test)]
+mod shape;
 mod shard;
 #[cfg(test)]
 mod slice;
