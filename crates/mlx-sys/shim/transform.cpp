@@ -426,6 +426,17 @@ extern "C" int mlx_shim_graph_text(
   });
 }
 
+extern "C" int mlx_shim_adopt_streams(const mlx_vector_array outputs, const mlx_vector_array inputs) {
+  return guarded([&] {
+    walk(mlx_vector_array_get_(outputs), ids_of(mlx_vector_array_get_(inputs)), [](const array& a) {
+      if (a.has_primitive()) {
+        auto& stream = const_cast<mlx::core::Stream&>(a.primitive().stream());
+        stream = mlx::core::default_stream(stream.device);
+      }
+    });
+  });
+}
+
 extern "C" int mlx_shim_pack_constants(mlx_vector_array* outputs, const mlx_vector_array inputs) {
   return guarded([&] {
     auto ids = ids_of(mlx_vector_array_get_(inputs));

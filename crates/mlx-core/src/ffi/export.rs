@@ -100,6 +100,7 @@ impl Imported {
 
     #[track_caller]
     pub(crate) fn call(&self, arguments: &[Array], keywords: &Keywords) -> Result<Vec<Array>> {
+        let inputs = Vector::collect(arguments.iter().chain(keywords.values()))?;
         let arguments = Vector::collect(arguments)?;
         let keywords = Arrays::new(keywords.iter().map(|(name, array)| (name.as_str(), array)))?;
         let mut out = Vector::empty();
@@ -113,6 +114,10 @@ impl Imported {
                     keywords.raw(),
                 )
             }
+        })?;
+        call::status("import_function", || {
+            // SAFETY: the primitives belong to this function, which stays on its thread.
+            unsafe { sys::mlx_shim_adopt_streams(out.raw(), inputs.raw()) }
         })?;
         transform::check_sizes(&out)?;
         out.into_arrays()

@@ -3,7 +3,11 @@
 #[cfg(test)]
 mod build;
 #[cfg(test)]
+mod compile;
+#[cfg(test)]
 mod custom;
+#[cfg(test)]
+mod derivative;
 #[cfg(test)]
 mod device;
 #[cfg(test)]
@@ -12,6 +16,8 @@ mod division;
 mod error;
 #[cfg(test)]
 mod exit;
+#[cfg(test)]
+mod export;
 #[cfg(test)]
 mod extent;
 #[cfg(test)]
@@ -24,6 +30,8 @@ mod gather;
 mod golden;
 #[cfg(test)]
 mod grad;
+#[cfg(test)]
+mod graph;
 #[cfg(test)]
 mod index;
 #[cfg(test)]
@@ -38,6 +46,8 @@ mod read;
 mod safetensors;
 #[cfg(test)]
 mod thread;
+#[cfg(test)]
+mod traced;
 #[cfg(test)]
 mod tree;
 #[cfg(test)]
