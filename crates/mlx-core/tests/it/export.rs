@@ -69,7 +69,10 @@ fn captured_arrays_of_any_layout_are_written() {
             if evaluated {
                 constant.eval().unwrap();
             }
-            let f = { let c = constant.clone(); move |x: &Array| Ok(((&c * x)?, c.clone())) };
+            let f = {
+                let c = constant.clone();
+                move |x: &Array| Ok(((&c * x)?, c.clone()))
+            };
             let out = through_file(f, &Array::from(2.0)).unwrap();
             let expected = (constant * 2.0).unwrap();
             assert_eq!((floats(&out[0]), floats(&out[1])), (floats(&expected), floats(constant)));
@@ -77,7 +80,10 @@ fn captured_arrays_of_any_layout_are_written() {
     }
     let running = ones(&[1000]).exp().unwrap();
     mlx_core::async_eval([&running]).unwrap();
-    let f = { let c = running.clone(); move |x: &Array| &c * x };
+    let f = {
+        let c = running.clone();
+        move |x: &Array| &c * x
+    };
     assert_eq!(floats(&through_file(f, &Array::from(1.0)).unwrap()[0]), floats(&running));
 }
 
@@ -109,10 +115,7 @@ fn arguments_have_names() {
     let f = |x: &Array, k: &Keywords| (x * &k["scale"])? + &k["offset"];
     let mut exporter = Exporter::create(&path, f, Export::default()).unwrap();
     let keywords = |scale: f32, offset: f32| {
-        Keywords::from([
-            ("scale".to_owned(), Array::from(scale)),
-            ("offset".to_owned(), Array::from(offset)),
-        ])
+        Keywords::from([("scale".to_owned(), Array::from(scale)), ("offset".to_owned(), Array::from(offset))])
     };
     exporter.trace(&ones(&[2]), &keywords(1.0, 2.0)).unwrap();
     exporter.finish().unwrap();
@@ -256,7 +259,10 @@ fn what_cannot_be_written_leaves_the_old_file() {
     export_function(&path, |x: &Array| x + 1.0, &ones(&[1])).unwrap();
     let old = std::fs::read(&path).unwrap();
     let x = ones(&[1]);
-    let captured = { let x = x.clone(); move |y: &Array| &x + y };
+    let captured = {
+        let x = x.clone();
+        move |y: &Array| &x + y
+    };
     assert!(export_function(&path, captured, &x).unwrap_err().message().contains("uncaptured"));
     assert!(export_function(&path, |x: &Array| x.reshape([9]), &x).is_err());
     assert!(export_function(&path, |x: &Array| Ok(vec![x.item::<f32>()?; 1].len().to_string()), &x).is_err());

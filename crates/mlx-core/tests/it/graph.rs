@@ -1,7 +1,7 @@
 //! Graphs as text.
 
 use mlx_core::Array;
-use mlx_core::transform::{Graph, compile, grad, vmap, Shapes};
+use mlx_core::transform::{Graph, Shapes, compile, grad, vmap};
 
 #[test]
 fn each_op_is_a_line_with_names_shapes_and_types() {
@@ -63,10 +63,10 @@ fn graphs_of_traced_arrays_have_text_and_no_value() {
         seen.replace(Graph::of([&y]).name(x, "x").lines()?);
         y.sum(..)
     };
-    for run in [grad(look)(&Array::from(1.0)), vmap(look, 0, 0)(&Array::from([1.0]))] {
-        run.unwrap();
-        assert!(seen.take().contains("Exp x [(), float32]"));
-    }
+    grad(look)(&Array::from(1.0)).unwrap();
+    assert!(seen.take().contains("Exp x [(), float32]"));
+    vmap(look, 0, 0)(&Array::from([1.0])).unwrap();
+    assert!(seen.take().contains("Exp x [(), float32]"));
     let y = compile(|x: &Array| (x.exp()? + 1.0)?.sin(), Shapes::Exact)(&Array::from(1.0)).unwrap();
     assert!(Graph::of([&y]).lines().unwrap().contains("CompiledExp"));
 }
