@@ -13,6 +13,8 @@ impl Array {
     /// `beta · self + alpha · a · b` in one pass.
     #[track_caller]
     pub fn addmm(&self, a: &Self, b: &Self, alpha: f32, beta: f32) -> Result<Self> {
-        raw::addmm(self, a, b, alpha, beta)
+        // MLX's rule for tangents leaves both factors out.
+        let scaled = |x: &Self, by: f32| if by == 1.0 { Ok(x.clone()) } else { x * by };
+        raw::addmm(&scaled(self, beta)?, &scaled(a, alpha)?, b, 1.0, 1.0)
     }
 }

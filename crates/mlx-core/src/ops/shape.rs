@@ -83,9 +83,13 @@ impl Array {
             let message = format!("cannot add {before} before and {after} after");
             return Err(Error::new(Kind::Shape, "pad", message));
         }
-        let axis = self.axis(axis, "pad")? as i32;
+        let axis = self.axis(axis, "pad")?;
         let value = value.into().array(self.dtype())?;
-        raw::pad(self, &[axis], &[before], &[after], &value, c"constant")
+        // MLX's gradient takes the widths by axis, so it needs those of all axes.
+        let axes: Vec<i32> = (0..self.ndim() as i32).collect();
+        let only =
+            |width| axes.iter().map(|&at| if at == axis as i32 { width } else { 0 }).collect::<Vec<_>>();
+        raw::pad(self, &axes, &only(before), &only(after), &value, c"constant")
     }
 
     /// Elements below the given diagonal and on it; the others are zero.

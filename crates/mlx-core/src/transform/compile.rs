@@ -62,9 +62,11 @@ pub fn compile<T: Tree + 'static, U: Tree + 'static>(
     move |x| outcome(at, || function.call(x))
 }
 
+type Pure<T, U> = dyn Fn(&T) -> Result<U>;
+
 /// A function and its traces, one for each kind of argument.
 struct Function<T, U> {
-    f: Rc<dyn Fn(&T) -> Result<U>>,
+    f: Rc<Pure<T, U>>,
     shapes: Shapes,
     traces: RefCell<Vec<Rc<Trace<T, U>>>>,
 }
@@ -132,7 +134,7 @@ impl<T: Tree + 'static, U: Tree + 'static> Function<T, U> {
 
 impl<T: Tree, U: Tree> Form<T, U> {
     /// Calls the function for MLX, which wants the arrays only.
-    fn run(&self, f: &dyn Fn(&T) -> Result<U>, inputs: Vec<Array>) -> Result<Vec<Array>> {
+    fn run(&self, f: &Pure<T, U>, inputs: Vec<Array>) -> Result<Vec<Array>> {
         let value = f(&self.argument.with_leaves(inputs)?)?;
         self.value.replace(Some(skeleton(&value)?));
         Ok(owned(&value))

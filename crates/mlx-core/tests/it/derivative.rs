@@ -34,9 +34,11 @@ fn weighed(op: Op, xs: &[Array]) -> Result<Array> {
 fn check(name: &str, shapes: &[&[i32]], op: Op, tolerance: f64, step: f64) -> Result<(), String> {
     let xs: Vec<Array> = shapes.iter().zip(1..).map(|(shape, seed)| numbers(shape, seed)).collect();
     let value = |xs: &Vec<Array>| weighed(op, xs);
-    let gradient = grad(value)(&xs).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let gradient = grad(value)(&xs).map_err(|error| format!("{name}: {error}"))?;
     for (which, dx) in gradient.iter().enumerate() {
-        assert_eq!((dx.shape(), dx.dtype()), (xs[which].shape(), Dtype::Float64), "{name}");
+        if (dx.shape(), dx.dtype()) != (xs[which].shape(), Dtype::Float64) {
+            return Err(format!("{name}: d/dx{which} is {dx:?}"));
+        }
         for (at, &found) in read(dx).iter().enumerate() {
             let side = |by: f64| {
                 let mut xs = xs.clone();
@@ -88,11 +90,7 @@ const OPS: &[(&str, &[&[i32]], Op)] = &[
     ("arctan", &[&[3]], |x| x[0].arctan()),
     ("arctanh", &[&[3]], |x| x[0].arctanh()),
     ("arctan2", &[&[3], &[3]], |x| x[0].arctan2(&x[1])),
-    ("cos", &[&[3]], |x| x[0].cos()),
     ("cosh", &[&[3]], |x| x[0].cosh()),
-    ("erf", &[&[3]], |x| x[0].erf()),
-    ("erfinv", &[&[3]], |x| x[0].erfinv()),
-    ("exp", &[&[3]], |x| x[0].exp()),
     ("expm1", &[&[3]], |x| x[0].expm1()),
     ("log", &[&[3]], |x| x[0].log()),
     ("log10", &[&[3]], |x| x[0].log10()),
@@ -100,8 +98,6 @@ const OPS: &[(&str, &[&[i32]], Op)] = &[
     ("log2", &[&[3]], |x| x[0].log2()),
     ("reciprocal", &[&[3]], |x| x[0].reciprocal()),
     ("rsqrt", &[&[3]], |x| x[0].rsqrt()),
-    ("sigmoid", &[&[3]], |x| x[0].sigmoid()),
-    ("sin", &[&[3]], |x| x[0].sin()),
     ("sinh", &[&[3]], |x| x[0].sinh()),
     ("sqrt", &[&[3]], |x| x[0].sqrt()),
     ("square", &[&[3]], |x| x[0].square()),
@@ -119,7 +115,6 @@ const OPS: &[(&str, &[&[i32]], Op)] = &[
     ("power", &[&[3], &[3]], |x| x[0].power(&x[1])),
     ("maximum", &[&[2, 3], &[3]], |x| x[0].maximum(&x[1])),
     ("minimum", &[&[3], &[3]], |x| x[0].minimum(&x[1])),
-    ("logaddexp", &[&[3], &[3]], |x| x[0].logaddexp(&x[1])),
     ("remainder", &[&[3], &[3]], |x| (&x[0] * 3.0)? % &x[1]),
     ("select", &[&[3], &[3]], |x| select(&x[0].greater(0.5)?, &x[0], x[1].square()?)),
     ("sum", &[&[2, 3]], |x| x[0].sum(..)),
@@ -130,10 +125,6 @@ const OPS: &[(&str, &[&[i32]], Op)] = &[
     ("prod of all", &[&[2, 2]], |x| x[0].prod(..)),
     ("max", &[&[2, 3]], |x| x[0].max(1)),
     ("min", &[&[2, 3]], |x| x[0].min(..)),
-    ("logsumexp", &[&[2, 3]], |x| x[0].logsumexp(1)),
-    ("logsumexp of all", &[&[2, 3]], |x| x[0].logsumexp(..)),
-    ("softmax", &[&[2, 3]], |x| x[0].softmax(-1)),
-    ("softmax of all", &[&[2, 3]], |x| x[0].softmax(..)),
     ("cumsum", &[&[2, 3]], |x| x[0].cumsum(1)),
     ("cumsum backwards", &[&[4]], |x| x[0].cumsum(Scan { axis: 0, reverse: true, inclusive: false })),
     ("matmul", &[&[2, 3], &[3, 2]], |x| x[0].matmul(&x[1])),
@@ -172,8 +163,19 @@ fn every_gradient_is_the_limit_of_differences() {
     check_all(OPS, 2e-6, 1e-5);
 }
 
-/// Ops whose kernels compute in `float32`.
+/// Ops whose kernels compute in `float32`, or no more exactly.
 const SINGLE: &[(&str, &[&[i32]], Op)] = &[
+    ("cos", &[&[3]], |x| x[0].cos()),
+    ("erf", &[&[3]], |x| x[0].erf()),
+    ("erfinv", &[&[3]], |x| x[0].erfinv()),
+    ("exp", &[&[3]], |x| x[0].exp()),
+    ("sigmoid", &[&[3]], |x| x[0].sigmoid()),
+    ("sin", &[&[3]], |x| x[0].sin()),
+    ("logaddexp", &[&[3], &[3]], |x| x[0].logaddexp(&x[1])),
+    ("logsumexp", &[&[2, 3]], |x| x[0].logsumexp(1)),
+    ("logsumexp of all", &[&[2, 3]], |x| x[0].logsumexp(..)),
+    ("softmax", &[&[2, 3]], |x| x[0].softmax(-1)),
+    ("softmax of all", &[&[2, 3]], |x| x[0].softmax(..)),
     ("through float32", &[&[3]], |x| x[0].astype(Dtype::Float32)?.square()),
     ("rms_norm", &[&[2, 4], &[4]], |x| {
         fast::rms_norm(&x[0].astype(Dtype::Float32)?, Some(&x[1].astype(Dtype::Float32)?), 1e-5)
