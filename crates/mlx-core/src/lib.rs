@@ -2,6 +2,7 @@
 //!
 //! Start with [`Array`]; most ops are its methods. Those of several arrays are functions: [`concatenate`],
 //! [`stack`], [`select`], [`fast`], [`random`]. Nothing is computed until an array is read or passed to [`eval`].
+//! Gradients, batches and compiled functions are in [`transform`].
 //!
 //! ```
 //! use mlx_core::prelude::*;

@@ -116,7 +116,7 @@ bool is_elementwise(const std::string& name) {
 
 // Primitives of one input, which infer their shape from it, and whose axes the trace has checked.
 bool is_inferred(const std::string& name) {
-  return name == "ExpandDims" || name == "LogSumExp" || name == "Transpose";
+  return name == "ExpandDims" || name == "Transpose";
 }
 
 bool is_reduction(const std::string& name) {
@@ -200,7 +200,7 @@ void check_shape(const array& out) {
     fits = ins[0].size() == out.size();
   } else if (is_reduction(name)) {
     fits = reduction_fits(name, out);
-  } else if (name == "ArgReduce") {
+  } else if (name == "ArgReduce" || name == "LogSumExp") {
     fits = ins[0].size() > 0 || out.size() == 0;
   } else if (!is_inferred(name) && !ins.empty()) {
     refuse(out, "may not run on other shapes than it was traced with: compile for exact shapes");

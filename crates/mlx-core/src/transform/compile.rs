@@ -50,6 +50,16 @@ pub enum Shapes {
 /// # Ok::<(), mlx_core::Error>(())
 /// ```
 ///
+/// Like arrays, a compiled function stays on its thread:
+///
+/// ```compile_fail,E0277
+/// use mlx_core::Array;
+/// use mlx_core::transform::{Shapes, compile};
+///
+/// let double = compile(|x: &Array| x * 2.0, Shapes::Exact);
+/// std::thread::spawn(move || double(&Array::from(1.0)).is_ok());
+/// ```
+///
 /// # Errors
 /// `f` failed, computed an array of its own, or captures one that it is given too.
 #[track_caller]
