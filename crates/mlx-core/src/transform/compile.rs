@@ -25,20 +25,8 @@ pub enum Shapes {
 /// Runs `f` faster: it is called once to trace its graph, which MLX simplifies and fuses, and then only when
 /// something of the argument is new: a shape, a type of element, a value that is no array, a device.
 ///
-/// `f` is pure: what it needs is in its argument, and what it changes is in its value, state such as
-/// [`random::Key`](crate::random::Key) included. What it captures is a constant of the trace; an array that is
-/// captured cannot be passed as an argument too. Inside another transform `f` is called as it is.
-///
-/// The trace is kept as long as the function. What it captures lives with it:
-///
-/// ```compile_fail,E0373
-/// use mlx_core::{Array, Result};
-/// use mlx_core::transform::{Shapes, compile};
-///
-/// fn scaled(scale: Array) -> impl Fn(&Array) -> Result<Array> {
-///     compile(|x: &Array| x * &scale, Shapes::Exact) // `move` is missing
-/// }
-/// ```
+/// `f` is pure: what it needs and changes, random keys included, is in its argument and value. What it captures is
+/// a constant of the trace, and cannot be an argument too. Inside another transform `f` is called as it is.
 ///
 /// ```
 /// use mlx_core::prelude::*;
@@ -50,7 +38,16 @@ pub enum Shapes {
 /// # Ok::<(), mlx_core::Error>(())
 /// ```
 ///
-/// Like arrays, a compiled function stays on its thread:
+/// The trace lives as long as the function, which owns what it captures and stays on its thread:
+///
+/// ```compile_fail,E0373
+/// use mlx_core::{Array, Result};
+/// use mlx_core::transform::{Shapes, compile};
+///
+/// fn scaled(scale: Array) -> impl Fn(&Array) -> Result<Array> {
+///     compile(|x: &Array| x * &scale, Shapes::Exact) // `move` is missing
+/// }
+/// ```
 ///
 /// ```compile_fail,E0277
 /// use mlx_core::Array;
