@@ -22,11 +22,11 @@ pub enum Shapes {
     Any,
 }
 
-/// Runs `f` faster: it is called once to trace its graph, which MLX simplifies and fuses, and then only when
-/// something of the argument is new: a shape, a type of element, a value that is no array, a device.
+/// Runs `f` faster: it is called once to trace its graph, which MLX simplifies and fuses, and again only when a
+/// shape, a type, a value that is no array, or the stream is new.
 ///
-/// `f` is pure: what it needs and changes, random keys included, is in its argument and value. What it captures is
-/// a constant of the trace, and cannot be an argument too. Inside another transform `f` is called as it is.
+/// `f` is pure: all that it changes, random keys included, is in its argument and value. What it captures is a
+/// constant, and cannot be an argument too. Inside another transform `f` is called as it is.
 ///
 /// ```
 /// use mlx_core::prelude::*;
@@ -38,7 +38,7 @@ pub enum Shapes {
 /// # Ok::<(), mlx_core::Error>(())
 /// ```
 ///
-/// The trace lives as long as the function, which owns what it captures and stays on its thread:
+/// The function owns what it captures, and stays on its thread:
 ///
 /// ```compile_fail,E0373
 /// use mlx_core::{Array, Result};
@@ -58,7 +58,7 @@ pub enum Shapes {
 /// ```
 ///
 /// # Errors
-/// `f` failed, computed an array of its own, or captures one that it is given too.
+/// `f` failed, read a value, or captures an array that it is given too.
 #[track_caller]
 pub fn compile<T: Tree + 'static, U: Tree + 'static>(
     f: impl Fn(&T) -> Result<U> + 'static,
