@@ -24,7 +24,6 @@ pub enum Shapes {
 
 /// Runs `f` faster: it is called once to trace its graph, which MLX simplifies and fuses, and again only when a
 /// shape, a type, a value that is no array, or the stream is new.
-///
 /// `f` is pure: all that it changes, random keys included, is in its argument and value. What it captures is a
 /// constant, and cannot be an argument too. Inside another transform `f` is called as it is.
 ///
