@@ -4,6 +4,8 @@
 //! [`stack`], [`select`], [`fast`], [`random`]. Parts are read with [`Array::index`] and changed with [`Array::at`].
 //! Nothing is computed until an array is read or passed to [`eval`].
 //! [`stack`], [`select`], [`einsum`], and those of [`fast`], [`fft`], [`linalg`], [`random`]. Nothing is computed until an array is read or passed to [`eval`].
+//! [`stack`], [`select`], [`fast`], [`random`]. Nothing is computed until an array is read or passed to [`eval`].
+//! Gradients, batches and compiled functions are in [`transform`].
 //!
 //! ```
 //! use mlx_core::prelude::*;

@@ -7,7 +7,11 @@ mod at;
 mod build;
 mod conv;
 #[cfg(test)]
+mod compile;
+#[cfg(test)]
 mod custom;
+#[cfg(test)]
+mod derivative;
 #[cfg(test)]
 mod device;
 #[cfg(test)]
@@ -26,6 +30,8 @@ mod eval;
 #[cfg(test)]
 mod exit;
 #[cfg(test)]
+mod export;
+#[cfg(test)]
 mod extent;
 #[cfg(test)]
 mod facts;
@@ -43,6 +49,8 @@ mod gguf;
 mod golden;
 #[cfg(test)]
 mod grad;
+#[cfg(test)]
+mod graph;
 #[cfg(test)]
 mod index;
 mod index_model;
@@ -98,6 +106,8 @@ mod stream_io;
 mod survey;
 #[cfg(test)]
 mod thread;
+#[cfg(test)]
+mod traced;
 #[cfg(test)]
 mod tree;
 #[cfg(test)]
