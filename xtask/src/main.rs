@@ -16,6 +16,7 @@ mod process;
 mod raw;
 mod regen_bindings;
 mod repo;
+mod sanitize;
 mod steps;
 mod test;
 mod tidy;
@@ -43,6 +44,7 @@ enum Task {
     Golden(golden::Options),
     Demo(demo::Options),
     Test(test::Options),
+    Sanitize(sanitize::Options),
     Ci(ci::Options),
     Dist(dist::Options),
 }
@@ -66,6 +68,7 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Golden(options) => golden::run(&options),
         Task::Demo(options) => demo::run(&options),
         Task::Test(_) => test::run(),
+        Task::Sanitize(options) => sanitize::run(&options),
         Task::Ci(options) => ci::run(&options),
         Task::Dist(options) => dist::run(&options),
     }
