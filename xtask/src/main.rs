@@ -4,6 +4,7 @@
 mod archive;
 mod assets;
 mod ci;
+mod coverage;
 mod demo;
 mod digest;
 mod dist;
@@ -44,6 +45,7 @@ enum Task {
     Golden(golden::Options),
     Demo(demo::Options),
     Test(test::Options),
+    Coverage(coverage::Options),
     Sanitize(sanitize::Options),
     Ci(ci::Options),
     Dist(dist::Options),
@@ -68,6 +70,7 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Golden(options) => golden::run(&options),
         Task::Demo(options) => demo::run(&options),
         Task::Test(_) => test::run(),
+        Task::Coverage(options) => coverage::run(&options),
         Task::Sanitize(options) => sanitize::run(&options),
         Task::Ci(options) => ci::run(&options),
         Task::Dist(options) => dist::run(&options),
