@@ -8,6 +8,7 @@ mod coverage;
 mod demo;
 mod digest;
 mod dist;
+mod fuzz;
 mod golden;
 mod host;
 mod libclang;
@@ -47,6 +48,7 @@ enum Task {
     Test(test::Options),
     Coverage(coverage::Options),
     Sanitize(sanitize::Options),
+    Fuzz(fuzz::Options),
     Ci(ci::Options),
     Dist(dist::Options),
 }
@@ -72,6 +74,7 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Test(_) => test::run(),
         Task::Coverage(options) => coverage::run(&options),
         Task::Sanitize(options) => sanitize::run(&options),
+        Task::Fuzz(options) => fuzz::run(&options),
         Task::Ci(options) => ci::run(&options),
         Task::Dist(options) => dist::run(&options),
     }

@@ -40,9 +40,15 @@ fn command(root: &Path, host: &str, filter: Option<&str>) -> Result<Command> {
     cargo.arg(repo::target(root)?.join("sanitize"));
     cargo.args(filter.map(|filter| ["--", filter]).into_iter().flatten());
     let leaks = root.join("xtask/sanitize/leaks.txt");
-    // Both runtimes' calls have the same names, so that rustc's serves what the C++ compiler instruments.
-    cargo.env("RUSTFLAGS", "-Zsanitizer=address").env("CXXFLAGS", "-fsanitize=address -g1");
+    cargo.env("RUSTFLAGS", "-Zsanitizer=address");
+    instrument_c(&mut cargo);
     cargo.env("ASAN_OPTIONS", "detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1");
     cargo.env("LSAN_OPTIONS", format!("print_suppressions=0:suppressions={}", leaks.display()));
     Ok(cargo)
+}
+
+/// Makes mlx-sys instrument mlx-c and the shim. Compilers agree on what their code calls, so that rustc's runtime
+/// serves g++ and clang alike.
+pub fn instrument_c(cargo: &mut Command) {
+    cargo.env("CXXFLAGS", "-fsanitize=address -g1");
 }
