@@ -1,14 +1,20 @@
 //! The array and its parts: building, reading, indexing, operators, printing.
 
-mod build;
+pub(crate) mod build;
 mod fmt;
 mod index;
+mod iter;
+mod layout;
 mod operand;
 mod operator;
 mod read;
+mod sequence;
 
-pub use index::{Index, IntoIndices, NewAxis, Slice};
+pub use index::{At, Index, IntoIndices, NewAxis, Slice};
+pub use iter::Iter;
+pub use layout::Layout;
 pub use operand::Operand;
+pub use sequence::{Interval, Steps};
 
 use crate::ffi::Handle;
 use crate::{Error, Kind, Result};
@@ -40,11 +46,6 @@ impl Array {
     /// The number of axes.
     pub fn ndim(&self) -> usize {
         self.shape().len()
-    }
-
-    /// Bytes of the elements.
-    pub fn nbytes(&self) -> usize {
-        self.size() * self.dtype().size()
     }
 
     /// The length of an axis; -1 is the last.

@@ -1,16 +1,40 @@
 //! Ops by family; each is a method of [`Array`](crate::Array) unless it takes several arrays at once.
 
 mod binary;
+mod broadcast;
 mod cast;
+mod convolution;
+mod diagonal;
 pub(crate) mod division;
+mod einsum;
 mod gather;
 mod join;
 mod matmul;
+mod pad;
+mod places;
 mod quantize;
+mod quantized_matmul;
 mod reduce;
+mod scan;
+mod scatter;
 mod shape;
+pub(crate) mod shift;
+mod slice;
 mod sort;
+mod split;
 mod unary;
 
+pub use binary::{Closeness, Limits};
+pub use broadcast::{Indexing, broadcast_arrays, broadcast_shapes, meshgrid};
+pub use convolution::{Conv, ConvGeneral, ConvTranspose, ConvolveMode};
+pub use diagonal::Diagonal;
+pub use einsum::{EinsumPath, einsum, einsum_path};
 pub use join::{concatenate, select, stack};
+pub use matmul::{BlockMasks, Contraction, MatrixIndices};
+pub use pad::PadMode;
+pub(crate) use places::broadcast_shape;
 pub use quantize::{Quantization, QuantizationMode, Quantized};
+pub use quantized_matmul::{GlobalScales, QuantizedFactor};
+pub use scatter::Update;
+pub use sort::Side;
+pub use unary::NanToNum;

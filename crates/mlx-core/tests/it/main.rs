@@ -1,36 +1,102 @@
 //! The safe API, held against golden data, NumPy's rules and what a careless caller may write.
 
 #[cfg(test)]
+mod at;
+mod arrange;
+#[cfg(test)]
 mod build;
+#[cfg(test)]
+mod custom;
+mod conv;
 #[cfg(test)]
 mod device;
 #[cfg(test)]
+mod distributed;
+#[cfg(test)]
 mod division;
 #[cfg(test)]
+mod dtype;
+#[cfg(test)]
+mod elementwise;
+mod einsum;
+#[cfg(test)]
 mod error;
+#[cfg(test)]
+mod eval;
 #[cfg(test)]
 mod exit;
 #[cfg(test)]
 mod extent;
 #[cfg(test)]
+mod facts;
+mod failure;
+#[cfg(test)]
 mod fast;
+#[cfg(test)]
+mod frozen;
+mod fft;
 #[cfg(test)]
 mod gather;
 #[cfg(test)]
+mod gguf;
+#[cfg(test)]
 mod golden;
 #[cfg(test)]
+mod grad;
+#[cfg(test)]
 mod index;
+mod index_model;
+#[cfg(test)]
+mod kernel;
+mod layout;
+#[cfg(test)]
+mod load;
+mod memory;
+#[cfg(test)]
+mod npy;
+#[cfg(test)]
+mod npz;
+#[cfg(test)]
+mod linalg;
+#[cfg(test)]
+mod matmul;
 #[cfg(test)]
 mod operator;
 #[cfg(test)]
+mod owner;
+#[cfg(test)]
+mod pool;
+mod print;
+mod place;
+#[cfg(test)]
 mod quantize;
+#[cfg(test)]
+mod quantized_matmul;
 #[cfg(test)]
 mod random;
 #[cfg(test)]
 mod read;
 #[cfg(test)]
+mod reduction;
+#[cfg(test)]
 mod safetensors;
+mod scatter;
+#[cfg(test)]
+mod sequence;
+mod shard;
+#[cfg(test)]
+mod slice;
+#[cfg(test)]
+mod sort;
+#[cfg(test)]
+mod stream_io;
+#[cfg(test)]
+mod survey;
 #[cfg(test)]
 mod thread;
 #[cfg(test)]
+mod tree;
+#[cfg(test)]
 mod values;
+#[cfg(test)]
+mod vmap;
