@@ -39,6 +39,8 @@ pub mod fft;
 pub mod linalg;
 pub mod memory;
 pub mod metal;
+#[cfg(doctest)]
+mod misuse;
 mod ops;
 mod owner;
 pub mod prelude;
