@@ -32,10 +32,10 @@ mod eval;
 pub mod fast;
 #[allow(unsafe_code)]
 mod ffi;
+pub mod fft;
 mod frozen;
 pub mod io;
 pub mod kernel;
-pub mod fft;
 pub mod linalg;
 pub mod memory;
 pub mod metal;

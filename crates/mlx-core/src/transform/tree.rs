@@ -172,7 +172,7 @@ impl Tree for Key {
         path: &mut Path,
         map: &mut dyn FnMut(&str, &Array) -> Result<Array>,
     ) -> Result<Self> {
-        map(path.as_str(), self.array()).map(Self::from_array)
+        map(path.as_str(), self.array()).map(Self::of_array)
     }
 
     fn same_form(&self, _: &Self) -> bool {

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use mlx_core::transform::{
     Shapes, checkpoint, compile, custom_function, grad, jvp, value_and_grad, vjp, vmap,
 };
-use mlx_core::{Array, Dtype, Kind, Result};
+use mlx_core::{Array, Closeness, Dtype, Kind, Result};
 
 fn floats(x: &Array) -> Vec<f32> {
     x.to_vec().unwrap()
@@ -214,7 +214,12 @@ fn checkpoints_nest_with_other_transforms() {
     let plain = |x: &Array| x.sin()? * x;
     let sum = |x: &Array| f(x)?.sum(..);
     let plain_sum = |x: &Array| plain(x)?.sum(..);
-    let close = |a: &Array, b: &Array| assert!(a.allclose(b, 1e-5, 1e-6).unwrap(), "{a} {b}");
+    let close = |a: &Array, b: &Array| {
+        assert!(
+            a.allclose(b, Closeness { rtol: 1e-5, atol: 1e-6, ..Closeness::default() }).unwrap(),
+            "{a} {b}"
+        )
+    };
     let first = grad(plain_sum)(&x).unwrap();
     close(&grad(sum)(&x).unwrap(), &first);
     close(&vmap(grad(&f), 0, 0)(&x).unwrap(), &first);

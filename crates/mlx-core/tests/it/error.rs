@@ -3,8 +3,8 @@
 use mlx_core::io::{load_safetensors, save_safetensors};
 use mlx_core::random::{self, Key};
 use mlx_core::{
-    Array, Closeness, Device, Dtype, Error, Kind, Quantization, Quantized, Result, Side, Update, fast, select,
-    stack,
+    Array, Closeness, Device, Dtype, Error, Kind, Quantization, Quantized, Result, Side, Update, fast,
+    select, stack,
 };
 
 #[test]

@@ -17,7 +17,12 @@ fn random<const N: usize>(shape: [i32; N], dtype: Dtype) -> Array {
 fn assert_same(actual: Result<Array>, expected: &Array) {
     let actual = actual.unwrap();
     assert_eq!((actual.shape(), actual.dtype()), (expected.shape(), expected.dtype()));
-    assert!(actual.allclose(expected, 1e-4, 1e-4).unwrap(), "{actual} is not {expected}");
+    assert!(
+        actual
+            .allclose(expected, mlx_core::Closeness { rtol: 1e-4, atol: 1e-4, ..Default::default() })
+            .unwrap(),
+        "{actual} is not {expected}"
+    );
 }
 
 /// Real and imaginary parts in turn.

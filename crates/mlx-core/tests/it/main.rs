@@ -1,13 +1,13 @@
 //! The safe API, held against golden data, NumPy's rules and what a careless caller may write.
 
-#[cfg(test)]
-mod at;
 mod arrange;
 #[cfg(test)]
+mod at;
+#[cfg(test)]
 mod build;
+mod conv;
 #[cfg(test)]
 mod custom;
-mod conv;
 #[cfg(test)]
 mod device;
 #[cfg(test)]
@@ -16,9 +16,9 @@ mod distributed;
 mod division;
 #[cfg(test)]
 mod dtype;
+mod einsum;
 #[cfg(test)]
 mod elementwise;
-mod einsum;
 #[cfg(test)]
 mod error;
 #[cfg(test)]
@@ -32,9 +32,9 @@ mod facts;
 mod failure;
 #[cfg(test)]
 mod fast;
+mod fft;
 #[cfg(test)]
 mod frozen;
-mod fft;
 #[cfg(test)]
 mod gather;
 #[cfg(test)]
@@ -50,24 +50,24 @@ mod index_model;
 mod kernel;
 mod layout;
 #[cfg(test)]
+mod linalg;
+#[cfg(test)]
 mod load;
+#[cfg(test)]
+mod matmul;
 mod memory;
 #[cfg(test)]
 mod npy;
 #[cfg(test)]
 mod npz;
 #[cfg(test)]
-mod linalg;
-#[cfg(test)]
-mod matmul;
-#[cfg(test)]
 mod operator;
 #[cfg(test)]
 mod owner;
+mod place;
 #[cfg(test)]
 mod pool;
 mod print;
-mod place;
 #[cfg(test)]
 mod quantize;
 #[cfg(test)]

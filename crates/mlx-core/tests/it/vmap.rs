@@ -300,7 +300,7 @@ const OPS: &[(&str, &[&[i32]], Op)] = &[
     ("repeat", &[&[2, 3]], |x| x[0].repeat(2, 1)),
     ("split", &[&[4, 3]], |x| x[0].split(2, 0)?.remove(1).exp()),
     ("split_at", &[&[5]], |x| concatenate(x[0].split_at([1, 3], 0)?.iter().rev(), 0)),
-    ("pad", &[&[2, 3]], |x| x[0].pad(1, 1, 2, 9.0)),
+    ("pad", &[&[2, 3]], |x| x[0].pad([(1, 1, 2)], 9.0)),
     ("tril", &[&[3, 3]], |x| x[0].tril(0)),
     ("triu", &[&[3, 3]], |x| x[0].triu(1)),
     ("slice", &[&[5, 4]], |x| x[0].index((1..3, Slice::step_by(.., 2)))),
