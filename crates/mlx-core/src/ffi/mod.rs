@@ -19,6 +19,7 @@ pub(crate) mod frozen;
 mod gate;
 pub(crate) mod gguf;
 pub(crate) mod gpu;
+pub(crate) mod export;
 pub(crate) mod graph;
 mod handle;
 pub(crate) mod io;

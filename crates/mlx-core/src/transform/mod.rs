@@ -8,12 +8,17 @@
 
 mod compile;
 mod custom;
+mod export;
 mod grad;
+mod graph;
+mod header;
 mod tree;
 mod vmap;
 
 pub use compile::{CompileMode, Shapes, clear_compile_cache, compile, set_compile_mode};
 pub use custom::{CustomFunction, checkpoint, custom_function};
+pub use export::{Export, Exporter, ImportedFunction, Keywords, export_function, import_function};
 pub use grad::{grad, jvp, value_and_grad, vjp};
+pub use graph::Graph;
 pub use tree::{Path, Tree};
 pub use vmap::{BatchAxes, vmap};

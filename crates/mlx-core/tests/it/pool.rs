@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier};
 use std::thread;
 
-use mlx_core::{Array, Device, Kind, Stream};
+use mlx_core::{Array, Device, Freeze, Kind, Stream};
 
 /// How many threads this process has.
 #[cfg(target_os = "linux")]
@@ -83,9 +83,12 @@ fn threads_at_one_time_have_different_queues() {
     assert_eq!(indices.len(), 24);
 }
 
+/// A thread that gets an error with its queue makes another one, which shows.
 #[test]
+#[cfg(target_os = "linux")]
 fn a_queue_comes_to_the_next_thread_without_the_error_of_the_last_one() {
-    for _ in 0..50 {
+    let before = threads();
+    for _ in 0..100 {
         let thread = thread::spawn(|| {
             let path = tempfile::NamedTempFile::new().unwrap().into_temp_path();
             let x = Array::zeros([4096], mlx_core::Dtype::Float32).unwrap();
@@ -97,6 +100,7 @@ fn a_queue_comes_to_the_next_thread_without_the_error_of_the_last_one() {
         thread.join().unwrap();
         thread::spawn(work).join().unwrap();
     }
+    assert!(threads() < before + 50, "{before} threads, then {}", threads());
 }
 
 #[test]
@@ -123,6 +127,7 @@ fn threads_that_come_and_go_compute_right() {
 fn a_lazy_array_that_outlives_its_threads_queue_is_not_computed() {
     struct Last {
         lazy: Array,
+        one: Array,
         computed: Array,
     }
     impl Drop for Last {
@@ -130,6 +135,9 @@ fn a_lazy_array_that_outlives_its_threads_queue_is_not_computed() {
             assert_eq!(self.lazy.eval().unwrap_err().kind(), Kind::Thread);
             assert_eq!(self.lazy.to_vec::<i32>().unwrap_err().kind(), Kind::Thread);
             assert_eq!(mlx_core::async_eval([&self.lazy]).unwrap_err().kind(), Kind::Thread);
+            assert_eq!(self.one.item::<i32>().unwrap_err().kind(), Kind::Thread);
+            assert!(self.one.to_string().contains("this thread is ending"), "{}", self.one);
+            assert!(self.one.freeze().is_err() && self.computed.freeze().is_err());
             assert_eq!(self.computed.clone().shape(), [2]);
             assert_eq!(Array::from([1, 2, 3]).size(), 3);
             assert_eq!(format!("{:?}", self.lazy), "Array([2], int32)");
@@ -144,7 +152,8 @@ fn a_lazy_array_that_outlives_its_threads_queue_is_not_computed() {
         LAST.with(|last| assert!(last.borrow().is_none()));
         let computed = (Array::from([1, 2]) + 1).unwrap();
         computed.eval().unwrap();
-        LAST.with(|last| last.replace(Some(Last { lazy: (&computed + 1).unwrap(), computed })));
+        let (lazy, one) = ((&computed + 1).unwrap(), computed.sum(..).unwrap());
+        LAST.with(|last| last.replace(Some(Last { lazy, one, computed })));
     });
     thread.join().unwrap();
     assert!(DROPPED.load(Ordering::SeqCst));
