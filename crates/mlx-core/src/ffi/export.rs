@@ -6,10 +6,9 @@ use std::path::Path;
 use mlx_sys as sys;
 
 use super::closure::{arrays_of, free, run};
-use super::io::path_text;
 use super::map::Arrays;
 use super::owned::Owned;
-use super::{Vector, call, string, transform};
+use super::{Vector, call, io, string, transform};
 use crate::transform::Keywords;
 use crate::{Array, Result};
 
@@ -23,7 +22,7 @@ impl Exporter {
     /// Opens a file for the traces of `body`.
     #[track_caller]
     pub(crate) fn create(path: &Path, body: Box<Body>, any_shapes: bool, metadata: &str) -> Result<Self> {
-        let file = string::terminated("export_function", path_text(path)?)?;
+        let file = io::terminated("export_function", path)?;
         let metadata = string::terminated("export_function", metadata)?;
         call::prepare();
         let payload = Box::into_raw(Box::new(body)).cast::<c_void>();
@@ -90,7 +89,7 @@ pub(crate) struct Imported(Owned<sys::mlx_imported_function>);
 impl Imported {
     #[track_caller]
     pub(crate) fn open(path: &Path) -> Result<Self> {
-        let file = string::terminated("import_function", path_text(path)?)?;
+        let file = io::terminated("import_function", path)?;
         call::prepare();
         // SAFETY: a terminated path; C gives the function away, empty if it failed.
         let function = unsafe { Owned::new(sys::mlx_imported_function_new(file.as_ptr())) };

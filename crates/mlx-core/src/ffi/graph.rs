@@ -1,32 +1,10 @@
-<<<<<<< HEAD
-//! The order in which arrays are computed.
-
-use mlx_sys as sys;
-
-use super::{Vector, call};
-use crate::{Array, Error, Kind, Result};
-
-/// `array`, computed after `others`.
-#[track_caller]
-pub(crate) fn depends(array: &Array, others: &Vector) -> Result<Array> {
-    let inputs = Vector::collect([array])?;
-    let out = call::vector("depends", |out, _| {
-        // SAFETY: two live vectors, the first of them not empty, which C does not check, and a result that
-        // `call` owns.
-        unsafe { sys::mlx_depends(out, inputs.raw(), others.raw()) }
-    })?;
-    match out.into_iter().next() {
-        Some(array) => Ok(array),
-        None => Err(Error::new(Kind::Mlx, "depends", "MLX returned no array")),
-    }
-=======
-//! Graphs as text.
+//! Graphs: the order in which arrays are computed, and texts.
 
 use mlx_sys as sys;
 
 use super::owned::Owned;
 use super::{Vector, call, string, transform};
-use crate::{Array, Result};
+use crate::{Array, Error, Kind, Result};
 
 /// The graph of `outputs` as text, in which some arrays have names.
 #[track_caller]
@@ -47,5 +25,19 @@ pub(crate) fn text(dot: bool, outputs: &[Array], names: &[(Array, String)]) -> R
         // SAFETY: fills a string that `read` owns from live handles.
         unsafe { sys::mlx_shim_graph_text(out, dot, namer.raw(), outputs.raw()) }
     })
->>>>>>> transforms
+}
+
+/// `array`, computed after `others`.
+#[track_caller]
+pub(crate) fn depends(array: &Array, others: &Vector) -> Result<Array> {
+    let inputs = Vector::collect([array])?;
+    let out = call::vector("depends", |out, _| {
+        // SAFETY: two live vectors, the first of them not empty, which C does not check, and a result that
+        // `call` owns.
+        unsafe { sys::mlx_depends(out, inputs.raw(), others.raw()) }
+    })?;
+    match out.into_iter().next() {
+        Some(array) => Ok(array),
+        None => Err(Error::new(Kind::Mlx, "depends", "MLX returned no array")),
+    }
 }

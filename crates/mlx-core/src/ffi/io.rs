@@ -16,7 +16,6 @@ pub(crate) type Tensors = (BTreeMap<String, Array>, BTreeMap<String, String>);
 
 /// The array of an npy file, which is read when it is evaluated. MLX does that on the CPU.
 #[track_caller]
-<<<<<<< HEAD
 pub(crate) fn load(source: Source) -> Result<Array> {
     let reader = source.into_reader("load_npy")?;
     let stream = stream::default_of(Device::Cpu)?;
@@ -34,10 +33,6 @@ pub(crate) fn load(source: Source) -> Result<Array> {
 #[track_caller]
 pub(crate) fn load_safetensors(source: Source) -> Result<Tensors> {
     let reader = source.into_reader("load_safetensors")?;
-=======
-pub(crate) fn load_safetensors(path: &Path) -> Result<Tensors> {
-    let file = string::terminated("load_safetensors", path_text(path)?)?;
->>>>>>> transforms
     let stream = stream::default_of(Device::Cpu)?;
     let (mut arrays, mut strings) = (Arrays::empty(), Strings::empty());
     call::status("load_safetensors", || {
@@ -70,11 +65,7 @@ pub(crate) fn save_safetensors<'a>(
     arrays: impl IntoIterator<Item = (&'a str, &'a Array)>,
     metadata: &BTreeMap<String, String>,
 ) -> Result<()> {
-<<<<<<< HEAD
     let file = terminated("save_safetensors", path)?;
-=======
-    let file = string::terminated("save_safetensors", path_text(path)?)?;
->>>>>>> transforms
     let (map, strings) = (Arrays::new(arrays)?, Strings::new(metadata)?);
     call::computed("save_safetensors", || {
         // SAFETY: live maps and a terminated path.
@@ -82,7 +73,6 @@ pub(crate) fn save_safetensors<'a>(
     })
 }
 
-<<<<<<< HEAD
 /// Writes the arrays to `writer`.
 #[track_caller]
 pub(crate) fn save_safetensors_to<'a>(
@@ -103,14 +93,6 @@ pub(super) fn terminated(op: &'static str, path: &Path) -> Result<std::ffi::CStr
     match path.to_str() {
         Some(text) => string::terminated(op, text),
         None => Err(Error::new(Kind::Io, op, format!("{path:?} is not UTF-8"))),
-=======
-/// The path as C takes it.
-#[track_caller]
-pub(super) fn path_text(path: &Path) -> Result<&str> {
-    match path.to_str() {
-        Some(text) => Ok(text),
-        None => Err(Error::new(Kind::Io, "path", format!("{path:?} is not UTF-8"))),
->>>>>>> transforms
     }
 }
 

@@ -108,7 +108,10 @@ pub fn apply<'a, P: Primitive>(
     inputs: impl IntoIterator<Item = &'a Array>,
 ) -> Result<Vec<Array>> {
     let inputs: Vec<_> = inputs.into_iter().collect();
-    let specs = primitive.outputs(&inputs).map_err(Error::at_caller)?;
+    let specs = match primitive.outputs(&inputs) {
+        Ok(specs) => specs,
+        Err(error) => return Err(error.at_caller()),
+    };
     for Spec { shape, dtype } in &specs {
         if dtype.bytes_of(shape).is_none() {
             let message = format!("an output of shape {shape:?} does not fit in memory");
@@ -120,7 +123,10 @@ pub fn apply<'a, P: Primitive>(
         ffi::primitive::apply(kernel, &inputs, &specs)
     } else {
         let owned: Vec<_> = inputs.into_iter().cloned().collect();
-        primitive.fallback(&owned).map_err(Error::at_caller)
+        match primitive.fallback(&owned) {
+            Ok(outputs) => Ok(outputs),
+            Err(error) => Err(error.at_caller()),
+        }
     }
 }
 

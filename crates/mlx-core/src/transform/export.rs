@@ -122,7 +122,11 @@ impl<T: Tree + 'static> Exporter<T> {
     #[track_caller]
     pub fn finish(self) -> Result<()> {
         if self.failed.get() {
-            return Err(Error::new(Kind::Io, "export_function", "a trace failed, so the file is not complete"));
+            return Err(Error::new(
+                Kind::Io,
+                "export_function",
+                "a trace failed, so the file is not complete",
+            ));
         }
         drop(self.exporter);
         match self.beside.persist(&self.path) {

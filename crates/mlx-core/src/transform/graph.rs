@@ -40,9 +40,10 @@ impl Graph {
     /// The graph in the language of Graphviz, for `dot -Tsvg`.
     #[track_caller]
     pub fn dot(&self) -> Result<String> {
-        let quoted = self.names.iter().map(|(array, name)| {
-            (array.clone(), name.replace('\\', "\\\\").replace('"', "\\\""))
-        });
+        let quoted = self
+            .names
+            .iter()
+            .map(|(array, name)| (array.clone(), name.replace('\\', "\\\\").replace('"', "\\\"")));
         ffi::graph::text(true, &self.outputs, &quoted.collect::<Vec<_>>())
     }
 }
