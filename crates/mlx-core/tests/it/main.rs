@@ -1,10 +1,12 @@
 //! The safe API, held against golden data, NumPy's rules and what a careless caller may write.
 
+#[cfg(test)]
 mod arrange;
 #[cfg(test)]
 mod at;
 #[cfg(test)]
 mod build;
+#[cfg(test)]
 mod conv;
 #[cfg(test)]
 mod custom;
@@ -16,6 +18,7 @@ mod distributed;
 mod division;
 #[cfg(test)]
 mod dtype;
+#[cfg(test)]
 mod einsum;
 #[cfg(test)]
 mod elementwise;
@@ -29,9 +32,11 @@ mod exit;
 mod extent;
 #[cfg(test)]
 mod facts;
+#[cfg(test)]
 mod failure;
 #[cfg(test)]
 mod fast;
+#[cfg(test)]
 mod fft;
 #[cfg(test)]
 mod frozen;
@@ -45,9 +50,11 @@ mod golden;
 mod grad;
 #[cfg(test)]
 mod index;
+#[cfg(test)]
 mod index_model;
 #[cfg(test)]
 mod kernel;
+#[cfg(test)]
 mod layout;
 #[cfg(test)]
 mod linalg;
@@ -55,6 +62,7 @@ mod linalg;
 mod load;
 #[cfg(test)]
 mod matmul;
+#[cfg(test)]
 mod memory;
 #[cfg(test)]
 mod npy;
@@ -64,9 +72,11 @@ mod npz;
 mod operator;
 #[cfg(test)]
 mod owner;
+#[cfg(test)]
 mod place;
 #[cfg(test)]
 mod pool;
+#[cfg(test)]
 mod print;
 #[cfg(test)]
 mod quantize;
@@ -79,10 +89,14 @@ mod read;
 #[cfg(test)]
 mod reduction;
 #[cfg(test)]
+mod relation;
+#[cfg(test)]
 mod safetensors;
+#[cfg(test)]
 mod scatter;
 #[cfg(test)]
 mod sequence;
+#[cfg(test)]
 mod shard;
 #[cfg(test)]
 mod slice;
