@@ -259,6 +259,9 @@ fn collect(tokens: TokenStream, owner: Option<&str>, found: &mut BTreeSet<Refere
                     ("", Some(before)) if before == "const" || before == "fn" => {
                         found.insert(Reference::Path(before.clone(), word.clone()))
                     }
+                    (".", Some(before)) if before == "self" && owner.is_some() => {
+                        found.insert(Reference::Path(owner.unwrap_or_default().to_owned(), word.clone()))
+                    }
                     (sign, _) if sign.ends_with("::") || sign == "." => {
                         found.insert(Reference::Method(word.clone()))
                     }
@@ -269,7 +272,7 @@ fn collect(tokens: TokenStream, owner: Option<&str>, found: &mut BTreeSet<Refere
                 signs.clear();
             }
             TokenTree::Punct(sign) => {
-                if ![':', '$'].contains(&sign.as_char()) {
+                if ![':', '$', '.'].contains(&sign.as_char()) {
                     before = None;
                 }
                 signs.push(sign.as_char());
