@@ -4,6 +4,8 @@
 //! [`stack`], [`select`], [`fast`], [`random`]. Parts are read with [`Array::index`] and changed with [`Array::at`].
 //! Nothing is computed until an array is read or passed to [`eval`].
 //! [`stack`], [`select`], [`einsum`], and those of [`fast`], [`fft`], [`linalg`], [`random`]. Nothing is computed until an array is read or passed to [`eval`].
+//! [`stack`], [`select`], [`fast`], [`random`]. Nothing is computed until an array is read or passed to [`eval`].
+//! Gradients, batches and compiled functions are in [`transform`].
 //!
 //! ```
 //! use mlx_core::prelude::*;
@@ -59,12 +61,7 @@ pub use eval::{async_eval, eval};
 pub use frozen::{Freeze, Frozen, Thaw};
 pub use half::{bf16, f16};
 pub use mlx_derive::Tree;
-pub use ops::{
-    BlockMasks, Closeness, Contraction, Conv, ConvGeneral, ConvTranspose, ConvolveMode, Diagonal, EinsumPath,
-    GlobalScales, Indexing, Limits, MatrixIndices, NanToNum, PadMode, Quantization, QuantizationMode,
-    Quantized, QuantizedFactor, Side, Update, broadcast_arrays, broadcast_shapes, concatenate, einsum,
-    einsum_path, meshgrid, select, stack,
-};
+pub use ops::{BlockMasks, Closeness, Contraction, Conv, ConvGeneral, ConvTranspose, ConvolveMode, Diagonal, EinsumPath, GlobalScales, Indexing, Limits, MatrixIndices, NanToNum, PadMode, Quantization, QuantizationMode, Quantized, QuantizedFactor, Side, Update, broadcast_arrays, broadcast_shapes, concatenate, einsum, einsum_path, meshgrid, select, stack};
 pub use owner::{Owner, Pending};
 pub use scalar::Scalar;
 pub use stream::Stream;

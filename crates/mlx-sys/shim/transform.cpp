@@ -116,9 +116,11 @@ bool is_elementwise(const std::string& name) {
 
 // Primitives of one input, which infer their shape from it, and whose axes the trace has checked.
 bool is_inferred(const std::string& name) {
-  static const std::unordered_set<std::string> names = {
-      "ArgReduce", "ExpandDims", "LogSumExp", "Transpose", "And", "Or", "Sum", "Prod", "Min", "Max"};
-  return names.count(name) > 0;
+  return name == "ExpandDims" || name == "Transpose";
+}
+
+bool is_reduction(const std::string& name) {
+  return name == "And" || name == "Or" || name == "Sum" || name == "Prod" || name == "Min" || name == "Max";
 }
 
 // Whether `in`, with its last axes over those of `out`, broadcasts to it.
@@ -168,8 +170,11 @@ bool concatenate_fits(const array& out) {
   return differing <= 1;
 }
 
-bool reduces_something(const array& out) {
-  return out.inputs()[0].size() > 0 || out.size() == 0;
+// MLX reads past the end to reduce axes of length 1 only, and the greatest of nothing is not defined.
+bool reduction_fits(const std::string& name, const array& out) {
+  auto& in = out.inputs()[0];
+  bool has_start = name != "Min" && name != "Max";
+  return in.shape() != out.shape() && (has_start || in.size() > 0 || out.size() == 0);
 }
 
 void check_shape(const array& out) {
@@ -193,8 +198,10 @@ void check_shape(const array& out) {
     fits = concatenate_fits(out);
   } else if (name == "Flatten" || name == "Unflatten" || name == "Reshape" || name == "Squeeze") {
     fits = ins[0].size() == out.size();
-  } else if (name == "Min" || name == "Max" || name == "ArgReduce") {
-    fits = reduces_something(out);
+  } else if (is_reduction(name)) {
+    fits = reduction_fits(name, out);
+  } else if (name == "ArgReduce" || name == "LogSumExp") {
+    fits = ins[0].size() > 0 || out.size() == 0;
   } else if (!is_inferred(name) && !ins.empty()) {
     refuse(out, "may not run on other shapes than it was traced with: compile for exact shapes");
   }
@@ -423,6 +430,17 @@ extern "C" int mlx_shim_graph_text(
       mlx::core::print_graph(out, mlx_node_namer_get_(namer), mlx_vector_array_get_(outputs));
     }
     mlx_string_set_(*text, out.str());
+  });
+}
+
+extern "C" int mlx_shim_adopt_streams(const mlx_vector_array outputs, const mlx_vector_array inputs) {
+  return guarded([&] {
+    walk(mlx_vector_array_get_(outputs), ids_of(mlx_vector_array_get_(inputs)), [](const array& a) {
+      if (a.has_primitive()) {
+        auto& stream = const_cast<mlx::core::Stream&>(a.primitive().stream());
+        stream = mlx::core::default_stream(stream.device);
+      }
+    });
   });
 }
 

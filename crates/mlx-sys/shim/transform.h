@@ -45,6 +45,10 @@ int mlx_shim_is_tracer(bool* tracer, const mlx_array array);
 // The graph of `outputs` as lines, or in the language of Graphviz.
 int mlx_shim_graph_text(mlx_string* text, bool dot, const mlx_node_namer namer, const mlx_vector_array outputs);
 
+// Runs the primitives between `inputs` and `outputs` on this thread's default streams: those from a file may have
+// the stream of another thread.
+int mlx_shim_adopt_streams(const mlx_vector_array outputs, const mlx_vector_array inputs);
+
 // Replaces the constants between `inputs` and `outputs` by ones that lie in memory in order. Fails if one has no
 // value.
 int mlx_shim_pack_constants(mlx_vector_array* outputs, const mlx_vector_array inputs);

@@ -3342,6 +3342,7 @@ unsafe extern "C" {
         namer: mlx_node_namer,
         outputs: mlx_vector_array,
     ) -> ::core::ffi::c_int;
+    pub fn mlx_shim_adopt_streams(outputs: mlx_vector_array, inputs: mlx_vector_array) -> ::core::ffi::c_int;
     pub fn mlx_shim_pack_constants(
         outputs: *mut mlx_vector_array,
         inputs: mlx_vector_array,

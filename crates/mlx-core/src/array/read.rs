@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::ffi::{data, raw};
+use crate::ffi::data;
 use crate::{Array, Element, Error, Kind, Result};
 
 impl Array {
@@ -19,7 +19,7 @@ impl Array {
     #[track_caller]
     pub fn to_vec<T: Element>(&self) -> Result<Vec<T>> {
         self.check_type::<T>("to_vec")?;
-        data::copy_out(&raw::contiguous(self, false)?)
+        data::copy_out(&self.contiguous(false)?)
     }
 
     /// The elements in row-major order, where they lie if they lie in that order, else copied.

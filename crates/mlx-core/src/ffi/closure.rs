@@ -135,7 +135,7 @@ unsafe extern "C" fn apply(
         // SAFETY: C lends the live inputs for this call.
         let inputs = unsafe { arrays_of(inputs) }?;
         let outputs = body(inputs)?;
-        // SAFETY: C passes an empty vector that it owns.
+        // SAFETY: C owns the vector that it passes for the values.
         unsafe { fill(out, &outputs) }
     })
 }

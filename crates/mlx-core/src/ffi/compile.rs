@@ -37,16 +37,24 @@ impl Compiled {
     /// Runs it, tracing `body` if the shapes are new.
     #[track_caller]
     pub(crate) fn apply(&self, inputs: &[Array]) -> Result<Vec<Array>> {
-        self.closure.apply("compile", inputs)
+        let outputs = self.closure.apply("compile", inputs);
+        if outputs.is_err() {
+            self.forget();
+        }
+        outputs
+    }
+
+    /// Forgets what was traced, and the constants in it. The cache of a thread that is gone is left alone.
+    fn forget(&self) {
+        // SAFETY: the pointer is weak; C looks whether the cache is still there.
+        let _ =
+            call::status("compile", || unsafe { sys::mlx_detail_compile_erase(self.cache.raw(), self.id) });
     }
 }
 
 impl Drop for Compiled {
-    /// Forgets what was traced, and the constants in it. The cache of a thread that is gone is left alone.
     fn drop(&mut self) {
-        // SAFETY: the pointer is weak; C looks whether the cache is still there.
-        let _ =
-            call::status("compile", || unsafe { sys::mlx_detail_compile_erase(self.cache.raw(), self.id) });
+        self.forget();
     }
 }
 

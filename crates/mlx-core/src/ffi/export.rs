@@ -99,6 +99,7 @@ impl Imported {
 
     #[track_caller]
     pub(crate) fn call(&self, arguments: &[Array], keywords: &Keywords) -> Result<Vec<Array>> {
+        let inputs = Vector::collect(arguments.iter().chain(keywords.values()))?;
         let arguments = Vector::collect(arguments)?;
         let keywords = Arrays::new(keywords.iter().map(|(name, array)| (name.as_str(), array)))?;
         let mut out = Vector::empty();
@@ -112,6 +113,10 @@ impl Imported {
                     keywords.raw(),
                 )
             }
+        })?;
+        call::status("import_function", || {
+            // SAFETY: the primitives belong to this function, which stays on its thread.
+            unsafe { sys::mlx_shim_adopt_streams(out.raw(), inputs.raw()) }
         })?;
         transform::check_sizes(&out)?;
         out.into_arrays()

@@ -62,7 +62,9 @@ impl Array {
     /// `beta · self + alpha · a · b` in one pass.
     #[track_caller]
     pub fn addmm(&self, a: &Self, b: &Self, alpha: f32, beta: f32) -> Result<Self> {
-        raw::addmm(self, a, b, alpha, beta)
+        // MLX's rule for tangents leaves both factors out.
+        let scaled = |x: &Self, by: f32| if by == 1.0 { Ok(x.clone()) } else { x * by };
+        raw::addmm(&scaled(self, beta)?, &scaled(a, alpha)?, b, 1.0, 1.0)
     }
 
     /// Sums of products over the last axes of both: `[…, k]` and `[…, k]` give all leading axes.
@@ -86,7 +88,8 @@ impl Array {
     /// Sums of products along one axis that both have; this side is conjugated, other axes broadcast.
     #[track_caller]
     pub fn vecdot<'a>(&self, other: impl Operand<'a>, axis: i32) -> Result<Self> {
-        raw::vecdot(self, &*other.beside(self)?, axis)
+        let other = other.beside(self)?;
+        raw::vecdot(self, &other, axis)?.or_zeros(self.size() == 0 || other.size() == 0)
     }
 
     /// Sums of products over several axes: `2` for the last two with the first two of `other`, or a list of axes
@@ -127,7 +130,7 @@ impl Array {
     fn for_each_of(&self, product: &Self) -> Result<Self> {
         let batch = product.shape().split_last_chunk::<2>().map_or(&[][..], |(batch, _)| batch);
         let matrix = self.shape().split_last_chunk::<2>().map_or(&[][..], |(_, matrix)| matrix);
-        raw::contiguous(&self.broadcast_to([batch, matrix].concat())?, false)
+        self.broadcast_to([batch, matrix].concat())?.contiguous(false)
     }
 
     /// Matrix products `[m, k] · [k, n]` over parts of `k`: `segments` `[…, 2]` holds the first place of each part
@@ -139,7 +142,8 @@ impl Array {
         let places = segments.counted("segmented_mm")?.maximum(0)?.minimum(self.dim(-1)?)?;
         let product = raw::segmented_mm(self, other, &places.astype(Dtype::Uint32)?)?;
         refuse_long(&product, "segmented_mm")?;
-        if product.size() == 0 { Self::zeros(product.shape(), product.dtype()) } else { Ok(product) }
+        let empty = product.size() == 0;
+        product.or_zeros(empty)
     }
 
     /// Matrix products of chosen matrices of two batches: `[…, m, k]` and `[…, k, n]` give the shape of the
@@ -171,6 +175,13 @@ impl Array {
             return Err(Error::new(Kind::Dtype, "hadamard_transform", message));
         }
         raw::hadamard_transform(self, scale)
+    }
+
+    /// Zeros in place of this product if a side of it is `empty`: MLX divides by the lengths, and sums of empty arrays
+    /// that are transposed may never end.
+    #[track_caller]
+    pub(crate) fn or_zeros(self, empty: bool) -> Result<Self> {
+        if empty { Self::zeros(self.shape(), self.dtype()) } else { Ok(self) }
     }
 
     /// Whole numbers as `int64`, where the greatest `uint64` do not become negative.

@@ -22,23 +22,10 @@ pub enum Shapes {
     Any,
 }
 
-/// Runs `f` faster: it is called once to trace its graph, which MLX simplifies and fuses, and then only when
-/// something of the argument is new: a shape, a type of element, a value that is no array, a device.
-///
-/// `f` is pure: what it needs is in its argument, and what it changes is in its value, state such as
-/// [`random::Key`](crate::random::Key) included. What it captures is a constant of the trace; an array that is
-/// captured cannot be passed as an argument too. Inside another transform `f` is called as it is.
-///
-/// The trace is kept as long as the function. What it captures lives with it:
-///
-/// ```compile_fail,E0373
-/// use mlx_core::{Array, Result};
-/// use mlx_core::transform::{Shapes, compile};
-///
-/// fn scaled(scale: Array) -> impl Fn(&Array) -> Result<Array> {
-///     compile(|x: &Array| x * &scale, Shapes::Exact) // `move` is missing
-/// }
-/// ```
+/// Runs `f` faster: it is called once to trace its graph, which MLX simplifies and fuses, and again only when a
+/// shape, a type, a value that is no array, or the stream is new.
+/// `f` is pure: all that it changes, random keys included, is in its argument and value. What it captures is a
+/// constant, and cannot be an argument too. Inside another transform `f` is called as it is.
 ///
 /// ```
 /// use mlx_core::prelude::*;
@@ -50,8 +37,27 @@ pub enum Shapes {
 /// # Ok::<(), mlx_core::Error>(())
 /// ```
 ///
+/// The function owns what it captures, and stays on its thread:
+///
+/// ```compile_fail,E0373
+/// use mlx_core::{Array, Result};
+/// use mlx_core::transform::{Shapes, compile};
+///
+/// fn scaled(scale: Array) -> impl Fn(&Array) -> Result<Array> {
+///     compile(|x: &Array| x * &scale, Shapes::Exact) // `move` is missing
+/// }
+/// ```
+///
+/// ```compile_fail,E0277
+/// use mlx_core::Array;
+/// use mlx_core::transform::{Shapes, compile};
+///
+/// let double = compile(|x: &Array| x * 2.0, Shapes::Exact);
+/// std::thread::spawn(move || double(&Array::from(1.0)).is_ok());
+/// ```
+///
 /// # Errors
-/// `f` failed, computed an array of its own, or captures one that it is given too.
+/// `f` failed, read a value, or captures an array that it is given too.
 #[track_caller]
 pub fn compile<T: Tree + 'static, U: Tree + 'static>(
     f: impl Fn(&T) -> Result<U> + 'static,
@@ -62,9 +68,11 @@ pub fn compile<T: Tree + 'static, U: Tree + 'static>(
     move |x| outcome(at, || function.call(x))
 }
 
+type Pure<T, U> = dyn Fn(&T) -> Result<U>;
+
 /// A function and its traces, one for each kind of argument.
 struct Function<T, U> {
-    f: Rc<dyn Fn(&T) -> Result<U>>,
+    f: Rc<Pure<T, U>>,
     shapes: Shapes,
     traces: RefCell<Vec<Rc<Trace<T, U>>>>,
 }
@@ -132,7 +140,7 @@ impl<T: Tree + 'static, U: Tree + 'static> Function<T, U> {
 
 impl<T: Tree, U: Tree> Form<T, U> {
     /// Calls the function for MLX, which wants the arrays only.
-    fn run(&self, f: &dyn Fn(&T) -> Result<U>, inputs: Vec<Array>) -> Result<Vec<Array>> {
+    fn run(&self, f: &Pure<T, U>, inputs: Vec<Array>) -> Result<Vec<Array>> {
         let value = f(&self.argument.with_leaves(inputs)?)?;
         self.value.replace(Some(skeleton(&value)?));
         Ok(owned(&value))

@@ -80,8 +80,10 @@ fn a_panic_goes_on_through_every_transform() {
     }
 }
 
+type Boxed = Box<dyn Fn(&Array) -> Result<Array>>;
+
 /// The transforms that keep their closure, around each other.
-fn kept(f: fn(&Array) -> Result<Array>) -> Vec<(&'static str, Box<dyn Fn(&Array) -> Result<Array>>)> {
+fn kept(f: fn(&Array) -> Result<Array>) -> Vec<(&'static str, Boxed)> {
     vec![
         ("compile", Box::new(compile(f, Shapes::Exact))),
         ("compile for any shapes", Box::new(compile(f, Shapes::Any))),

@@ -45,7 +45,8 @@ fn the_identity_has_a_gradient_of_one() {
 fn gradients_come_in_the_form_of_the_argument() {
     let w = BTreeMap::from([("w".to_owned(), vec![Array::from(2.0), Array::from(3.0)])]);
     let argument = (w, (Array::from(5.0), None::<Array>));
-    let product = |(w, (b, _)): &(BTreeMap<String, Vec<Array>>, (Array, Option<Array>))| {
+    type Argument = (BTreeMap<String, Vec<Array>>, (Array, Option<Array>));
+    let product = |(w, (b, _)): &Argument| {
         let w = &w["w"];
         ((&w[0] * &w[1])? * &w[1])? * b
     };

@@ -321,3 +321,33 @@ fn a_gpu_kernel_checks_its_launch() {
         assert!(cuda.apply([&x], &huge).unwrap_err().message().contains("does not fit"));
     }
 }
+
+/// Cubes each element of two arrays of different layouts, by the kernel of the GPU that is there.
+#[test]
+fn a_gpu_kernel_computes_where_there_is_a_gpu() {
+    let x = Array::arange(0..6).unwrap().astype(Dtype::Float32).unwrap().reshape([2, 3]).unwrap();
+    let expected = [0.0, 27.0, 1.0, 64.0, 8.0, 125.0];
+    let launch = Launch {
+        grid: [6, 1, 1],
+        outputs: vec![Spec::new([3, 2], Dtype::Float32)],
+        template: vec![("T", Dtype::Float32.into()), ("POWER", 3.into()), ("NEGATE", false.into())],
+        ..Launch::default()
+    };
+    let power = "T p = 1; for (int n = 0; n < POWER; n++) { p *= x[i]; } y[i] = NEGATE ? -p : p;";
+    let cubes = if mlx_core::cuda::is_available().unwrap() {
+        let source = format!("auto i = cooperative_groups::this_grid().thread_rank(); {power}");
+        // SAFETY: a thread touches one element, and there are as many threads as elements.
+        let kernel =
+            unsafe { CudaKernel::new("cubes", &["x"], &["y"], &source, kernel::CudaOptions::default()) };
+        kernel.unwrap().apply([&x.t().unwrap()], &launch)
+    } else if mlx_core::metal::is_available().unwrap() {
+        let source = format!("uint i = thread_position_in_grid.x; {power}");
+        // SAFETY: as above.
+        let kernel =
+            unsafe { MetalKernel::new("cubes", &["x"], &["y"], &source, kernel::MetalOptions::default()) };
+        kernel.unwrap().apply([&x.t().unwrap()], &launch)
+    } else {
+        return;
+    };
+    assert_eq!(cubes.unwrap()[0].to_vec::<f32>().unwrap(), expected);
+}

@@ -7,9 +7,13 @@ mod at;
 #[cfg(test)]
 mod build;
 #[cfg(test)]
+mod compile;
+#[cfg(test)]
 mod conv;
 #[cfg(test)]
 mod custom;
+#[cfg(test)]
+mod derivative;
 #[cfg(test)]
 mod device;
 #[cfg(test)]
@@ -28,6 +32,8 @@ mod error;
 mod eval;
 #[cfg(test)]
 mod exit;
+#[cfg(test)]
+mod export;
 #[cfg(test)]
 mod extent;
 #[cfg(test)]
@@ -48,6 +54,8 @@ mod gguf;
 mod golden;
 #[cfg(test)]
 mod grad;
+#[cfg(test)]
+mod graph;
 #[cfg(test)]
 mod index;
 #[cfg(test)]
@@ -77,6 +85,8 @@ mod place;
 #[cfg(test)]
 mod pool;
 #[cfg(test)]
+mod precision;
+#[cfg(test)]
 mod print;
 #[cfg(test)]
 mod quantize;
@@ -97,6 +107,8 @@ mod scatter;
 #[cfg(test)]
 mod sequence;
 #[cfg(test)]
+mod shape;
+#[cfg(test)]
 mod shard;
 #[cfg(test)]
 mod slice;
@@ -108,6 +120,8 @@ mod stream_io;
 mod survey;
 #[cfg(test)]
 mod thread;
+#[cfg(test)]
+mod traced;
 #[cfg(test)]
 mod tree;
 #[cfg(test)]

@@ -338,7 +338,7 @@ fn every_op_on_a_batch_is_the_op_on_each_row() {
         assert_same(name, &found, &expected);
 
         // The batch at the end of each argument and value.
-        let last: Vec<Array> = batches.iter().map(|batch| moved_to_end(batch)).collect();
+        let last: Vec<Array> = batches.iter().map(moved_to_end).collect();
         let found = vmap(run, -1, -1)(&last).unwrap_or_else(|error| panic!("{name} at the end: {error}"));
         assert_same(name, &found, &moved_to_end(&expected));
     }
