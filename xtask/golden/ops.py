@@ -25,6 +25,12 @@ FAMILIES = [
     "shape",
     "index",
     "sort",
+    "product",
+    "linalg",
+    "fourier",
+    "chance",
+    "fast",
+    "quantized",
 ]
 # What one rounding of the coarsest type of a case may do, over a few operations.
 PRECISION = {"f64": 1e-11, "f32": 2e-5, "c64": 5e-5, "f16": 5e-3, "bf16": 4e-2}

@@ -73,6 +73,8 @@ def whole(kind, size, seed, dtype):
         return (h % 31 + 1) * np.where(h >> 16 & 1, -1, 1)
     if kind == "unit":
         return h % 61 - 30 if dtype in FLOATS or dtype == "c64" else h % 3 - 1
+    if kind == "stripes":
+        return (np.arange(size) % 3 != 0).astype(np.int64)
     if kind == "small":
         return h % 7 - 3
     if kind == "distinct":
