@@ -13,8 +13,8 @@ def cases():
         args = {"mode": mode, "bits": bits, "group_size": group}
         for dtype in ("f32", "f16", "bf16"):
             yield Case("quantize", [recipe(dtype, "any", (2, 128))], args)
-            yield Case("dequantize", [recipe(dtype, "any", (2, 128))], args)
-        yield Case("dequantize", [recipe("f32", "any", (2, 3, 128), "strided")], args)
+            yield Case("dequantize", [recipe(dtype, "unit", (2, 128))], args)
+        yield Case("dequantize", [recipe("f32", "unit", (2, 3, 128), "strided")], args)
         for transpose, shape in ((True, (4, 128)), (False, (64, 128))):
             width = shape[1] if transpose else shape[0]
             for rows in (1, 3):
