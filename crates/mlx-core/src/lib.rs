@@ -36,15 +36,18 @@ pub mod random;
 mod scalar;
 mod stream;
 
-pub use array::{Array, Index, IntoIndices, NewAxis, Operand, Slice};
+pub use array::{Array, Index, Interval, IntoIndices, NewAxis, Operand, Slice, Steps};
 pub use axes::{Axes, Scan, keep};
 pub use device::Device;
-pub use dtype::Dtype;
+pub use dtype::{Category, Dtype, FloatInfo, IntInfo};
 pub use element::{Complex64, Element};
 pub use error::{Error, Kind, Result};
 pub use eval::{async_eval, eval};
 pub use half::{bf16, f16};
-pub use ops::{Quantization, QuantizationMode, Quantized, concatenate, select, stack};
+pub use ops::{
+    Closeness, Diagonal, Indexing, Limits, NanToNum, PadMode, Quantization, QuantizationMode, Quantized,
+    broadcast_arrays, broadcast_shapes, concatenate, meshgrid, select, stack,
+};
 pub use scalar::Scalar;
 pub use stream::Stream;
 

@@ -59,8 +59,11 @@ macro_rules! from_numbers {
 from_numbers! {
     bool => Bool,
     u8 => Int,
-    i32 => Int,
+    u16 => Int,
     u32 => Int,
+    i8 => Int,
+    i16 => Int,
+    i32 => Int,
     i64 => Int,
     f32 => Float,
     f64 => Float,

@@ -3,7 +3,7 @@
 use std::alloc::{Layout, handle_alloc_error};
 
 use crate::ffi::{Handle, raw};
-use crate::{Array, Dtype, Element, Error, Kind, Result, Scalar};
+use crate::{Array, Dtype, Element, Error, Kind, Operand, Result, Scalar};
 
 impl Array {
     /// A copy of `data` in row-major order. Literals become arrays by `Array::from([[1, 2], [3, 4]])`.
@@ -29,7 +29,7 @@ impl Array {
         raw::full(shape, &value.into().array(dtype)?, dtype)
     }
 
-    /// `shape` filled with zeros.
+    /// `shape` filled with zeros. MLX has no memory that is not filled: its `empty` is this too.
     #[track_caller]
     pub fn zeros(shape: impl AsRef<[i32]>, dtype: Dtype) -> Result<Self> {
         let shape = shape.as_ref();
@@ -45,10 +45,23 @@ impl Array {
         raw::ones(shape, dtype)
     }
 
-    /// The numbers of `range` one apart, as `int32`.
+    /// Zeros in the shape and type of this array.
     #[track_caller]
-    pub fn arange(range: std::ops::Range<i32>) -> Result<Self> {
-        raw::arange(f64::from(range.start), f64::from(range.end), 1.0, Dtype::Int32)
+    pub fn zeros_like(&self) -> Result<Self> {
+        raw::zeros_like(self)
+    }
+
+    /// Ones in the shape and type of this array.
+    #[track_caller]
+    pub fn ones_like(&self) -> Result<Self> {
+        raw::ones_like(self)
+    }
+
+    /// `value`, a number or an array that broadcasts, in the shape and type of this array.
+    #[track_caller]
+    pub fn full_like<'a>(&self, value: impl Operand<'a>) -> Result<Self> {
+        let value = raw::broadcast_to(&*value.beside(self)?, self.shape())?;
+        raw::full_like(self, &value, self.dtype())
     }
 
     /// A copy of `data`, which fills `shape`. Like any small allocation of Rust's, it ends the process where
@@ -61,8 +74,9 @@ impl Array {
     }
 }
 
+/// Refuses a shape that no memory holds before MLX multiplies its lengths.
 #[track_caller]
-fn check(shape: &[i32], dtype: Dtype, op: &'static str) -> Result<()> {
+pub(crate) fn check(shape: &[i32], dtype: Dtype, op: &'static str) -> Result<()> {
     match dtype.bytes_of(shape) {
         Some(_) => Ok(()),
         None => {
@@ -96,7 +110,15 @@ macro_rules! from_literals {
                 Self::literal(values.as_flattened(), &[const { length(N) }, const { length(M) }])
             }
         }
+
+        impl<const N: usize, const M: usize, const L: usize> From<[[[$rust; L]; M]; N]> for Array {
+            fn from(values: [[[$rust; L]; M]; N]) -> Self {
+                let shape = [const { length(N) }, const { length(M) }, const { length(L) }];
+                Self::literal(values.as_flattened().as_flattened(), &shape)
+            }
+        }
     )*};
 }
 
-from_literals!(bool, u8, u32, i32, i64, f32, half::f16, half::bf16, crate::Complex64);
+// Not `f64`: it would be the type of `Array::from(1.0)`.
+from_literals!(bool, u8, u16, u32, u64, i8, i16, i32, i64, f32, half::f16, half::bf16, crate::Complex64);

@@ -1,14 +1,16 @@
 //! The array and its parts: building, reading, indexing, operators, printing.
 
-mod build;
+pub(crate) mod build;
 mod fmt;
 mod index;
 mod operand;
 mod operator;
 mod read;
+mod sequence;
 
 pub use index::{Index, IntoIndices, NewAxis, Slice};
 pub use operand::Operand;
+pub use sequence::{Interval, Steps};
 
 use crate::ffi::Handle;
 use crate::{Error, Kind, Result};

@@ -58,4 +58,4 @@ macro_rules! numbers {
     )*};
 }
 
-numbers!(bool, i32, i64, f32, f64, half::f16, half::bf16, crate::Complex64);
+numbers!(bool, u8, u16, u32, i8, i16, i32, i64, f32, f64, half::f16, half::bf16, crate::Complex64);

@@ -1,11 +1,12 @@
-//! `+ - * / %` and `-x`, between arrays, results and numbers. Each gives a [`Result`].
+//! `+ - * / % & | ^ << >>`, `-x` and `!x`, between arrays, results and numbers. Each gives a [`Result`].
 //!
-//! `%` has the sign of the divisor, as in Python; whole numbers leave 0 by 0.
+//! `%` has the sign of the divisor, as in Python; whole numbers leave 0 by 0. There is no `+=`, which could not
+//! say that it failed.
 
-use std::ops::{Add, Div, Mul, Neg, Rem, Sub};
+use std::ops::{Add, BitAnd, BitOr, BitXor, Div, Mul, Neg, Not, Rem, Shl, Shr, Sub};
 
 use crate::ffi::raw;
-use crate::ops::division;
+use crate::ops::{division, shift};
 use crate::{Array, Operand, Result, Scalar};
 
 macro_rules! operators {
@@ -79,22 +80,36 @@ operators! {
     Mul::mul => raw::multiply,
     Div::div => raw::divide,
     Rem::rem => division::remainder,
+    BitAnd::bitand => raw::bitwise_and,
+    BitOr::bitor => raw::bitwise_or,
+    BitXor::bitxor => raw::bitwise_xor,
+    Shl::shl => shift::left,
+    Shr::shr => shift::right,
 }
 
-impl Neg for &Array {
-    type Output = Result<Array>;
+macro_rules! sign_operators {
+    ($($trait:ident :: $method:ident => $op:path),* $(,)?) => {$(
+        impl $trait for &Array {
+            type Output = Result<Array>;
 
-    #[track_caller]
-    fn neg(self) -> Result<Array> {
-        raw::negative(self)
-    }
+            #[track_caller]
+            fn $method(self) -> Result<Array> {
+                $op(self)
+            }
+        }
+
+        impl $trait for Array {
+            type Output = Result<Array>;
+
+            #[track_caller]
+            fn $method(self) -> Result<Array> {
+                $op(&self)
+            }
+        }
+    )*};
 }
 
-impl Neg for Array {
-    type Output = Result<Array>;
-
-    #[track_caller]
-    fn neg(self) -> Result<Array> {
-        raw::negative(&self)
-    }
+sign_operators! {
+    Neg::neg => raw::negative,
+    Not::not => raw::bitwise_invert,
 }

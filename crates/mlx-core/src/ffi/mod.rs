@@ -7,6 +7,7 @@ pub(crate) mod call;
 pub(crate) mod data;
 pub(crate) mod device;
 mod error;
+pub(crate) mod graph;
 mod handle;
 pub(crate) mod io;
 mod map;

@@ -21,7 +21,7 @@ impl Array {
         }
         if dtype.size() > from.size() && self.ndim() > 0 {
             // A slice may begin at any byte; a padded array begins where its buffer does, which is aligned.
-            return raw::view(&self.pad(0, 0, 0, 0)?, dtype);
+            return raw::view(&self.pad([], 0)?, dtype);
         }
         raw::view(self, dtype)
     }

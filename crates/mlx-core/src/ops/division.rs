@@ -4,7 +4,7 @@
 //! Neither divisor reaches MLX.
 
 use crate::ffi::raw;
-use crate::{Array, Operand, Result, Scalar};
+use crate::{Array, Error, Kind, Operand, Result, Scalar};
 
 impl Array {
     /// The quotient rounded down; whole numbers are cut towards zero, and give 0 where `other` is 0.
@@ -14,15 +14,43 @@ impl Array {
         if !are_whole(self, &other) {
             return raw::floor_divide(self, &other);
         }
-        let quotient = raw::floor_divide(self, &divisor(&other)?)?;
-        let zero = raw::zeros(&[], quotient.dtype())?;
-        let quotient = raw::r#where(&other.equal(0)?, &zero, &quotient)?;
-        if other.dtype().is_signed() {
-            let negative = raw::negative(&self.astype(quotient.dtype())?)?;
-            raw::r#where(&other.equal(-1)?, &negative, &quotient)
-        } else {
-            Ok(quotient)
+        mended(self, &other, raw::floor_divide(self, &divisor(&other)?)?)
+    }
+
+    /// The quotient rounded down and what it leaves, which has the sign of `other`; whole numbers give 0 and 0
+    /// where that is 0.
+    #[track_caller]
+    pub fn divmod<'a>(&self, other: impl Operand<'a>) -> Result<(Self, Self)> {
+        let other = other.beside(self)?;
+        if !are_whole(self, &other) {
+            return pair(raw::divmod(self, &other)?);
         }
+        let (quotient, rest) = pair(raw::divmod(self, &divisor(&other)?)?)?;
+        Ok((mended(self, &other, quotient)?, rest))
+    }
+}
+
+#[track_caller]
+fn pair(arrays: Vec<Array>) -> Result<(Array, Array)> {
+    match <[Array; 2]>::try_from(arrays) {
+        Ok([quotient, rest]) => Ok((quotient, rest)),
+        Err(arrays) => {
+            let message = format!("MLX returned {} arrays", arrays.len());
+            Err(Error::new(Kind::Mlx, "divmod", message))
+        }
+    }
+}
+
+/// `quotient` as it is where `other` is neither 0 nor -1; there 0, or the negative of the dividend.
+#[track_caller]
+fn mended(dividend: &Array, other: &Array, quotient: Array) -> Result<Array> {
+    let zero = raw::zeros(&[], quotient.dtype())?;
+    let quotient = raw::r#where(&other.equal(0)?, &zero, &quotient)?;
+    if other.dtype().is_signed() {
+        let negative = raw::negative(&dividend.astype(quotient.dtype())?)?;
+        raw::r#where(&other.equal(-1)?, &negative, &quotient)
+    } else {
+        Ok(quotient)
     }
 }
 

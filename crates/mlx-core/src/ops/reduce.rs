@@ -1,7 +1,9 @@
 //! Ops that go over axes.
 
+use std::borrow::Cow;
+
 use crate::ffi::raw;
-use crate::{Array, Axes, Dtype, Error, Kind, Result, Scan};
+use crate::{Array, Axes, Dtype, Error, Kind, Result};
 
 macro_rules! reduce {
     ($($(#[$doc:meta])* $name:ident, $axes:ident;)*) => {
@@ -9,11 +11,11 @@ macro_rules! reduce {
             $(#[$doc])*
             #[track_caller]
             pub fn $name(&self, axes: impl Into<Axes>) -> Result<Self> {
-                let Axes { list, keep } = axes.into();
-                match list {
-                    Some(list) => raw::$axes(self, &list, keep),
-                    None => raw::$name(self, keep),
-                }
+                let (Axes { list, keep }, x) = (axes.into(), self.in_order()?);
+                filled(match list {
+                    Some(list) => raw::$axes(&x, &list, keep)?,
+                    None => raw::$name(&x, keep)?,
+                })
             }
         )*}
     };
@@ -24,12 +26,16 @@ reduce! {
     all, all_axes;
     /// Whether any element is true.
     any, any_axes;
+    /// How many elements are not zero, as `int32`.
+    count_nonzero, count_nonzero_axes;
     /// `log(Σ exp(x))` without overflow.
     logsumexp, logsumexp_axes;
     /// The greatest element.
     max, max_axes;
     /// The average.
     mean, mean_axes;
+    /// The element in the middle of the order, or the average of the two there; NaN if there is one.
+    median, median_axes;
     /// The smallest element.
     min, min_axes;
     /// The product.
@@ -42,11 +48,40 @@ impl Array {
     /// The variance; the divisor is the number of elements less `ddof`.
     #[track_caller]
     pub fn var(&self, axes: impl Into<Axes>, ddof: i32) -> Result<Self> {
-        let Axes { list, keep } = axes.into();
-        match list {
-            Some(list) => raw::var_axes(self, &list, keep, ddof),
-            None => raw::var(self, keep, ddof),
+        let (Axes { list, keep }, x) = (axes.into(), self.in_order()?);
+        filled(match list {
+            Some(list) => raw::var_axes(&x, &list, keep, ddof)?,
+            None => raw::var(&x, keep, ddof)?,
+        })
+    }
+
+    /// The standard deviation, the root of [`var`](Self::var).
+    #[track_caller]
+    pub fn std(&self, axes: impl Into<Axes>, ddof: i32) -> Result<Self> {
+        let (Axes { list, keep }, x) = (axes.into(), self.in_order()?);
+        filled(match list {
+            Some(list) => raw::std_axes(&x, &list, keep, ddof)?,
+            None => raw::std(&x, keep, ddof)?,
+        })
+    }
+
+    /// How many elements the axes hold together, as one number of `dtype`.
+    ///
+    /// # Errors
+    /// `dtype` cannot hold it.
+    #[track_caller]
+    pub fn number_of_elements(&self, axes: impl Into<Axes>, dtype: Dtype) -> Result<Self> {
+        let axes = axes.into().list.unwrap_or_else(|| (0..).take(self.ndim()).collect());
+        let mut count = 1.0;
+        for &axis in &axes {
+            // MLX takes axes that are not there for others.
+            count *= f64::from(self.dim(axis)?);
         }
+        if !dtype.spans(count, count) {
+            let message = format!("{dtype} does not hold {count}");
+            return Err(Error::new(Kind::Dtype, "number_of_elements", message));
+        }
+        raw::number_of_elements(self, &axes, false, dtype)
     }
 
     /// `exp(x) / Σ exp(x)` over the axes. Half types are summed in `float32`.
@@ -56,13 +91,6 @@ impl Array {
             Some(list) => raw::softmax_axes(self, &list, true),
             None => raw::softmax(self, true),
         }
-    }
-
-    /// The running sum along an axis: `-1`, or a [`Scan`] that says which way.
-    #[track_caller]
-    pub fn cumsum(&self, scan: impl Into<Scan>) -> Result<Self> {
-        let Scan { axis, reverse, inclusive } = scan.into();
-        raw::cumsum_axis(self, axis, reverse, inclusive, None)
     }
 
     /// Where the greatest element is, as `uint32`; `axes` is one axis or `..`.
@@ -83,6 +111,18 @@ impl Array {
         }
     }
 
+    /// This array, or one like it without elements. MLX plans how to go over an axis by strides that it does
+    /// not find where the axis has no elements and the array is not in row-major order.
+    #[track_caller]
+    fn in_order(&self) -> Result<Cow<'_, Self>> {
+        if self.size() > 0 { Ok(Cow::Borrowed(self)) } else { Ok(Cow::Owned(self.zeros_in_order()?)) }
+    }
+
+    #[track_caller]
+    fn zeros_in_order(&self) -> Result<Self> {
+        raw::zeros(self.shape(), self.dtype())
+    }
+
     #[track_caller]
     fn one_axis(&self, axes: Axes, op: &'static str) -> Result<(Option<i32>, bool)> {
         match axes.list.as_deref() {
@@ -91,12 +131,10 @@ impl Array {
             Some(list) => Err(Error::new(Kind::Shape, op, format!("takes one axis or all, not {list:?}"))),
         }
     }
+}
 
-    /// Whether two arrays have the same shape and elements no further apart than
-    /// `atol + rtol · |other|`.
-    #[track_caller]
-    pub fn allclose(&self, other: &Self, rtol: f64, atol: f64) -> Result<bool> {
-        let close = raw::allclose(self, other, rtol, atol, false)?.astype(Dtype::Bool)?;
-        close.item()
-    }
+/// `result`, of which nothing need be computed if it has no elements.
+#[track_caller]
+fn filled(result: Array) -> Result<Array> {
+    if result.size() > 0 { Ok(result) } else { result.zeros_in_order() }
 }

@@ -1,10 +1,7 @@
 //! Ops that arrange elements anew.
 
 use crate::ffi::raw;
-use crate::{Array, Axes, Error, Kind, Result, Scalar};
-
-/// A diagonal farther out than this, MLX would count past the end of its integers.
-const FARTHEST: i32 = i32::MAX / 2;
+use crate::{Array, Axes, Error, Kind, Result};
 
 impl Array {
     /// The same elements in another shape; one length may be -1, which is what is left.
@@ -31,10 +28,22 @@ impl Array {
         raw::swapaxes(self, a, b)
     }
 
+    /// An axis moved to another place; the others keep their order.
+    #[track_caller]
+    pub fn moveaxis(&self, from: i32, to: i32) -> Result<Self> {
+        raw::moveaxis(self, from, to)
+    }
+
     /// New axes of length 1 at these places of the result.
+    ///
+    /// # Errors
+    /// An axis is outside the result or comes twice, or `..` names no places.
     #[track_caller]
     pub fn expand_dims(&self, axes: impl Into<Axes>) -> Result<Self> {
-        raw::expand_dims_axes(self, &axes.into().list.unwrap_or_default())
+        match axes.into().list {
+            Some(list) => raw::expand_dims_axes(self, &list),
+            None => Err(Error::new(Kind::Shape, "expand_dims", "`..` does not say where the new axes go")),
+        }
     }
 
     /// Without these axes, which must have length 1; `..` removes all such axes.
@@ -46,16 +55,48 @@ impl Array {
         }
     }
 
-    /// Axes `start` to `end`, both included, as one.
+    /// Axes `start` to `end`, both included, as one. One number, whose only axes are 0 and -1 here, gets an axis.
     #[track_caller]
     pub fn flatten(&self, start: i32, end: i32) -> Result<Self> {
+        if self.ndim() > 0 || !(-1..=0).contains(&start) || !(-1..=0).contains(&end) {
+            // MLX takes axes that are not there for the first or the last one.
+            self.axis(start, "flatten")?;
+            self.axis(end, "flatten")?;
+        }
         raw::flatten(self, start, end)
     }
 
-    /// Repeated along axes of length 1 and new leading axes, without a copy.
+    /// One axis as several; one of their lengths may be -1, which is what is left.
     #[track_caller]
-    pub fn broadcast_to(&self, shape: impl AsRef<[i32]>) -> Result<Self> {
-        raw::broadcast_to(self, shape.as_ref())
+    pub fn unflatten(&self, axis: i32, shape: impl AsRef<[i32]>) -> Result<Self> {
+        let (shape, length) = (shape.as_ref(), self.dim(axis)?);
+        let known = || shape.iter().filter(|&&n| n != -1);
+        let product = known().try_fold(1_i32, |product, &n| product.checked_mul(n));
+        let divides = known().count() == shape.len() || product != Some(0);
+        if known().any(|&n| n < 0) || product.is_none() || !divides {
+            // MLX divides by this product, and lets it wrap around.
+            let message = format!("an axis of length {length} has no parts of {shape:?}");
+            return Err(Error::new(Kind::Shape, "unflatten", message));
+        }
+        raw::unflatten(self, axis, shape)
+    }
+
+    /// At least one axis: one number gets one.
+    #[track_caller]
+    pub fn atleast_1d(&self) -> Result<Self> {
+        raw::atleast_1d(self)
+    }
+
+    /// At least two axes: a vector becomes a row.
+    #[track_caller]
+    pub fn atleast_2d(&self) -> Result<Self> {
+        raw::atleast_2d(self)
+    }
+
+    /// At least three axes: a matrix gets one at the end, a vector one at each end.
+    #[track_caller]
+    pub fn atleast_3d(&self) -> Result<Self> {
+        raw::atleast_3d(self)
     }
 
     /// Each element `count` times in a row along an axis.
@@ -64,40 +105,46 @@ impl Array {
         raw::repeat_axis(self, count, axis)
     }
 
-    /// `parts` arrays of equal length along an axis.
+    /// The whole array `repetitions` times along its last axes; more of them make new leading axes.
     #[track_caller]
-    pub fn split(&self, parts: i32, axis: i32) -> Result<Vec<Self>> {
-        raw::split(self, parts, axis)
+    pub fn tile(&self, repetitions: impl AsRef<[i32]>) -> Result<Self> {
+        raw::tile(self, repetitions.as_ref())
     }
 
-    /// The pieces between these places of an axis.
+    /// Backwards along these axes.
     #[track_caller]
-    pub fn split_at(&self, places: impl AsRef<[i32]>, axis: i32) -> Result<Vec<Self>> {
-        raw::split_sections(self, places.as_ref(), axis)
-    }
-
-    /// `value` added `before` and `after` along one axis.
-    #[track_caller]
-    pub fn pad(&self, axis: i32, before: i32, after: i32, value: impl Into<Scalar>) -> Result<Self> {
-        if before < 0 || after < 0 {
-            let message = format!("cannot add {before} before and {after} after");
-            return Err(Error::new(Kind::Shape, "pad", message));
+    pub fn flip(&self, axes: impl Into<Axes>) -> Result<Self> {
+        match axes.into().list {
+            Some(list) => raw::flip_axes(self, &list),
+            None => raw::flip(self),
         }
-        let axis = self.axis(axis, "pad")? as i32;
-        let value = value.into().array(self.dtype())?;
-        raw::pad(self, &[axis], &[before], &[after], &value, c"constant")
     }
 
-    /// Elements below the given diagonal and on it; the others are zero.
+    /// Each element moved up by `shift` along each of these axes, from the end to the front; `..` counts
+    /// through all elements.
     #[track_caller]
-    pub fn tril(&self, diagonal: i32) -> Result<Self> {
-        raw::tril(self, diagonal.clamp(-FARTHEST, FARTHEST))
+    pub fn roll(&self, shift: i32, axes: impl Into<Axes>) -> Result<Self> {
+        match axes.into().list {
+            Some(list) => raw::roll_axes(self, &vec![shift; list.len()], &list),
+            None => raw::roll(self, &[shift]),
+        }
     }
 
-    /// Elements above the given diagonal and on it; the others are zero.
+    /// The elements of the row-major order as another shape and other steps read them, from `offset` on.
+    ///
+    /// # Errors
+    /// A place lies outside the elements, which MLX does not check.
     #[track_caller]
-    pub fn triu(&self, diagonal: i32) -> Result<Self> {
-        raw::triu(self, diagonal.clamp(-FARTHEST, FARTHEST))
+    pub fn as_strided(&self, shape: impl AsRef<[i32]>, strides: &[i64], offset: usize) -> Result<Self> {
+        let shape = shape.as_ref();
+        if shape.len() != strides.len() || !reaches_within(shape, strides, offset, self.size()) {
+            let message = format!(
+                "shape {shape:?} with strides {strides:?} from {offset} reaches outside {} elements",
+                self.size()
+            );
+            return Err(Error::new(Kind::Shape, "as_strided", message));
+        }
+        raw::as_strided(&raw::contiguous(self, false)?, shape, strides, offset)
     }
 
     /// This array with `update` written over the part that begins at `start`, one place for each axis.
@@ -119,4 +166,18 @@ impl Array {
         };
         raw::slice_update(self, update, start, &stop, &vec![1; start.len()])
     }
+}
+
+/// Whether every place of a strided array is one of `size` elements.
+fn reaches_within(shape: &[i32], strides: &[i64], offset: usize, size: usize) -> bool {
+    if shape.iter().any(|&length| length < 1) {
+        return shape.iter().all(|&length| length >= 0) && offset <= size;
+    }
+    let (mut first, mut last) = (offset as i128, offset as i128);
+    for (&length, &stride) in shape.iter().zip(strides) {
+        let reach = i128::from(stride) * i128::from(length - 1);
+        first += reach.min(0);
+        last += reach.max(0);
+    }
+    first >= 0 && last < size as i128
 }

@@ -1,7 +1,7 @@
 //! Ops of one array, element by element. Shapes are kept.
 
-use crate::ffi::raw;
-use crate::{Array, Result};
+use crate::ffi::{Vector, graph, raw};
+use crate::{Array, Dtype, Result};
 
 macro_rules! unary {
     ($($(#[$doc:meta])* $name:ident,)*) => {
@@ -30,12 +30,20 @@ unary! {
     arctan,
     /// Inverse of `tanh`.
     arctanh,
+    /// All bits turned over; true becomes false. Also the operator `!`.
+    bitwise_invert,
     /// The next whole number up.
     ceil,
+    /// The imaginary part turned over.
+    conjugate,
+    /// The same values as an array of its own.
+    copy,
     /// Cosine of an angle in radians.
     cos,
     /// Hyperbolic cosine.
     cosh,
+    /// Radians as degrees.
+    degrees,
     /// The error function, `2/√π ∫₀ˣ exp(-t²) dt`.
     erf,
     /// Inverse of `erf`.
@@ -46,12 +54,18 @@ unary! {
     expm1,
     /// The next whole number down.
     floor,
+    /// The imaginary part.
+    imag,
     /// Whether an element is neither infinite nor NaN.
     isfinite,
     /// Whether an element is infinite.
     isinf,
     /// Whether an element is NaN.
     isnan,
+    /// Whether an element is infinite and negative.
+    isneginf,
+    /// Whether an element is infinite and positive.
+    isposinf,
     /// Natural logarithm.
     log,
     /// Logarithm to base 10.
@@ -62,6 +76,10 @@ unary! {
     log2,
     /// Whether an element is zero or false.
     logical_not,
+    /// Degrees as radians.
+    radians,
+    /// The real part.
+    real,
     /// `1 / x`.
     reciprocal,
     /// `1 / √x`.
@@ -84,6 +102,28 @@ unary! {
     tan,
     /// Hyperbolic tangent.
     tanh,
+    /// The next whole number towards zero.
+    trunc,
+}
+
+/// What stands in for numbers that are not finite.
+///
+/// ```
+/// use mlx_core::{Array, NanToNum};
+///
+/// let x = Array::from([f32::NAN, f32::INFINITY, 1.0]);
+/// let finite = x.nan_to_num(NanToNum { posinf: Some(9.0), ..NanToNum::default() })?;
+/// assert_eq!(finite.to_vec::<f32>()?, [0.0, 9.0, 1.0]);
+/// # Ok::<(), mlx_core::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct NanToNum {
+    /// For NaN.
+    pub nan: f32,
+    /// For positive infinity; the greatest number of the type if absent.
+    pub posinf: Option<f32>,
+    /// For negative infinity; the least number of the type if absent.
+    pub neginf: Option<f32>,
 }
 
 impl Array {
@@ -91,5 +131,46 @@ impl Array {
     #[track_caller]
     pub fn round(&self, decimals: i32) -> Result<Self> {
         raw::round(self, decimals)
+    }
+
+    /// Finite numbers in place of those that are not; see [`NanToNum`].
+    ///
+    /// # Errors
+    /// The type is `float64` or `complex64`, of which MLX does not know the ends, and an infinity has no number.
+    #[track_caller]
+    pub fn nan_to_num(&self, numbers: NanToNum) -> Result<Self> {
+        raw::nan_to_num(self, numbers.nan, numbers.posinf, numbers.neginf)
+    }
+
+    /// The nearest 8-bit floats of 4 exponent and 3 fraction bits (E4M3), as `uint8`.
+    #[track_caller]
+    pub fn to_fp8(&self) -> Result<Self> {
+        if self.dtype() == Dtype::Float64 {
+            // MLX has no kernel for it and reads each element as two.
+            return raw::to_fp8(&self.astype(Dtype::Float32)?);
+        }
+        raw::to_fp8(self)
+    }
+
+    /// The numbers that [`to_fp8`](Self::to_fp8) stored, in a floating-point type.
+    #[track_caller]
+    pub fn from_fp8(&self, dtype: Dtype) -> Result<Self> {
+        if dtype == Dtype::Float64 {
+            // MLX has no kernel for it and fills half of each element.
+            return raw::from_fp8(self, Dtype::Float32)?.astype(dtype);
+        }
+        raw::from_fp8(self, dtype)
+    }
+
+    /// The same values in row-major order in memory; or in column-major order if that is there and allowed.
+    #[track_caller]
+    pub fn contiguous(&self, allow_col_major: bool) -> Result<Self> {
+        raw::contiguous(self, allow_col_major)
+    }
+
+    /// The same values, computed after `others`.
+    #[track_caller]
+    pub fn depends<'a>(&self, others: impl IntoIterator<Item = &'a Self>) -> Result<Self> {
+        graph::depends(self, &Vector::collect(others)?)
     }
 }

@@ -2,7 +2,9 @@
 
 use mlx_core::io::{load_safetensors, save_safetensors};
 use mlx_core::random::{self, Key};
-use mlx_core::{Array, Device, Dtype, Error, Kind, Quantization, Quantized, Result, fast, select, stack};
+use mlx_core::{
+    Array, Closeness, Device, Dtype, Error, Kind, Quantization, Quantized, Result, fast, select, stack,
+};
 
 #[test]
 fn an_error_is_one_pointer_wide_and_goes_between_threads() {
@@ -62,10 +64,10 @@ fn errors_of_arrays_point_at_the_caller() {
         x.argmax([0, 1]).err(),
         x.sum(4).err(),
         x.split(3, 0).err(),
-        x.pad(5, 1, 1, 0).err(),
+        x.pad([(5, 1, 1)], 0).err(),
         x.broadcast_to([3]).err(),
         x.slice_update(&x, [1]).err(),
-        x.allclose(&Array::from([1.0, 2.0, 3.0]), 0.0, 0.0).err(),
+        x.allclose(Array::from([1.0, 2.0, 3.0]), Closeness::default()).err(),
         stack([&x, &Array::from(1.0)], 0).err(),
         select(&x, &x, Array::from([1.0, 2.0, 3.0])).err(),
     ];

@@ -34,8 +34,8 @@ fn lengths_beyond_32_bits_are_refused() {
     let results: Vec<Result<Array>> = vec![
         concatenate([&long, &long], 0),
         long.repeat(2, 0),
-        long.pad(0, 1, 0, 0),
-        long.pad(0, i32::MAX, i32::MAX, 0),
+        long.pad([(0, 1, 0)], 0),
+        long.pad([(0, i32::MAX, i32::MAX)], 0),
         stack([&long, &long], 1).and_then(|pair| pair.flatten(0, 1)),
         one().broadcast_to([65_536, 65_536]).unwrap().flatten(0, -1),
         one().broadcast_to([65_536, 65_536]).unwrap().reshape([-1]),
@@ -54,7 +54,7 @@ fn negative_lengths_are_refused() {
     assert!(four.broadcast_to([-4]).is_err());
     assert!(four.repeat(-1, 0).is_err());
     assert!(Array::zeros([0], Dtype::Int32).unwrap().reshape([65_536, 65_536, 65_536, 65_536]).is_err());
-    assert!(four.pad(0, -1, 0, 0).is_err());
+    assert!(four.pad([(0, -1, 0)], 0).is_err());
     assert!(four.split(0, 0).is_err() && four.split(-1, 0).is_err() && four.split(3, 0).is_err());
 }
 
@@ -63,7 +63,7 @@ fn axes_that_are_not_there_are_refused() {
     let x = Array::from([[1.0, 2.0], [3.0, 4.0]]);
     for axis in [2, -3, 1000, i32::MAX, i32::MIN] {
         let results = [
-            x.pad(axis, 1, 1, 0),
+            x.pad([(axis, 1, 1)], 0),
             x.sum(axis),
             x.sum([0, axis]),
             x.softmax(axis),
@@ -92,8 +92,8 @@ fn axes_that_are_not_there_are_refused() {
 #[test]
 fn padding_goes_to_the_axis_it_names() {
     let x = Array::from([[1, 2]]);
-    assert_eq!(x.pad(-1, 1, 2, 7).unwrap().to_vec::<i32>().unwrap(), [7, 1, 2, 7, 7]);
-    let below = x.pad(0, 0, 1, 0).unwrap();
+    assert_eq!(x.pad([(-1, 1, 2)], 7).unwrap().to_vec::<i32>().unwrap(), [7, 1, 2, 7, 7]);
+    let below = x.pad([(0, 0, 1)], 0).unwrap();
     assert_eq!((below.shape(), below.to_vec::<i32>().unwrap()), (&[2, 2][..], vec![1, 2, 0, 0]));
 }
 

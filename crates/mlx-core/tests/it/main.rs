@@ -31,6 +31,8 @@ mod read;
 #[cfg(test)]
 mod safetensors;
 #[cfg(test)]
+mod survey;
+#[cfg(test)]
 mod thread;
 #[cfg(test)]
 mod values;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use mlx_core::{Array, Dtype, Quantization, Quantized};
+use mlx_core::{Array, Closeness, Dtype, Quantization, Quantized};
 use mlx_nn::{Error, Head, Misshapen, Mlp, Module, QuantizationConfig, Report, Result, Weights};
 
 /// The arrays of a checkpoint in the making.
@@ -187,7 +187,10 @@ fn a_bias_is_added_to_a_dense_and_to_a_quantized_product() {
         .unwrap();
     for layer in layers {
         let y = layer.unwrap().forward(&Array::ones([1, 64], Dtype::Float32).unwrap()).unwrap();
-        assert!(y.allclose(&Array::from([[65.0_f32, 66.0, 67.0, 68.0]]), 1e-5, 0.0).unwrap(), "{y}");
+        assert!(
+            y.allclose(Array::from([[65.0_f32, 66.0, 67.0, 68.0]]), Closeness::default()).unwrap(),
+            "{y}"
+        );
     }
 }
 

@@ -1,7 +1,14 @@
 //! The types of element.
 
+mod category;
+mod limits;
+mod promotion;
+
 use std::fmt;
 use std::str::FromStr;
+
+pub use category::Category;
+pub use limits::{FloatInfo, IntInfo};
 
 /// The type of an array's elements, by MLX's names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,0 +1,45 @@
+//! Running totals and differences along an axis.
+
+use crate::ffi::raw;
+use crate::{Array, Result, Scan};
+
+macro_rules! scans {
+    ($($(#[$doc:meta])* $name:ident => $op:expr;)*) => {
+        impl Array {$(
+            $(#[$doc])*
+            #[track_caller]
+            pub fn $name(&self, scan: impl Into<Scan>) -> Result<Self> {
+                let Scan { axis, reverse, inclusive } = scan.into();
+                let at = self.axis(axis, stringify!($name))? as i32;
+                if self.size() > 0 {
+                    return $op(self, at, reverse, inclusive);
+                }
+                // MLX divides by the length of the axis; along another of length 1 there is as little to total.
+                let along_another = $op(&raw::expand_dims(self, -1)?, -1, reverse, inclusive)?;
+                raw::squeeze_axis(&along_another, -1)
+            }
+        )*}
+    };
+}
+
+scans! {
+    /// The greatest element so far along an axis: `-1`, or a [`Scan`] that says which way.
+    cummax => raw::cummax_axis;
+    /// The smallest element so far along an axis: `-1`, or a [`Scan`] that says which way.
+    cummin => raw::cummin_axis;
+    /// The running product along an axis: `-1`, or a [`Scan`] that says which way.
+    cumprod => |x, axis, reverse, inclusive| raw::cumprod_axis(x, axis, reverse, inclusive, None);
+    /// The running sum along an axis: `-1`, or a [`Scan`] that says which way.
+    cumsum => |x, axis, reverse, inclusive| raw::cumsum_axis(x, axis, reverse, inclusive, None);
+    /// The running `log(Σ exp(x))` along an axis: `-1`, or a [`Scan`] that says which way.
+    logcumsumexp => raw::logcumsumexp_axis;
+}
+
+impl Array {
+    /// Each element less the one before it along an axis, `times` over.
+    #[track_caller]
+    pub fn diff(&self, times: i32, axis: i32) -> Result<Self> {
+        // After as many times as there are elements nothing is left, but MLX would go on.
+        raw::diff(self, times.min(self.dim(axis)?), axis)
+    }
+}
