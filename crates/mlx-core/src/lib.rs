@@ -36,7 +36,7 @@ pub mod random;
 mod scalar;
 mod stream;
 
-pub use array::{Array, Index, Interval, IntoIndices, NewAxis, Operand, Slice, Steps};
+pub use array::{Array, At, Index, Interval, IntoIndices, Iter, NewAxis, Operand, Slice, Steps};
 pub use axes::{Axes, Scan, keep};
 pub use device::Device;
 pub use dtype::{Category, Dtype, FloatInfo, IntInfo};
@@ -46,7 +46,7 @@ pub use eval::{async_eval, eval};
 pub use half::{bf16, f16};
 pub use ops::{
     Closeness, Diagonal, Indexing, Limits, NanToNum, PadMode, Quantization, QuantizationMode, Quantized,
-    broadcast_arrays, broadcast_shapes, concatenate, meshgrid, select, stack,
+    Side, Update, broadcast_arrays, broadcast_shapes, concatenate, meshgrid, select, stack,
 };
 pub use scalar::Scalar;
 pub use stream::Stream;

@@ -3,12 +3,14 @@
 pub(crate) mod build;
 mod fmt;
 mod index;
+mod iter;
 mod operand;
 mod operator;
 mod read;
 mod sequence;
 
-pub use index::{Index, IntoIndices, NewAxis, Slice};
+pub use index::{At, Index, IntoIndices, NewAxis, Slice};
+pub use iter::Iter;
 pub use operand::Operand;
 pub use sequence::{Interval, Steps};
 

@@ -124,7 +124,7 @@ impl Array {
     }
 
     #[track_caller]
-    fn one_axis(&self, axes: Axes, op: &'static str) -> Result<(Option<i32>, bool)> {
+    pub(super) fn one_axis(&self, axes: Axes, op: &'static str) -> Result<(Option<i32>, bool)> {
         match axes.list.as_deref() {
             None => Ok((None, axes.keep)),
             Some(&[axis]) => Ok((Some(axis), axes.keep)),

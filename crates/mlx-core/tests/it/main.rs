@@ -1,6 +1,8 @@
 //! The safe API, held against golden data, NumPy's rules and what a careless caller may write.
 
 #[cfg(test)]
+mod at;
+#[cfg(test)]
 mod build;
 #[cfg(test)]
 mod device;
@@ -21,6 +23,8 @@ mod golden;
 #[cfg(test)]
 mod index;
 #[cfg(test)]
+mod index_model;
+#[cfg(test)]
 mod operator;
 #[cfg(test)]
 mod quantize;
@@ -30,6 +34,10 @@ mod random;
 mod read;
 #[cfg(test)]
 mod safetensors;
+#[cfg(test)]
+mod slice;
+#[cfg(test)]
+mod sort;
 #[cfg(test)]
 mod survey;
 #[cfg(test)]
