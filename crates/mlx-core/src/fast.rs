@@ -1,7 +1,7 @@
 //! Fused ops of transformers.
 
 use crate::ffi::raw;
-use crate::{Array, Error, Kind, Result};
+use crate::{Array, Dtype, Error, Kind, Result};
 
 /// Divides by the root mean square of the last axis, then scales by `weight` `[width]`.
 ///
@@ -51,6 +51,38 @@ pub struct Rope<'a> {
 pub fn rope(x: &Array, how: Rope<'_>) -> Result<Array> {
     let Rope { dims, traditional, base, scale, offset, freqs } = how;
     raw::fast_rope(x, dims, traditional, base, scale, offset, freqs)
+}
+
+/// [`rope`] with positions that are computed: `offset`, one whole number or one for each of the batch, is added to
+/// that of `how`.
+#[track_caller]
+pub fn rope_dynamic(x: &Array, how: Rope<'_>, offset: &Array) -> Result<Array> {
+    let Rope { dims, traditional, base, scale, offset: first, freqs } = how;
+    let offset = if first == 0 { offset.clone() } else { (offset + first)? };
+    raw::fast_rope_dynamic(x, dims, traditional, base, scale, &offset, freqs)
+}
+
+/// `logsumexp(logits) - logits[target]` over the last axis, as `float32`, for `targets` of the other axes.
+///
+/// Targets that are no class are clamped.
+///
+/// # Errors
+/// `targets` are not whole numbers or have another shape, or there is no class.
+#[track_caller]
+pub fn cross_entropy(logits: &Array, targets: &Array) -> Result<Array> {
+    let (classes, others) = match logits.shape().split_last() {
+        Some((&classes, others)) if others == targets.shape() => (classes, others),
+        _ => {
+            let message = format!("targets {targets:?} are not one for each row of logits {logits:?}");
+            return Err(Error::new(Kind::Shape, "fast.cross_entropy", message));
+        }
+    };
+    let targets = targets.places(classes.into(), "fast.cross_entropy")?;
+    if others.contains(&0) {
+        Array::zeros(others, Dtype::Float32)
+    } else {
+        raw::fast_cross_entropy(logits, &targets)
+    }
 }
 
 /// Which keys a query may see.

@@ -1,7 +1,7 @@
 //! Safe Rust for Apple's MLX: lazy arrays on CPU, CUDA and Metal.
 //!
 //! Start with [`Array`]; most ops are its methods. Those of several arrays are functions: [`concatenate`],
-//! [`stack`], [`select`], [`fast`], [`random`]. Nothing is computed until an array is read or passed to [`eval`].
+//! [`stack`], [`select`], [`einsum`], and those of [`fast`], [`fft`], [`linalg`], [`random`]. Nothing is computed until an array is read or passed to [`eval`].
 //!
 //! ```
 //! use mlx_core::prelude::*;
@@ -28,7 +28,9 @@ mod eval;
 pub mod fast;
 #[allow(unsafe_code)]
 mod ffi;
+pub mod fft;
 pub mod io;
+pub mod linalg;
 pub mod memory;
 mod ops;
 pub mod prelude;
@@ -45,8 +47,10 @@ pub use error::{Error, Kind, Result};
 pub use eval::{async_eval, eval};
 pub use half::{bf16, f16};
 pub use ops::{
-    Closeness, Diagonal, Indexing, Limits, NanToNum, PadMode, Quantization, QuantizationMode, Quantized,
-    Side, Update, broadcast_arrays, broadcast_shapes, concatenate, meshgrid, select, stack,
+    BlockMasks, Closeness, Contraction, Conv, ConvGeneral, ConvTranspose, ConvolveMode, Diagonal, EinsumPath,
+    GlobalScales, Indexing, Limits, MatrixIndices, NanToNum, PadMode, Quantization, QuantizationMode,
+    Quantized, QuantizedFactor, Side, Update, broadcast_arrays, broadcast_shapes, concatenate, einsum,
+    einsum_path, meshgrid, select, stack,
 };
 pub use scalar::Scalar;
 pub use stream::Stream;

@@ -65,7 +65,7 @@ impl QuantizationMode {
         Self::NAMED.iter().find(|(_, known, _)| *known == name).map(|&(mode, ..)| mode)
     }
 
-    fn text(self) -> &'static CStr {
+    pub(super) fn text(self) -> &'static CStr {
         Self::NAMED.iter().find(|(mode, ..)| *mode == self).map_or(c"affine", |&(.., text)| text)
     }
 }
@@ -92,6 +92,8 @@ impl Quantization {
         if known { Ok(()) } else { Err(Error::new(Kind::Mlx, op, format!("MLX does not know {self}"))) }
     }
 
+    const NVFP4: Self = Self { mode: QuantizationMode::Nvfp4, bits: 4, group_size: 16 };
+
     /// `scale · q + bias` in groups.
     pub const fn affine(bits: i32, group_size: i32) -> Self {
         Self { mode: QuantizationMode::Affine, bits, group_size }
@@ -102,10 +104,22 @@ impl Quantized {
     /// Quantizes the last axis of `matrix`.
     #[track_caller]
     pub fn of(matrix: &Array, scheme: Quantization) -> Result<Self> {
+        Self::packed(matrix, scheme, None)
+    }
+
+    /// Quantizes the last axis of `matrix` to nvfp4, with scales relative to `global_scale`: the greatest magnitude
+    /// of the whole, a `float32`.
+    #[track_caller]
+    pub fn of_scaled(matrix: &Array, global_scale: &Array) -> Result<Self> {
+        Self::packed(matrix, Quantization::NVFP4, Some(global_scale))
+    }
+
+    #[track_caller]
+    fn packed(matrix: &Array, scheme: Quantization, global_scale: Option<&Array>) -> Result<Self> {
         scheme.check("quantize")?;
         refuse_double(matrix, "quantize")?;
         let Quantization { mode, bits, group_size } = scheme;
-        let parts = raw::quantize(matrix, Some(group_size), Some(bits), mode.text(), None)?;
+        let parts = raw::quantize(matrix, Some(group_size), Some(bits), mode.text(), global_scale)?;
         let mut parts = parts.into_iter();
         match (parts.next(), parts.next()) {
             (Some(weight), Some(scales)) => Ok(Self { weight, scales, biases: parts.next(), scheme }),
@@ -116,19 +130,22 @@ impl Quantized {
     /// The elements, in the scales' type or in `dtype`.
     #[track_caller]
     pub fn dequantize(&self, dtype: Option<Dtype>) -> Result<Array> {
+        self.unpacked(None, dtype)
+    }
+
+    /// The elements of what [`of_scaled`](Self::of_scaled) made with the same `global_scale`.
+    #[track_caller]
+    pub fn dequantize_scaled(&self, global_scale: &Array, dtype: Option<Dtype>) -> Result<Array> {
+        self.unpacked(Some(global_scale), dtype)
+    }
+
+    #[track_caller]
+    pub(super) fn unpacked(&self, global_scale: Option<&Array>, dtype: Option<Dtype>) -> Result<Array> {
         self.check("dequantize")?;
         let Quantization { mode, bits, group_size } = self.scheme;
-        let biases = self.biases.as_ref();
-        raw::dequantize(
-            &self.weight,
-            &self.scales,
-            biases,
-            Some(group_size),
-            Some(bits),
-            mode.text(),
-            None,
-            dtype,
-        )
+        let (group_size, bits, biases) = (Some(group_size), Some(bits), self.biases.as_ref());
+        let (weight, scales) = (&self.weight, &self.scales);
+        raw::dequantize(weight, scales, biases, group_size, bits, mode.text(), global_scale, dtype)
     }
 
     /// Rows of the matrix: those that `indices` name along the first axis. See [`Array::take`].
@@ -144,7 +161,7 @@ impl Quantized {
 
     /// Checks that the parts belong together: MLX reads past the end of parts that do not.
     #[track_caller]
-    fn check(&self, op: &'static str) -> Result<()> {
+    pub(super) fn check(&self, op: &'static str) -> Result<()> {
         self.scheme.check(op)?;
         let Quantization { mode, bits, group_size } = self.scheme;
         let (weight, scales) = (self.weight.shape(), self.scales.shape());
@@ -171,34 +188,8 @@ impl Quantized {
     }
 }
 
-impl Array {
-    /// `x · wᵀ` with a quantized `w` `[n, k]`: `[…, m, k] -> […, m, n]`.
-    #[track_caller]
-    pub fn quantized_matmul(&self, w: &Quantized) -> Result<Self> {
-        w.check("quantized_matmul")?;
-        for array in [Some(self), Some(&w.scales), w.biases.as_ref()].into_iter().flatten() {
-            refuse_double(array, "quantized_matmul")?;
-        }
-        if self.size() == 0 || w.weight.ndim() > self.ndim().max(2) {
-            return self.matmul(&w.dequantize(Some(self.dtype()))?.swapaxes(-1, -2)?);
-        }
-        let Quantization { mode, bits, group_size } = w.scheme;
-        let biases = w.biases.as_ref();
-        raw::quantized_matmul(
-            self,
-            &w.weight,
-            &w.scales,
-            biases,
-            true,
-            Some(group_size),
-            Some(bits),
-            mode.text(),
-        )
-    }
-}
-
 #[track_caller]
-fn refuse_double(array: &Array, op: &'static str) -> Result<()> {
+pub(super) fn refuse_double(array: &Array, op: &'static str) -> Result<()> {
     match array.dtype() {
         Dtype::Float64 => Err(Error::new(Kind::Dtype, op, "float64 is too wide: convert it with astype")),
         _ => Ok(()),

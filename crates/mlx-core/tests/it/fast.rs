@@ -1,7 +1,11 @@
-//! Fused ops given shapes that do not go together.
+//! Fused ops against the ops that they are made of, and shapes that do not go together.
 
 use mlx_core::fast::{self, Mask, Rope};
-use mlx_core::{Array, Dtype, Kind, Result};
+use mlx_core::random::{Key, normal};
+use mlx_core::{Array, Dtype, Kind, Result, keep, select};
+use mlx_testkit::{Tolerance, assert_close};
+
+use crate::values::values;
 
 fn zeros<const N: usize>(shape: [i32; N]) -> Array {
     Array::zeros(shape, Dtype::Float32).unwrap()
@@ -60,4 +64,128 @@ fn rope_turns_no_more_than_there_is() {
     assert!(fast::rope(&zeros([3, 8]), how).is_err());
     assert!(fast::rope(&x, Rope { base: None, ..how }).is_err());
     assert!(fast::rope(&x, Rope { base: None, freqs: Some(&zeros([3])), ..how }).is_err());
+}
+
+fn random<const N: usize>(shape: [i32; N]) -> Array {
+    normal(shape, Dtype::Float32, &Key::new(6).unwrap()).unwrap()
+}
+
+#[track_caller]
+fn assert_same(actual: Result<Array>, expected: &Array) {
+    let actual = actual.unwrap();
+    assert_eq!(actual.shape(), expected.shape());
+    assert_close(&values(&actual), &values(expected), Tolerance::F32);
+}
+
+/// `softmax(scale · q · kᵀ + mask) · v` with a key and value head for each of `q`.
+fn composed(q: &Array, k: &Array, v: &Array, mask: Option<&Array>) -> Array {
+    let scores = (q.matmul(k.swapaxes(-1, -2)).unwrap() * 0.5).unwrap();
+    let scores = mask.map_or(scores.clone(), |mask| (&scores + mask).unwrap());
+    scores.softmax(-1).unwrap().matmul(v).unwrap()
+}
+
+#[test]
+fn attention_is_the_composition_of_its_ops_under_every_mask() {
+    let (q, k, v) = (random([2, 4, 3, 8]), random([2, 2, 5, 8]), random([2, 2, 5, 6]));
+    let (all_k, all_v) = (k.repeat(2, 1).unwrap(), v.repeat(2, 1).unwrap());
+    let attend = |mask: Mask<'_>| fast::scaled_dot_product_attention(&q, &k, &v, 0.5, mask, None);
+    assert_same(attend(Mask::None), &composed(&q, &all_k, &all_v, None));
+    let added = random([4, 3, 5]);
+    assert_same(attend(Mask::Array(&added)), &composed(&q, &all_k, &all_v, Some(&added)));
+    let seen = Array::from([[true, true, true, false, false], [true; 5], [false, false, true, true, false]]);
+    let hidden = select(&seen, &Array::from(0.0), -1e9).unwrap();
+    assert_same(attend(Mask::Array(&seen)), &composed(&q, &all_k, &all_v, Some(&hidden)));
+    let causal = Array::ones([3, 5], Dtype::Float32).unwrap().tril(2).unwrap().equal(1).unwrap();
+    let hidden = select(&causal, &Array::from(0.0), -1e9).unwrap();
+    assert_same(attend(Mask::Causal), &composed(&q, &all_k, &all_v, Some(&hidden)));
+}
+
+#[test]
+fn a_sink_takes_its_share_of_the_attention() {
+    let (q, k, v) = (random([1, 2, 3, 8]), random([1, 2, 5, 8]), random([1, 2, 5, 8]));
+    let sinks = Array::from([0.5, -1.0]);
+    let found = fast::scaled_dot_product_attention(&q, &k, &v, 0.5, Mask::None, Some(&sinks));
+    let scores = (q.matmul(k.swapaxes(-1, -2)).unwrap() * 0.5).unwrap();
+    let column = sinks.reshape([1, 2, 1, 1]).unwrap().broadcast_to([1, 2, 3, 1]).unwrap();
+    let weights = mlx_core::concatenate([&column, &scores], -1).unwrap().softmax(-1).unwrap();
+    assert_same(found, &weights.index((.., .., .., 1..)).unwrap().matmul(&v).unwrap());
+    for wrong in [Array::from([0.5]), Array::from([[0.5, 0.5]])] {
+        assert!(fast::scaled_dot_product_attention(&q, &k, &v, 0.5, Mask::None, Some(&wrong)).is_err());
+    }
+}
+
+#[test]
+fn norms_are_the_composition_of_their_ops() {
+    let (x, weight, bias) = (random([3, 8]), random([8]), (random([8]) * 0.5).unwrap());
+    let mean_square = x.square().unwrap().mean(keep(-1)).unwrap();
+    let scaled = (&x * &(mean_square + 1e-5).unwrap().rsqrt().unwrap()).unwrap();
+    assert_same(fast::rms_norm(&x, Some(&weight), 1e-5), &(&scaled * &weight).unwrap());
+    let centred = (&x - &x.mean(keep(-1)).unwrap()).unwrap();
+    let scaled = (&centred * &(x.var(keep(-1), 0).unwrap() + 1e-5).unwrap().rsqrt().unwrap()).unwrap();
+    let expected = ((&scaled * &weight).unwrap() + &bias).unwrap();
+    assert_same(fast::layer_norm(&x, Some(&weight), Some(&bias), 1e-5), &expected);
+}
+
+#[test]
+fn a_position_may_be_an_array() {
+    let x = random([2, 3, 4, 8]);
+    let how = Rope { dims: 8, traditional: false, base: Some(1e4), scale: 1.0, offset: 3, freqs: None };
+    let expected = fast::rope(&x, how).unwrap();
+    let none = Rope { offset: 0, ..how };
+    assert_same(fast::rope_dynamic(&x, none, &Array::from(3)), &expected);
+    assert_same(fast::rope_dynamic(&x, how, &Array::from(0)), &expected);
+    let each = fast::rope_dynamic(&x, none, &Array::from([3, 7])).unwrap();
+    assert_same(each.index(0), &expected.index(0).unwrap());
+    let seven = fast::rope(&x, Rope { offset: 7, ..how }).unwrap();
+    assert_same(each.index(1), &seven.index(1).unwrap());
+    for wrong in [Array::from([1, 2, 3]), Array::from([[1, 2]]), Array::from(1.0)] {
+        assert!(fast::rope_dynamic(&x, none, &wrong).is_err(), "{wrong:?}");
+    }
+}
+
+#[test]
+fn rope_turns_pairs_by_their_position() {
+    let x = random([1, 3, 4]);
+    let found = fast::rope(
+        &x,
+        Rope { dims: 4, traditional: true, base: Some(100.0), scale: 2.0, offset: 1, freqs: None },
+    );
+    let mut expected = Vec::new();
+    for (at, pair) in values(&x).chunks_exact(2).enumerate() {
+        let position = (at / 2 + 1) as f64 * 2.0;
+        let (sin, cos) = (position * 100_f64.powf(-((at % 2) as f64) / 2.0)).sin_cos();
+        expected.extend([pair[0] * cos - pair[1] * sin, pair[0] * sin + pair[1] * cos]);
+    }
+    assert_close(&values(&found.unwrap()), &expected, Tolerance::F32);
+}
+
+#[test]
+fn cross_entropy_is_the_negative_log_of_the_softmax() {
+    let (logits, targets) = (random([2, 3, 5]), Array::from([[0, 4, 2], [1, 3, 3]]));
+    let logs = logits.softmax(-1).unwrap().log().unwrap();
+    let picked = logs.take_along_axis(&targets.expand_dims(-1).unwrap(), -1).unwrap();
+    let expected = (-picked.squeeze(-1).unwrap()).unwrap();
+    assert_same(fast::cross_entropy(&logits, &targets), &expected);
+    let half = fast::cross_entropy(&logits.astype(Dtype::Bfloat16).unwrap(), &targets).unwrap();
+    assert_eq!(half.dtype(), Dtype::Float32);
+}
+
+#[test]
+fn targets_that_are_no_class_are_clamped() {
+    let logits = random([5]).broadcast_to([4, 5]).unwrap();
+    let far = fast::cross_entropy(&logits, &Array::from([i32::MIN, -9, 5, i32::MAX]));
+    let near = fast::cross_entropy(&logits, &Array::from([0, 0, 4, 4])).unwrap();
+    assert_same(far, &near);
+    let unsigned = Array::from_slice(&[u64::MAX, 0, 0, 0], [4]).unwrap();
+    assert_same(fast::cross_entropy(&logits, &unsigned), &{
+        fast::cross_entropy(&logits, &Array::from([4, 0, 0, 0])).unwrap()
+    });
+    for wrong in [Array::from([0, 1]), Array::from(0), Array::from([[0, 1, 2, 3]]), Array::from([0.0; 4])] {
+        assert_eq!(fast::cross_entropy(&logits, &wrong).unwrap_err().op(), "fast.cross_entropy");
+    }
+    let none = Array::from([0, 0]);
+    assert_eq!(fast::cross_entropy(&zeros([2, 0]), &none).unwrap_err().kind(), Kind::Index);
+    let no_rows = Array::zeros([0], Dtype::Int32).unwrap();
+    assert_eq!(fast::cross_entropy(&zeros([0, 5]), &no_rows).unwrap().shape(), [0]);
+    assert!(fast::cross_entropy(&Array::from(1.0), &none).is_err());
 }

@@ -5,9 +5,13 @@ mod at;
 #[cfg(test)]
 mod build;
 #[cfg(test)]
+mod conv;
+#[cfg(test)]
 mod device;
 #[cfg(test)]
 mod division;
+#[cfg(test)]
+mod einsum;
 #[cfg(test)]
 mod error;
 #[cfg(test)]
@@ -17,6 +21,8 @@ mod extent;
 #[cfg(test)]
 mod fast;
 #[cfg(test)]
+mod fft;
+#[cfg(test)]
 mod gather;
 #[cfg(test)]
 mod golden;
@@ -25,9 +31,15 @@ mod index;
 #[cfg(test)]
 mod index_model;
 #[cfg(test)]
+mod matmul;
+#[cfg(test)]
 mod operator;
 #[cfg(test)]
+mod place;
+#[cfg(test)]
 mod quantize;
+#[cfg(test)]
+mod quantized_matmul;
 #[cfg(test)]
 mod random;
 #[cfg(test)]

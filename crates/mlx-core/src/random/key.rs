@@ -1,7 +1,7 @@
-//! Random numbers from explicit keys: the same key gives the same numbers.
+//! The state of a generator.
 
 use crate::ffi::{self, raw};
-use crate::{Array, Dtype, Result, Scalar};
+use crate::{Array, Dtype, Error, Kind, Result};
 
 /// The state of a generator. Draw from it once, and [`split`](Key::split) it for the next draw.
 ///
@@ -23,11 +23,32 @@ impl Key {
         ffi::random::key(seed).map(Self)
     }
 
+    /// A key that was kept as an array of two `uint32`.
+    #[track_caller]
+    pub fn from_array(array: Array) -> Result<Self> {
+        if array.dtype() == Dtype::Uint32 && array.shape() == [2] {
+            return Ok(Self(array));
+        }
+        Err(Error::new(Kind::Shape, "random.key", format!("a key is uint32 of shape [2], not {array:?}")))
+    }
+
+    /// The two `uint32` of this key, to keep.
+    pub fn array(&self) -> &Array {
+        &self.0
+    }
+
     /// Two independent keys.
     #[track_caller]
     pub fn split(&self) -> Result<(Self, Self)> {
         let [a, b] = raw::random_split(&self.0)?;
         Ok((Self(a), Self(b)))
+    }
+
+    /// `count` independent keys.
+    #[track_caller]
+    pub fn split_into(&self, count: i32) -> Result<Vec<Self>> {
+        let keys = raw::random_split_num(&self.0, count)?;
+        (0..count).map(|at| keys.index(at).map(Self)).collect()
     }
 
     /// Replaces this key, and returns one to draw with.
@@ -41,24 +62,4 @@ impl Key {
         *self = next;
         Ok(now)
     }
-}
-
-/// Numbers between `low` and `high`, all as likely.
-#[track_caller]
-pub fn uniform(shape: impl AsRef<[i32]>, low: f32, high: f32, dtype: Dtype, key: &Key) -> Result<Array> {
-    let low = Scalar::from(low).array(dtype)?;
-    let high = Scalar::from(high).array(dtype)?;
-    raw::random_uniform(&low, &high, shape.as_ref(), dtype, Some(&key.0))
-}
-
-/// Numbers of mean 0 and variance 1 from the normal distribution.
-#[track_caller]
-pub fn normal(shape: impl AsRef<[i32]>, dtype: Dtype, key: &Key) -> Result<Array> {
-    raw::random_normal(shape.as_ref(), dtype, 0.0, 1.0, Some(&key.0))
-}
-
-/// One index along `axis` for each of the others, drawn with probability `softmax(logits)`, as `uint32`.
-#[track_caller]
-pub fn categorical(logits: &Array, axis: i32, key: &Key) -> Result<Array> {
-    raw::random_categorical(logits, axis, Some(&key.0))
 }

@@ -1,0 +1,302 @@
+//! Convolutions. Arrays are channels-last: `[batch, …, channels]`, weights `[out, …, channels / groups]`.
+
+use crate::ffi::raw;
+use crate::{Array, Error, Kind, Result, Slice};
+
+/// MLX multiplies two of stride and dilations in 32 bits.
+const GREATEST_STEP: i32 = i16::MAX as i32;
+
+/// How [`Array::conv1d`] to [`Array::conv3d`] go over an array of `N` spatial axes.
+///
+/// ```
+/// use mlx_core::{Array, Conv, Dtype};
+///
+/// let x = Array::ones([1, 8, 8, 3], Dtype::Float32)?;
+/// let weight = Array::ones([16, 3, 3, 3], Dtype::Float32)?;
+/// let y = x.conv2d(&weight, Conv { stride: [2, 2], padding: [1, 1], ..Conv::default() })?;
+/// assert_eq!(y.shape(), [1, 4, 4, 16]);
+/// # Ok::<(), mlx_core::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Conv<const N: usize> {
+    /// Steps between outputs.
+    pub stride: [i32; N],
+    /// Zeros on both sides.
+    pub padding: [i32; N],
+    /// Distance between the places of the kernel.
+    pub dilation: [i32; N],
+    /// Parts of the channels that do not mix; more than one needs one or two spatial axes.
+    pub groups: i32,
+}
+
+impl<const N: usize> Default for Conv<N> {
+    fn default() -> Self {
+        Self { stride: [1; N], padding: [0; N], dilation: [1; N], groups: 1 }
+    }
+}
+
+/// How [`Array::conv_transpose1d`] to [`Array::conv_transpose3d`] spread an array of `N` spatial axes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConvTranspose<const N: usize> {
+    /// Distance between inputs in the output.
+    pub stride: [i32; N],
+    /// What is cut from both sides.
+    pub padding: [i32; N],
+    /// Distance between the places of the kernel.
+    pub dilation: [i32; N],
+    /// What is added at the end.
+    pub output_padding: [i32; N],
+    /// Parts of the channels that do not mix; more than one needs one or two spatial axes.
+    pub groups: i32,
+}
+
+impl<const N: usize> Default for ConvTranspose<N> {
+    fn default() -> Self {
+        Self { stride: [1; N], padding: [0; N], dilation: [1; N], output_padding: [0; N], groups: 1 }
+    }
+}
+
+/// All that [`Array::conv_general`] can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConvGeneral<const N: usize> {
+    /// Steps between outputs.
+    pub stride: [i32; N],
+    /// Zeros before the input; a negative number cuts.
+    pub padding_lo: [i32; N],
+    /// Zeros after the input; a negative number cuts.
+    pub padding_hi: [i32; N],
+    /// Distance between the places of the kernel.
+    pub kernel_dilation: [i32; N],
+    /// Distance between the elements of the input.
+    pub input_dilation: [i32; N],
+    /// Parts of the channels that do not mix; more than one needs one or two spatial axes.
+    pub groups: i32,
+    /// Turn the kernel around, as a convolution in the mathematical sense does.
+    pub flip: bool,
+}
+
+impl<const N: usize> Default for ConvGeneral<N> {
+    fn default() -> Self {
+        Conv::default().into()
+    }
+}
+
+impl<const N: usize> From<Conv<N>> for ConvGeneral<N> {
+    fn from(conv: Conv<N>) -> Self {
+        let Conv { stride, padding, dilation, groups } = conv;
+        Self {
+            stride,
+            padding_lo: padding,
+            padding_hi: padding,
+            kernel_dilation: dilation,
+            input_dilation: [1; N],
+            groups,
+            flip: false,
+        }
+    }
+}
+
+/// Which sums of [`Array::convolve`] are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConvolveMode {
+    /// All with at least one pair.
+    Full,
+    /// As many as the longer array has, in the middle.
+    Same,
+    /// Those where the shorter array lies within the longer.
+    Valid,
+}
+
+impl Array {
+    /// Convolution of `[batch, length, channels]` with `weight` `[out, kernel, channels / groups]`.
+    #[track_caller]
+    pub fn conv1d(&self, weight: &Self, conv: Conv<1>) -> Result<Self> {
+        check(self, weight, &conv.into(), "conv1d")?;
+        let Conv { stride: [stride], padding: [padding], dilation: [dilation], groups } = conv;
+        raw::conv1d(self, weight, stride, padding, dilation, groups)
+    }
+
+    /// Convolution of `[batch, height, width, channels]` with `weight` `[out, …, channels / groups]`.
+    #[track_caller]
+    pub fn conv2d(&self, weight: &Self, conv: Conv<2>) -> Result<Self> {
+        check(self, weight, &conv.into(), "conv2d")?;
+        let Conv { stride: s, padding: p, dilation: d, groups } = conv;
+        let ([s0, s1], [p0, p1], [d0, d1]) = (s, p, d);
+        raw::conv2d(self, weight, s0, s1, p0, p1, d0, d1, groups)
+    }
+
+    /// Convolution of `[batch, depth, height, width, channels]` with `weight` `[out, …, channels]`.
+    #[track_caller]
+    pub fn conv3d(&self, weight: &Self, conv: Conv<3>) -> Result<Self> {
+        check(self, weight, &conv.into(), "conv3d")?;
+        let Conv { stride: s, padding: p, dilation: d, groups } = conv;
+        let ([s0, s1, s2], [p0, p1, p2], [d0, d1, d2]) = (s, p, d);
+        raw::conv3d(self, weight, s0, s1, s2, p0, p1, p2, d0, d1, d2, groups)
+    }
+
+    /// The transpose of [`conv1d`](Self::conv1d), which spreads each element over the kernel.
+    #[track_caller]
+    pub fn conv_transpose1d(&self, weight: &Self, conv: ConvTranspose<1>) -> Result<Self> {
+        check_transposed(self, weight, &conv, "conv_transpose1d")?;
+        let ConvTranspose { stride: [s], padding: [p], dilation: [d], output_padding: [o], groups } = conv;
+        raw::conv_transpose1d(self, weight, s, p, d, o, groups)
+    }
+
+    /// The transpose of [`conv2d`](Self::conv2d), which spreads each element over the kernel.
+    #[track_caller]
+    pub fn conv_transpose2d(&self, weight: &Self, conv: ConvTranspose<2>) -> Result<Self> {
+        check_transposed(self, weight, &conv, "conv_transpose2d")?;
+        let ConvTranspose { stride: s, padding: p, dilation: d, output_padding: o, groups } = conv;
+        let ([s0, s1], [p0, p1], [d0, d1], [o0, o1]) = (s, p, d, o);
+        raw::conv_transpose2d(self, weight, s0, s1, p0, p1, d0, d1, o0, o1, groups)
+    }
+
+    /// The transpose of [`conv3d`](Self::conv3d), which spreads each element over the kernel.
+    #[track_caller]
+    pub fn conv_transpose3d(&self, weight: &Self, conv: ConvTranspose<3>) -> Result<Self> {
+        check_transposed(self, weight, &conv, "conv_transpose3d")?;
+        let ConvTranspose { stride: s, padding: p, dilation: d, output_padding: o, groups } = conv;
+        let ([s0, s1, s2], [p0, p1, p2], [d0, d1, d2], [o0, o1, o2]) = (s, p, d, o);
+        raw::conv_transpose3d(self, weight, s0, s1, s2, p0, p1, p2, d0, d1, d2, o0, o1, o2, groups)
+    }
+
+    /// Convolution over one to three spatial axes, with a padding of its own on each side and a dilated input.
+    #[track_caller]
+    pub fn conv_general<const N: usize>(&self, weight: &Self, conv: ConvGeneral<N>) -> Result<Self> {
+        check(self, weight, &conv, "conv_general")?;
+        raw::conv_general(
+            self,
+            weight,
+            &conv.stride,
+            &conv.padding_lo,
+            &conv.padding_hi,
+            &conv.kernel_dilation,
+            &conv.input_dilation,
+            conv.groups,
+            conv.flip,
+        )
+    }
+
+    /// The discrete convolution of two one-dimensional arrays, as NumPy's `convolve` has it.
+    #[track_caller]
+    pub fn convolve(&self, other: &Self, mode: ConvolveMode) -> Result<Self> {
+        if self.ndim() != 1 || other.ndim() != 1 || self.size() == 0 || other.size() == 0 {
+            let (a, b) = (self.shape(), other.shape());
+            let message = format!("takes two arrays of one axis with elements, not shapes {a:?} and {b:?}");
+            return Err(Error::new(Kind::Shape, "convolve", message));
+        }
+        let (long, short) = if self.size() < other.size() { (other, self) } else { (self, other) };
+        let reach = short.dim(0)? - 1;
+        let (before, after) = match mode {
+            ConvolveMode::Full => (reach, reach),
+            ConvolveMode::Same => (reach - reach / 2, reach / 2),
+            ConvolveMode::Valid => (0, 0),
+        };
+        let kernel = short.index(Slice::step_by(.., -1))?.reshape([1, -1, 1])?;
+        let sides = ConvGeneral { padding_lo: [before], padding_hi: [after], ..ConvGeneral::default() };
+        long.reshape([1, -1, 1])?.conv_general(&kernel, sides)?.reshape([-1])
+    }
+}
+
+/// Checks a transposed convolution as the convolution that MLX makes of it.
+#[track_caller]
+fn check_transposed<const N: usize>(
+    input: &Array,
+    weight: &Array,
+    conv: &ConvTranspose<N>,
+    op: &'static str,
+) -> Result<()> {
+    let ConvTranspose { stride, padding, dilation, output_padding, groups } = *conv;
+    let kernel: [i32; N] = spatial(weight, op)?;
+    let clamped = |length: i64| length.clamp(i32::MIN.into(), i32::MAX.into()) as i32;
+    let reach = |axis: usize| -> Option<(i64, i64)> {
+        let (&d, &k, &p, &o) =
+            (dilation.get(axis)?, kernel.get(axis)?, padding.get(axis)?, output_padding.get(axis)?);
+        let low = i64::from(d) * (i64::from(k) - 1) - i64::from(p);
+        Some((low, low + i64::from(o)))
+    };
+    let reaches: [(i64, i64); N] = std::array::from_fn(|axis| reach(axis).unwrap_or_default());
+    let general = ConvGeneral {
+        stride: [1; N],
+        padding_lo: reaches.map(|(low, _)| clamped(low)),
+        padding_hi: reaches.map(|(_, high)| clamped(high)),
+        kernel_dilation: dilation,
+        input_dilation: stride,
+        groups,
+        flip: true,
+    };
+    check(input, weight, &general, op)
+}
+
+/// The spatial lengths of an input or a weight.
+#[track_caller]
+fn spatial<const N: usize>(array: &Array, op: &'static str) -> Result<[i32; N]> {
+    let shape = array.shape();
+    let lengths = match shape {
+        [_, lengths @ .., _] => <[i32; N]>::try_from(lengths).ok(),
+        _ => None,
+    };
+    let wrong = || Error::new(Kind::Shape, op, format!("takes {} axes, not shape {shape:?}", N + 2));
+    lengths.ok_or_else(wrong)
+}
+
+/// Checks what MLX divides by, and that its integers hold all lengths.
+#[track_caller]
+fn check<const N: usize>(
+    input: &Array,
+    weight: &Array,
+    conv: &ConvGeneral<N>,
+    op: &'static str,
+) -> Result<()> {
+    let (lengths, kernel): ([i32; N], [i32; N]) = (spatial(input, op)?, spatial(weight, op)?);
+    let fail = |message: String| Err(Error::new(Kind::Shape, op, message));
+    if conv.groups < 1 {
+        return fail(format!("{} groups: there is at least one", conv.groups));
+    }
+    let channels = input.shape().last().copied().unwrap_or_default();
+    if channels == 0 || weight.shape().contains(&0) || lengths.contains(&0) {
+        let (input, weight) = (input.shape(), weight.shape());
+        return fail(format!("input {input:?} or weight {weight:?} has a length of 0"));
+    }
+    for positive in [conv.stride, conv.kernel_dilation, conv.input_dilation] {
+        if let Some(wrong) = positive.iter().find(|n| !(1..=GREATEST_STEP).contains(*n)) {
+            return fail(format!("strides and dilations lie between 1 and {GREATEST_STEP}, not at {wrong}"));
+        }
+    }
+    let mut padded = vec![input.shape().first().copied().unwrap_or_default()];
+    let mut windows = padded.clone();
+    for axis in 0..N {
+        let Some((length, places)) = conv.extent(axis, &lengths, &kernel) else {
+            return fail(format!(
+                "{conv:?} does not fit axis {axis} of input {lengths:?}, kernel {kernel:?}"
+            ));
+        };
+        padded.push(length);
+        windows.push(places);
+    }
+    padded.push(channels);
+    windows.extend(kernel);
+    windows.push(channels);
+    let dtype = input.dtype();
+    if dtype.bytes_of(&padded).is_none() || dtype.bytes_of(&windows).is_none() {
+        return fail(format!("{conv:?} makes more of input {lengths:?} than fits in memory"));
+    }
+    Ok(())
+}
+
+impl<const N: usize> ConvGeneral<N> {
+    /// The length of an axis with its padding, and how many outputs it has; `None` if a kernel does not fit in, or
+    /// a length in 32 bits.
+    fn extent(&self, axis: usize, lengths: &[i32; N], kernel: &[i32; N]) -> Option<(i32, i32)> {
+        let of = |list: &[i32; N]| list.get(axis).map(|&n| i64::from(n));
+        let (low, high) = (of(&self.padding_lo)?, of(&self.padding_hi)?);
+        let left = of(lengths)? + low.min(0) + high.min(0);
+        if left < 1 {
+            return None;
+        }
+        let padded = 1 + of(&self.input_dilation)? * (left - 1) + low.max(0) + high.max(0);
+        let span = 1 + of(&self.kernel_dilation)? * (of(kernel)? - 1);
+        let places = (padded - span) / of(&self.stride)? + 1;
+        if padded < span { None } else { Some((padded.try_into().ok()?, places.try_into().ok()?)) }
+    }
+}
