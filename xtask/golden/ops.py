@@ -86,10 +86,12 @@ def record(case, family, blob):
             raise
         return row | {"refused": True}, False
     row["out"] = [f"{NAMES[out.dtype]} {show_shape(out.shape)} @{blob.add(to_bytes(out))}" for out in outputs]
+    types = {NAMES[array.dtype] for array in [*inputs, *outputs]}
+    if case.op in family.SINGLE and "f64" in types:
+        row["single"] = True
     if case.op not in family.NUMPY:
         return row, False
-    types = {NAMES[array.dtype] for array in [*inputs, *outputs]} | ({"f32"} if case.op in family.SINGLE else set())
-    bound = max(PRECISION.get(dtype, 0) for dtype in types)
+    bound = max(PRECISION.get(dtype, 0) for dtype in types | ({"f32"} if "single" in row else set()))
     return row, hold(family.NUMPY[case.op], inputs, case.args, outputs, bound)
 
 

@@ -54,7 +54,7 @@ def filled():
             for op in ("zeros", "ones"):
                 yield Case(op, [], {"shape": shape, "dtype": dtype})
             # Python's own numbers keep their type in `mx.full`.
-            for value in {"i32": (3, True), "bool": (False, True)}.get(dtype, (0, 1.5, True)):
+            for value in {"i32": (3, True), "bool": (False, True), "c64": (0, True)}.get(dtype, (0, 1.5, True)):
                 yield Case("full", [], {"shape": shape, "vals": value, "dtype": dtype})
     for dtype in ALL:
         for op in ("zeros_like", "ones_like"):
@@ -103,7 +103,8 @@ def ranges():
 
 
 def eighths():
-    for dtype in FLOATS:
+    # MLX has no kernels for float64 and does something else.
+    for dtype in ("f32", "f16", "bf16"):
         yield Case("to_fp8", [recipe(dtype, "any", (2, 8))], may_refuse=True)
         yield Case("from_fp8", [recipe("u8", "below120", (2, 8))], {"dtype": dtype}, may_refuse=True)
     for layout in ("transposed", "strided", "empty"):

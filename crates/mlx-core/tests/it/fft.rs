@@ -4,7 +4,7 @@ use std::f64::consts::TAU;
 
 use mlx_core::fft::{self, Fft, FftN, Norm};
 use mlx_core::random::{Key, normal};
-use mlx_core::{Array, Complex64, Dtype, Result};
+use mlx_core::{Array, Closeness, Complex64, Dtype, Result};
 use mlx_testkit::{Tolerance, assert_close};
 
 use crate::values::values;
@@ -17,7 +17,10 @@ fn random<const N: usize>(shape: [i32; N], dtype: Dtype) -> Array {
 fn assert_same(actual: Result<Array>, expected: &Array) {
     let actual = actual.unwrap();
     assert_eq!((actual.shape(), actual.dtype()), (expected.shape(), expected.dtype()));
-    assert!(actual.allclose(expected, 1e-4, 1e-4).unwrap(), "{actual} is not {expected}");
+    assert!(
+        actual.allclose(expected, Closeness { rtol: 1e-4, atol: 1e-4, equal_nan: false }).unwrap(),
+        "{actual} is not {expected}"
+    );
 }
 
 /// Real and imaginary parts in turn.

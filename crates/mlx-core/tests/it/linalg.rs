@@ -2,7 +2,7 @@
 
 use mlx_core::linalg::{self, Order, Triangle, norm};
 use mlx_core::random::{Key, normal};
-use mlx_core::{Array, Dtype, Kind, Result, keep};
+use mlx_core::{Array, Closeness, Dtype, Kind, Result, keep};
 use mlx_testkit::{Tolerance, assert_close};
 
 use crate::values::{on_cpu, values};
@@ -28,7 +28,10 @@ fn identity(n: i32) -> Array {
 fn assert_same(actual: Result<Array>, expected: &Array) {
     let actual = actual.unwrap();
     assert_eq!(actual.shape(), expected.shape());
-    assert!(actual.allclose(expected, 1e-4, 1e-4).unwrap(), "{actual} is not {expected}");
+    assert!(
+        actual.allclose(expected, Closeness { rtol: 1e-4, atol: 1e-4, equal_nan: false }).unwrap(),
+        "{actual} is not {expected}"
+    );
 }
 
 #[test]
@@ -133,7 +136,9 @@ fn eigenvectors_are_scaled_by_their_eigenvalues() {
         let [w, v] = linalg::eigh(&half, triangle).unwrap();
         assert_same(a.matmul(&v), &(&v * &w.expand_dims(1).unwrap()).unwrap());
         assert_same(linalg::eigvalsh(&half, triangle), &w);
-        assert!(w.sort(-1).unwrap().allclose(&w, 0.0, 0.0).unwrap());
+        assert!(
+            w.sort(-1).unwrap().allclose(&w, Closeness { rtol: 0.0, atol: 0.0, equal_nan: false }).unwrap()
+        );
     }
     let a = random([3, 3]);
     let [w, v] = linalg::eig(&a).unwrap();
@@ -249,7 +254,7 @@ fn double_precision_is_kept() {
         let product = linalg::inv(&a).unwrap().matmul(&a).unwrap();
         assert_eq!(product.dtype(), Dtype::Float64);
         let eye = identity(3).expand_dims(0).unwrap();
-        assert!(product.allclose(&eye, 1e-12, 1e-12).unwrap());
+        assert!(product.allclose(&eye, Closeness { rtol: 1e-12, atol: 1e-12, equal_nan: false }).unwrap());
         let [u, s, vt] = linalg::svd(&a).unwrap();
         assert_eq!([u, s, vt].map(|part| part.dtype()), [Dtype::Float64; 3]);
     });

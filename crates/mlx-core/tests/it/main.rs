@@ -31,6 +31,8 @@ mod index;
 #[cfg(test)]
 mod index_model;
 #[cfg(test)]
+mod linalg;
+#[cfg(test)]
 mod matmul;
 #[cfg(test)]
 mod operator;
@@ -46,6 +48,8 @@ mod random;
 mod read;
 #[cfg(test)]
 mod safetensors;
+#[cfg(test)]
+mod scatter;
 #[cfg(test)]
 mod slice;
 #[cfg(test)]
