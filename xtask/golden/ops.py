@@ -20,6 +20,7 @@ from recipe import NAMES, build, show_shape, to_bytes, to_numpy
 FAMILIES = [
     "unary",
     "binary",
+    "promotion",
     "reduce",
     "create",
     "shape",

@@ -98,6 +98,11 @@ def norms():
 
 
 def crossed():
+    for shape in ((3, 4), (2, 3, 4), (0, 3)):
+        yield Case("matrix_transpose", [recipe("f32", "any", shape)])
+    yield Case("matrix_transpose", [recipe("f32", "any", (3,))], may_refuse=True)
+    for order in (None, 1, "fro", "nuc", 2):
+        yield Case("matrix_norm", [recipe("f32", "any", (2, 3, 4))], {"ord": order})
     for left, right, axis in (((3,), (3,), -1), ((4, 3), (4, 3), -1), ((3, 4), (3, 4), 0), ((4, 3), (3,), -1), ((2,), (2,), -1), ((4, 2), (4, 3), -1)):
         for dtype in ("f32", "f16", "i32", "f64", "c64"):
             yield Case("cross", [recipe(dtype, "small", left), recipe(dtype, "small", right)], {"axis": axis}, may_refuse=True)
@@ -153,6 +158,13 @@ def norm(x, ord=None, axis=None, keepdims=False):
     return mx.linalg.norm(x, ORDERS.get(ord, ord), axis, keepdims, **CPU)
 
 
+def matrix_transpose(x):
+    """MLX's own reverses all axes; the array API's, which is meant, exchanges the last two."""
+    if x.ndim < 2:
+        raise ValueError("not a matrix")
+    return mx.swapaxes(x, -1, -2)
+
+
 def linalg(op):
     return lambda *inputs, **args: getattr(mx.linalg, op)(*inputs, **args, **CPU)
 
@@ -164,6 +176,8 @@ OPS = {op: linalg(op) for op in ("det", "slogdet", "inv", "lu", "lu_factor", "pi
     "eigvals": lambda x: parts(mx.linalg.eigvals(x, **CPU)),
     "eigh": eigh,
     "eigvalsh": lambda x, UPLO: mx.linalg.eigvalsh(hermitian(x), UPLO, **CPU),
+    "matrix_norm": lambda x, ord=None: mx.linalg.norm(x, ORDERS.get(ord, ord), [-2, -1], **CPU),
+    "matrix_transpose": matrix_transpose,
     "norm": norm,
     "qr": qr,
     "solve_triangular": lambda x, b, upper: mx.linalg.solve_triangular(triangle(x, upper), b, upper=upper, **CPU),
@@ -230,6 +244,8 @@ NUMPY = {
     "svd": np_svd,
     "svdvals": lambda x: np.linalg.svd(x, compute_uv=False),
     "pinv": np.linalg.pinv,
+    "matrix_norm": lambda x, ord=None: np.linalg.matrix_norm(x, ord=ord or "fro"),
+    "matrix_transpose": np.matrix_transpose,
     "norm": np_norm,
     "solve": np_solve,
     "solve_triangular": lambda x, b, upper: np_solve(np_triangle(x, upper), b),

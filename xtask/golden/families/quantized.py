@@ -25,6 +25,11 @@ def cases():
             yield Case("quantized_matmul", inputs, args | {"transpose": transpose})
         inputs = [recipe("f32", "unit", (2, 1, 1, 128)), recipe("f32", "unit", (3, 4, 128)), recipe("u32", "=0,2,1,1", (2, 2))]
         yield Case("gather_qmm", inputs, args)
+        inputs = [recipe("f32", "unit", (2, 1, 128)), *inputs[1:], recipe("u32", "=1,0,0,1", (2, 2))]
+        yield Case("gather_qmm", inputs, args)
+        if mode != "affine":
+            for dtype in ("f32", "bf16"):
+                yield Case("qqmm", [recipe(dtype, "unit", (1, 128)), recipe(dtype, "unit", (4, 128))], args)
     for mode, bits, group in (("affine", 7, 32), ("affine", 4, 48), ("mxfp4", 8, 32), ("nvfp4", 4, 32)):
         args = {"mode": mode, "bits": bits, "group_size": group}
         yield Case("quantize", [recipe("f32", "any", (2, 128))], args, may_refuse=True)
@@ -48,8 +53,12 @@ def quantized_matmul(x, w, transpose, **args):
     return mx.quantized_matmul(x, *quantize(w, **args), transpose=transpose, **scheme(**args))
 
 
-def gather_qmm(x, w, indices, **args):
-    return mx.gather_qmm(x, *quantize(w, **args), rhs_indices=indices, **scheme(**args))
+def gather_qmm(x, w, rhs, lhs=None, **args):
+    return mx.gather_qmm(x, *quantize(w, **args), lhs_indices=lhs, rhs_indices=rhs, **scheme(**args))
+
+
+def qqmm(x, w, **args):
+    return mx.qqmm(x, *quantize(w, **args), **scheme(**args))
 
 
 OPS = {
@@ -57,6 +66,7 @@ OPS = {
     "dequantize": dequantize,
     "quantized_matmul": quantized_matmul,
     "gather_qmm": gather_qmm,
+    "qqmm": qqmm,
 }
 SINGLE = set()
 
@@ -85,9 +95,9 @@ def multiplied(x, w, transpose, **args):
     return None if w is None else x @ (w.swapaxes(-1, -2) if transpose else w)
 
 
-def gathered(x, w, indices, **args):
+def gathered(x, w, rhs, lhs=None, **args):
     w = dequantized(w, **args)
-    return None if w is None else x @ w[indices].swapaxes(-1, -2)
+    return None if w is None else (x if lhs is None else x[lhs]) @ w[rhs].swapaxes(-1, -2)
 
 
 NUMPY = {"dequantize": dequantized, "quantized_matmul": multiplied, "gather_qmm": gathered}

@@ -100,6 +100,7 @@ def cases():
     yield from small()
     yield from joined()
     yield from strided()
+    yield from shapes()
 
 
 def first_of_each():
@@ -160,6 +161,14 @@ def joined():
     yield Case("stack", [recipe("f32", "any", SHAPE)] * 2, {"axis": 4}, may_refuse=True)
 
 
+def shapes():
+    for one, other in (([3, 1], [4]), ([2, 1, 4], [3, 1]), ([], [2]), ([0, 1], [1, 3]), ([5], [5])):
+        yield Case("broadcast_shapes", [], {"shapes": [one, other]})
+    yield Case("broadcast_shapes", [], {"shapes": [[2, 1], [3], [1, 1, 1]]})
+    for one, other in (([3], [4]), ([2, 3], [2]), ([0], [3])):
+        yield Case("broadcast_shapes", [], {"shapes": [one, other]}, may_refuse=True)
+
+
 def strided():
     for shape, strides, offset in (([2, 3], [3, 1], 0), ([3, 3], [1, 1], 2), ([4], [-1], 3), ([2, 2, 2], [0, 4, 2], 1), ([0], [1], 0)):
         for dtype in ("f32", "u8", "c64"):
@@ -174,6 +183,7 @@ def pad(x, widths, mode, value=0):
 
 
 OPS = {
+    "broadcast_shapes": lambda shapes: mx.array(mx.broadcast_shapes(*shapes), mx.int32),
     "tile": lambda x, reps: mx.tile(x, reps),
     "roll": lambda x, shift, axis: mx.roll(x, shift, axis),
     "as_strided": lambda x, shape, strides, offset: mx.as_strided(x, shape, strides, offset),
@@ -216,6 +226,7 @@ def split(x, indices_or_sections, axis):
 
 
 NUMPY = {
+    "broadcast_shapes": lambda shapes: np.array(np.broadcast_shapes(*map(tuple, shapes))),
     "reshape": lambda x, shape: x.reshape(shape),
     "transpose": lambda x, axes: np.transpose(x, axes),
     "swapaxes": lambda x, axis1, axis2: np.swapaxes(x, axis1, axis2),

@@ -6,7 +6,7 @@ use super::{Args, holds, one};
 
 #[test]
 fn arrays_from_nothing_and_in_another_type_agree_with_python() {
-    holds("create", 959, run);
+    holds("create", 951, run);
 }
 
 fn run(op: &str, inputs: &[Array], args: Args<'_>) -> Option<Result<Vec<Array>>> {

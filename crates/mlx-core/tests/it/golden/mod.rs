@@ -9,6 +9,7 @@ mod fourier;
 mod index;
 mod linalg;
 mod product;
+mod promotion;
 mod quantized;
 mod recipe;
 mod reduce;

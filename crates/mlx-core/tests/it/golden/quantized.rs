@@ -6,7 +6,7 @@ use super::{Args, holds, one};
 
 #[test]
 fn quantized_matrices_agree_with_python() {
-    holds("quantized", 468, run);
+    holds("quantized", 495, run);
 }
 
 fn run(op: &str, inputs: &[Array], args: Args<'_>) -> Option<Result<Vec<Array>>> {
@@ -20,8 +20,9 @@ fn run(op: &str, inputs: &[Array], args: Args<'_>) -> Option<Result<Vec<Array>>>
             x.quantized_matmul(QuantizedFactor { weight: &weight, transpose: args.flag("transpose") })
         })),
         "gather_qmm" => one(Quantized::of(&inputs[1], scheme(args)).and_then(|weight| {
-            x.gather_qmm(&weight, MatrixIndices { rhs: inputs.get(2), ..MatrixIndices::default() })
+            x.gather_qmm(&weight, MatrixIndices { lhs: inputs.get(3), rhs: inputs.get(2), sorted: false })
         })),
+        "qqmm" => one(Quantized::of(&inputs[1], scheme(args)).and_then(|weight| x.qqmm(&weight, None))),
         _ => return None,
     })
 }
