@@ -14,5 +14,8 @@ pub(crate) fn depends(array: &Array, others: &Vector) -> Result<Array> {
         // `call` owns.
         unsafe { sys::mlx_depends(out, inputs.raw(), others.raw()) }
     })?;
-    out.into_iter().next().ok_or_else(|| Error::new(Kind::Mlx, "depends", "MLX returned no array"))
+    match out.into_iter().next() {
+        Some(array) => Ok(array),
+        None => Err(Error::new(Kind::Mlx, "depends", "MLX returned no array")),
+    }
 }

@@ -1,4 +1,4 @@
-//! Ops of two arrays, element by element; shapes broadcast. `+ - * / %` are operators.
+//! Ops of two arrays, element by element; shapes broadcast. `+ - * / % & | ^ << >>` are operators.
 
 use std::ops::{RangeFrom, RangeInclusive, RangeToInclusive};
 

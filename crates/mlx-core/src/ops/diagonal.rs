@@ -4,7 +4,7 @@ use crate::array::build::check;
 use crate::ffi::raw;
 use crate::{Array, Dtype, Result};
 
-/// A diagonal farther out than this, MLX would count past the end of its integers.
+/// A triangle's diagonal farther out than this, MLX would count past the end of its integers.
 const FARTHEST: i32 = i32::MAX / 2;
 
 /// Which diagonal: `0` is the main one of the first two axes, `1` the one above it, `-1` the one below.
@@ -38,7 +38,7 @@ impl Array {
     pub fn eye(shape: [i32; 2], diagonal: i32, dtype: Dtype) -> Result<Self> {
         check(&shape, dtype, "eye")?;
         let [rows, columns] = shape;
-        raw::eye(rows, columns, near(diagonal), dtype)
+        raw::eye(rows, columns, countable(diagonal), dtype)
     }
 
     /// The square matrix that changes nothing in a product.
@@ -72,17 +72,17 @@ impl Array {
     #[track_caller]
     pub fn diag(&self, diagonal: i32) -> Result<Self> {
         if let &[length] = self.shape() {
-            let side = length.saturating_add(near(diagonal).saturating_abs());
+            let side = length.saturating_add(diagonal.saturating_abs());
             check(&[side, side], self.dtype(), "diag")?;
         }
-        raw::diag(self, near(diagonal))
+        raw::diag(self, countable(diagonal))
     }
 
     /// The elements on a diagonal, as a new last axis in place of the two axes.
     #[track_caller]
     pub fn diagonal(&self, diagonal: impl Into<Diagonal>) -> Result<Self> {
         let Diagonal { offset, axes: [rows, columns] } = diagonal.into();
-        raw::diagonal(self, near(offset), rows, columns)
+        raw::diagonal(self, countable(offset), rows, columns)
     }
 
     /// The sum of the elements on a diagonal.
@@ -92,7 +92,12 @@ impl Array {
     }
 }
 
-/// A diagonal with the same elements, as no matrix reaches farther.
+/// The diagonal of a triangle as far out as MLX can count.
 fn near(diagonal: i32) -> i32 {
     diagonal.clamp(-FARTHEST, FARTHEST)
+}
+
+/// A diagonal of which MLX can take the negative: outside every matrix like the one before it.
+fn countable(diagonal: i32) -> i32 {
+    diagonal.max(-i32::MAX)
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::ffi::raw;
-use crate::{Array, Axes, Dtype, Error, Kind, Result};
+use crate::{Array, Axes, Category, Dtype, Error, Kind, Result};
 
 macro_rules! reduce {
     ($($(#[$doc:meta])* $name:ident, $axes:ident;)*) => {
@@ -84,9 +84,13 @@ impl Array {
         raw::number_of_elements(self, &axes, false, dtype)
     }
 
-    /// `exp(x) / Σ exp(x)` over the axes. Half types are summed in `float32`.
+    /// `exp(x) / Σ exp(x)` over the axes. Half types are summed in `float32`, which other numbers become.
     #[track_caller]
     pub fn softmax(&self, axes: impl Into<Axes>) -> Result<Self> {
+        if !Category::Inexact.contains(self.dtype()) {
+            // Along other axes than the last, MLX would cut the result to whole numbers.
+            return self.astype(Dtype::Float32)?.softmax(axes);
+        }
         match axes.into().list {
             Some(list) => raw::softmax_axes(self, &list, true),
             None => raw::softmax(self, true),

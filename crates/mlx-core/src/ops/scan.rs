@@ -4,7 +4,7 @@ use crate::ffi::raw;
 use crate::{Array, Result, Scan};
 
 macro_rules! scans {
-    ($($(#[$doc:meta])* $name:ident => $op:expr;)*) => {
+    ($($(#[$doc:meta])* $name:ident => $op:ident $($dtype:ident)?;)*) => {
         impl Array {$(
             $(#[$doc])*
             #[track_caller]
@@ -12,11 +12,11 @@ macro_rules! scans {
                 let Scan { axis, reverse, inclusive } = scan.into();
                 let at = self.axis(axis, stringify!($name))? as i32;
                 if self.size() > 0 {
-                    return $op(self, at, reverse, inclusive);
+                    return raw::$op(self, at, reverse, inclusive $(, $dtype)?);
                 }
                 // MLX divides by the length of the axis; along another of length 1 there is as little to total.
-                let along_another = $op(&raw::expand_dims(self, -1)?, -1, reverse, inclusive)?;
-                raw::squeeze_axis(&along_another, -1)
+                let other = raw::expand_dims(self, -1)?;
+                raw::squeeze_axis(&raw::$op(&other, -1, reverse, inclusive $(, $dtype)?)?, -1)
             }
         )*}
     };
@@ -24,15 +24,15 @@ macro_rules! scans {
 
 scans! {
     /// The greatest element so far along an axis: `-1`, or a [`Scan`] that says which way.
-    cummax => raw::cummax_axis;
+    cummax => cummax_axis;
     /// The smallest element so far along an axis: `-1`, or a [`Scan`] that says which way.
-    cummin => raw::cummin_axis;
+    cummin => cummin_axis;
     /// The running product along an axis: `-1`, or a [`Scan`] that says which way.
-    cumprod => |x, axis, reverse, inclusive| raw::cumprod_axis(x, axis, reverse, inclusive, None);
+    cumprod => cumprod_axis None;
     /// The running sum along an axis: `-1`, or a [`Scan`] that says which way.
-    cumsum => |x, axis, reverse, inclusive| raw::cumsum_axis(x, axis, reverse, inclusive, None);
+    cumsum => cumsum_axis None;
     /// The running `log(Σ exp(x))` along an axis: `-1`, or a [`Scan`] that says which way.
-    logcumsumexp => raw::logcumsumexp_axis;
+    logcumsumexp => logcumsumexp_axis;
 }
 
 impl Array {

@@ -3,7 +3,8 @@
 use mlx_core::io::{load_safetensors, save_safetensors};
 use mlx_core::random::{self, Key};
 use mlx_core::{
-    Array, Closeness, Device, Dtype, Error, Kind, Quantization, Quantized, Result, fast, select, stack,
+    Array, Closeness, Device, Dtype, Error, Kind, PadMode, Quantization, Quantized, Result, Steps,
+    broadcast_arrays, broadcast_shapes, fast, select, stack,
 };
 
 #[test]
@@ -92,6 +93,55 @@ fn errors_of_other_modules_point_at_the_caller() {
         load_safetensors(&path).err(),
         save_safetensors(&path, [("x", &x)], &Default::default()).err(),
         save_safetensors(&path, twice, &Default::default()).err(),
+    ];
+    assert_here(from, line!(), errors);
+}
+
+#[test]
+fn errors_of_shapes_and_numbers_point_at_the_caller() {
+    let (x, three) = (Array::from([1.0, 2.0]), Array::from([1.0, 2.0, 3.0]));
+    let from = line!();
+    let errors = vec![
+        (&x & &x).err(),
+        (!&x).err(),
+        (Array::from([1]) << &three).err(),
+        x.left_shift(&x).err(),
+        x.divmod(&three).err(),
+        x.isclose(&three, Closeness::default()).err(),
+        x.allclose(&three, Closeness::default()).err(),
+        x.clip(&three..).err(),
+        x.clip(..=&three).err(),
+        Array::from([1]).to_fp8().err(),
+        x.full_like(&three).err(),
+        x.median([0, 0]).err(),
+        x.std(1, 0).err(),
+        x.number_of_elements(1, Dtype::Int32).err(),
+        x.cumprod(1).err(),
+        x.logcumsumexp(-2).err(),
+        x.diff(-1, 0).err(),
+        x.diff(1, 1).err(),
+        x.expand_dims(..).err(),
+        x.flatten(0, 1).err(),
+        x.unflatten(0, [3]).err(),
+        x.unflatten(0, [0, -1]).err(),
+        x.moveaxis(0, 1).err(),
+        x.roll(1, 1).err(),
+        x.flip(1).err(),
+        x.tile([-1]).err(),
+        x.as_strided([3], &[1], 0).err(),
+        x.diag(i32::MAX).err(),
+        x.diagonal(0).err(),
+        x.trace(0).err(),
+        x.unstack(1).err(),
+        x.pad([(0, 1, 1), (0, 1, 1)], PadMode::Edge).err(),
+        x.pad([(0, i32::MAX, 1)], PadMode::Reflect).err(),
+        broadcast_arrays([&x, &three]).err(),
+        broadcast_shapes([&[2][..], &[3]]).err(),
+        Array::arange(Steps::by(0..1, 0)).err(),
+        Array::linspace(0.0..=300.0, 2, Dtype::Uint8).err(),
+        Array::linspace(0.0..=1.0, -1, Dtype::Float32).err(),
+        Array::eye([-1, 1], 0, Dtype::Float32).err(),
+        Array::tri([-1, 1], 0, Dtype::Float32).err(),
     ];
     assert_here(from, line!(), errors);
 }

@@ -1,6 +1,8 @@
 //! The safe API, held against golden data, NumPy's rules and what a careless caller may write.
 
 #[cfg(test)]
+mod arrange;
+#[cfg(test)]
 mod at;
 #[cfg(test)]
 mod build;
@@ -11,7 +13,11 @@ mod device;
 #[cfg(test)]
 mod division;
 #[cfg(test)]
+mod dtype;
+#[cfg(test)]
 mod einsum;
+#[cfg(test)]
+mod elementwise;
 #[cfg(test)]
 mod error;
 #[cfg(test)]
@@ -39,6 +45,8 @@ mod operator;
 #[cfg(test)]
 mod place;
 #[cfg(test)]
+mod print;
+#[cfg(test)]
 mod quantize;
 #[cfg(test)]
 mod quantized_matmul;
@@ -46,6 +54,8 @@ mod quantized_matmul;
 mod random;
 #[cfg(test)]
 mod read;
+#[cfg(test)]
+mod reduction;
 #[cfg(test)]
 mod safetensors;
 #[cfg(test)]
