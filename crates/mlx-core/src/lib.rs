@@ -2,6 +2,8 @@
 //!
 //! Start with [`Array`]; most ops are its methods. Those of several arrays are functions: [`concatenate`],
 //! [`stack`], [`select`], [`einsum`], and those of [`fast`], [`fft`], [`linalg`], [`random`]. Nothing is computed until an array is read or passed to [`eval`].
+//! [`stack`], [`select`], [`fast`], [`random`]. Parts are read with [`Array::index`] and changed with [`Array::at`].
+//! Nothing is computed until an array is read or passed to [`eval`].
 //!
 //! ```
 //! use mlx_core::prelude::*;

@@ -97,9 +97,10 @@ impl Array {
                 left /= length as usize;
             }
         }
-        let lists = places.into_iter();
-        let arrays: Result<_> =
-            lists.map(|list| Self::from_slice(&list, [i32::try_from(list.len()).unwrap_or(-1)])).collect();
-        arrays.map_err(Error::at_caller)
+        let mut arrays = Vec::with_capacity(places.len());
+        for list in places {
+            arrays.push(Self::from_slice(&list, [i32::try_from(list.len()).unwrap_or(-1)])?);
+        }
+        Ok(arrays)
     }
 }

@@ -1,7 +1,7 @@
 //! Ops that write elements by index. Indices are clamped first, as those of `gather` are.
 
 use super::places::Places;
-use crate::ffi::raw;
+use crate::ffi::{Vector, raw};
 use crate::{Array, Axes, Error, Kind, Operand, Result};
 
 /// What a new element does to the one that it meets.
@@ -52,16 +52,12 @@ impl Array {
             return Err(Error::new(Kind::Shape, "scatter", message));
         };
         let places = places.fit(sizes)?;
-        let (many, one) = match update {
-            Update::Set => (raw::scatter as Many, raw::scatter_single as One),
-            Update::Add => (raw::scatter_add as Many, raw::scatter_add_single as One),
-            Update::Multiply => (raw::scatter_prod as Many, raw::scatter_prod_single as One),
-            Update::Maximum => (raw::scatter_max as Many, raw::scatter_max_single as One),
-            Update::Minimum => (raw::scatter_min as Many, raw::scatter_min_single as One),
-        };
+        if updates.size() == 0 {
+            return Ok(self.clone());
+        }
         match (places.arrays.as_slice(), places.axes.as_slice()) {
-            ([indices], &[axis]) => one(self, indices, updates, axis),
-            (_, axes) => many(self, &places.vector()?, updates, axes),
+            ([indices], &[axis]) => scatter_one(self, indices, updates, axis, update),
+            (_, axes) => scatter_many(self, &places.vector()?, updates, axes, update),
         }
     }
 
@@ -107,5 +103,24 @@ impl Array {
     }
 }
 
-type Many = fn(&Array, &crate::ffi::Vector, &Array, &[i32]) -> Result<Array>;
-type One = fn(&Array, &Array, &Array, i32) -> Result<Array>;
+#[track_caller]
+fn scatter_one(x: &Array, indices: &Array, updates: &Array, axis: i32, update: Update) -> Result<Array> {
+    match update {
+        Update::Set => raw::scatter_single(x, indices, updates, axis),
+        Update::Add => raw::scatter_add_single(x, indices, updates, axis),
+        Update::Multiply => raw::scatter_prod_single(x, indices, updates, axis),
+        Update::Maximum => raw::scatter_max_single(x, indices, updates, axis),
+        Update::Minimum => raw::scatter_min_single(x, indices, updates, axis),
+    }
+}
+
+#[track_caller]
+fn scatter_many(x: &Array, indices: &Vector, updates: &Array, axes: &[i32], update: Update) -> Result<Array> {
+    match update {
+        Update::Set => raw::scatter(x, indices, updates, axes),
+        Update::Add => raw::scatter_add(x, indices, updates, axes),
+        Update::Multiply => raw::scatter_prod(x, indices, updates, axes),
+        Update::Maximum => raw::scatter_max(x, indices, updates, axes),
+        Update::Minimum => raw::scatter_min(x, indices, updates, axes),
+    }
+}

@@ -3,8 +3,8 @@
 use mlx_core::io::{load_safetensors, save_safetensors};
 use mlx_core::random::{self, Key};
 use mlx_core::{
-    Array, Closeness, Device, Dtype, Error, Kind, PadMode, Quantization, Quantized, Result, Steps,
-    broadcast_arrays, broadcast_shapes, fast, select, stack,
+    Array, Closeness, Device, Dtype, Error, Kind, PadMode, Quantization, Quantized, Result, Side, Steps,
+    Update, broadcast_arrays, broadcast_shapes, fast, select, stack,
 };
 
 #[test]
@@ -71,6 +71,50 @@ fn errors_of_arrays_point_at_the_caller() {
         x.allclose(Array::from([1.0, 2.0, 3.0]), Closeness::default()).err(),
         stack([&x, &Array::from(1.0)], 0).err(),
         select(&x, &x, Array::from([1.0, 2.0, 3.0])).err(),
+    ];
+    assert_here(from, line!(), errors);
+}
+
+#[test]
+fn errors_of_places_point_at_the_caller() {
+    let x = Array::from([[1.0, 2.0], [3.0, 4.0]]);
+    let (far, half, one) = (Array::from([0, 0, 0]), Array::from([0.5]), Array::from([0]));
+    let three = Array::from([1.0, 2.0, 3.0]);
+    let (mask, single) = (Array::from([true]), Array::from([1.0]).reshape([1, 1, 1]).unwrap());
+    let from = line!();
+    let errors = vec![
+        x.index([2]).err(),
+        x.index(&half).err(),
+        x.index(&mask).err(),
+        x.index((&far, [0, 1])).err(),
+        x.at(2).set(0).err(),
+        x.at([2]).add(0).err(),
+        x.at(&half).multiply(0).err(),
+        x.at(0).maximum(&three).err(),
+        x.at([0]).minimum(&three).err(),
+        x.at((&far, [0, 1])).subtract(0).err(),
+        x.at(&mask).divide(0).err(),
+        one.at(0).divide(1).err(),
+        x.gather([(2, &one)], [1, 1]).err(),
+        x.gather([(0, &half)], [1, 1]).err(),
+        x.gather([(0, &one), (0, &one)], [1, 1]).err(),
+        x.scatter([(0, &one)], &x, Update::Set).err(),
+        x.scatter([(0, &one)], &three, Update::Add).err(),
+        x.scatter([(0, &one), (0, &one)], &single, Update::Maximum).err(),
+        x.put_along_axis(&one, 0, 0).err(),
+        x.put_along_axis(&half, 0, ..).err(),
+        x.scatter_add_axis(&one, 0, 5).err(),
+        x.slice_dynamic(&half, [0], [1, 1]).err(),
+        x.slice_dynamic(&one, [5], [1, 1]).err(),
+        x.slice_update_dynamic(&three, &one, [0]).err(),
+        x.sort(2).err(),
+        x.argsort([0, 1]).err(),
+        x.partition(2, 0).err(),
+        x.argpartition(4, ..).err(),
+        x.topk(3, 0).err(),
+        x.searchsorted(0, Side::Left).err(),
+        Array::from(1).nonzero().err(),
+        Array::from(1).iter().err(),
     ];
     assert_here(from, line!(), errors);
 }

@@ -134,6 +134,20 @@ fn an_axis_without_elements_has_no_place_to_write() {
 }
 
 #[test]
+fn blocks_without_elements_change_nothing() {
+    let place = Array::from([1]);
+    for shape in [[1, 0, 4], [1, 1, 0], [1, 0, 0]] {
+        let updates = Array::zeros(shape, Dtype::Int32).unwrap();
+        for update in UPDATES {
+            let same = grid().scatter([(0, &place)], &updates, update).unwrap();
+            assert_eq!(ints(&same), (0..12).collect::<Vec<_>>(), "{shape:?}");
+        }
+        let nothing = grid().gather([(0, &place)], &shape[1..]).unwrap();
+        assert_eq!((nothing.shape(), ints(&nothing)), (&shape[..], vec![]));
+    }
+}
+
+#[test]
 fn more_places_than_mlx_counts_are_refused() {
     let many = Array::from(0).broadcast_to([65_536, 65_536]).unwrap();
     let x = Array::from([1_u8, 2]);

@@ -26,7 +26,7 @@ fn a_slice_begins_where_the_device_says() {
 #[test]
 fn a_beginning_is_clamped_so_that_the_slice_fits() {
     let x = Array::arange(0..10).unwrap();
-    let cases: [(Array, i32); 11] = [
+    let cases: [(Array, i32); 12] = [
         (Array::from([8]), 7),
         (Array::from([i32::MAX]), 7),
         (Array::from([-1]), 7),
@@ -35,6 +35,7 @@ fn a_beginning_is_clamped_so_that_the_slice_fits() {
         (Array::from([i64::MIN]), 0),
         (Array::from([i64::MAX]), 7),
         (Array::from_slice(&[u64::MAX], [1]).unwrap(), 7),
+        (Array::from_slice(&[1_u64 << 63], [1]).unwrap(), 7),
         (Array::from_slice(&[i8::MIN], [1]).unwrap(), 0),
         (Array::from([255_u8]), 7),
         (Array::from_slice(&[-3_i16], [1]).unwrap(), 7),

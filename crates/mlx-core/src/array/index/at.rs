@@ -106,14 +106,14 @@ impl<'a> At<'a> {
 /// `array` with `part` at the bounds of `plan`.
 #[track_caller]
 fn slice_update(array: &Array, part: &Array, plan: &Plan, update: Update) -> Result<Array> {
-    let change = match update {
-        Update::Set => raw::slice_update,
-        Update::Add => raw::slice_update_add,
-        Update::Multiply => raw::slice_update_prod,
-        Update::Maximum => raw::slice_update_max,
-        Update::Minimum => raw::slice_update_min,
-    };
-    change(array, part, &plan.bounds.start, &plan.bounds.stop, &plan.bounds.step)
+    let (start, stop, step) = (&plan.bounds.start, &plan.bounds.stop, &plan.bounds.step);
+    match update {
+        Update::Set => raw::slice_update(array, part, start, stop, step),
+        Update::Add => raw::slice_update_add(array, part, start, stop, step),
+        Update::Multiply => raw::slice_update_prod(array, part, start, stop, step),
+        Update::Maximum => raw::slice_update_max(array, part, start, stop, step),
+        Update::Minimum => raw::slice_update_min(array, part, start, stop, step),
+    }
 }
 
 /// `array` changed where `mask`, which goes over its first axes, is true.

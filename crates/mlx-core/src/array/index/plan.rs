@@ -250,8 +250,10 @@ impl Bounds {
     /// The places as an index array.
     #[track_caller]
     fn list(&self, places: &[i32], length: i32) -> Result<Array> {
-        let inside: Result<Vec<_>> = places.iter().map(|&place| self.inside(place, length)).collect();
-        let inside = inside.map_err(Error::at_caller)?;
+        let mut inside = Vec::with_capacity(places.len());
+        for &place in places {
+            inside.push(self.inside(place, length)?);
+        }
         Array::from_slice(&inside, [i32::try_from(inside.len()).unwrap_or(-1)])
     }
 
