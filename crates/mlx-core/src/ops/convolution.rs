@@ -236,8 +236,15 @@ fn spatial<const N: usize>(array: &Array, op: &'static str) -> Result<[i32; N]> 
         [_, lengths @ .., _] => <[i32; N]>::try_from(lengths).ok(),
         _ => None,
     };
-    let wrong = || Error::new(Kind::Shape, op, format!("takes {} axes, not shape {shape:?}", N + 2));
-    lengths.ok_or_else(wrong)
+    match lengths {
+        Some(lengths) => Ok(lengths),
+        None => refuse(op, format!("takes {} axes, not shape {shape:?}", N + 2)),
+    }
+}
+
+#[track_caller]
+fn refuse<T>(op: &'static str, message: String) -> Result<T> {
+    Err(Error::new(Kind::Shape, op, message))
 }
 
 /// Checks what MLX divides by, and that its integers hold all lengths.
@@ -249,27 +256,30 @@ fn check<const N: usize>(
     op: &'static str,
 ) -> Result<()> {
     let (lengths, kernel): ([i32; N], [i32; N]) = (spatial(input, op)?, spatial(weight, op)?);
-    let fail = |message: String| Err(Error::new(Kind::Shape, op, message));
     if conv.groups < 1 {
-        return fail(format!("{} groups: there is at least one", conv.groups));
+        return refuse(op, format!("{} groups: there is at least one", conv.groups));
     }
     let channels = input.shape().last().copied().unwrap_or_default();
     if channels == 0 || weight.shape().contains(&0) || lengths.contains(&0) {
         let (input, weight) = (input.shape(), weight.shape());
-        return fail(format!("input {input:?} or weight {weight:?} has a length of 0"));
+        return refuse(op, format!("input {input:?} or weight {weight:?} has a length of 0"));
     }
     for positive in [conv.stride, conv.kernel_dilation, conv.input_dilation] {
         if let Some(wrong) = positive.iter().find(|n| !(1..=GREATEST_STEP).contains(*n)) {
-            return fail(format!("strides and dilations lie between 1 and {GREATEST_STEP}, not at {wrong}"));
+            return refuse(
+                op,
+                format!("strides and dilations lie between 1 and {GREATEST_STEP}, not at {wrong}"),
+            );
         }
     }
     let mut padded = vec![input.shape().first().copied().unwrap_or_default()];
     let mut windows = padded.clone();
     for axis in 0..N {
         let Some((length, places)) = conv.extent(axis, &lengths, &kernel) else {
-            return fail(format!(
-                "{conv:?} does not fit axis {axis} of input {lengths:?}, kernel {kernel:?}"
-            ));
+            return refuse(
+                op,
+                format!("{conv:?} does not fit axis {axis} of input {lengths:?}, kernel {kernel:?}"),
+            );
         };
         padded.push(length);
         windows.push(places);
@@ -279,7 +289,7 @@ fn check<const N: usize>(
     windows.push(channels);
     let dtype = input.dtype();
     if dtype.bytes_of(&padded).is_none() || dtype.bytes_of(&windows).is_none() {
-        return fail(format!("{conv:?} makes more of input {lengths:?} than fits in memory"));
+        return refuse(op, format!("{conv:?} makes more of input {lengths:?} than fits in memory"));
     }
     Ok(())
 }

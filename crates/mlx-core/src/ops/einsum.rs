@@ -27,10 +27,11 @@ type Term = BTreeSet<usize>;
 pub fn einsum<'a>(subscripts: &str, operands: impl IntoIterator<Item = &'a Array>) -> Result<Array> {
     let operands: Vec<_> = operands.into_iter().collect();
     let shapes: Vec<_> = operands.iter().map(|array| array.shape()).collect();
-    Problem::read(subscripts, &shapes).map_err(|message| Error::new(Kind::Shape, "einsum", message))?;
-    let text = CString::new(subscripts)
-        .map_err(|_| Error::new(Kind::Shape, "einsum", "subscripts hold a zero byte"))?;
-    raw::einsum(&text, &Vector::collect(operands)?)
+    Problem::new("einsum", subscripts, &shapes)?;
+    match CString::new(subscripts) {
+        Ok(text) => raw::einsum(&text, &Vector::collect(operands)?),
+        Err(_) => Err(Error::new(Kind::Shape, "einsum", "subscripts hold a zero byte")),
+    }
 }
 
 /// The order in which [`einsum`] multiplies, and what that costs. Its text is that of MLX's Python interface.
@@ -66,8 +67,7 @@ pub fn einsum_path<'a>(
     operands: impl IntoIterator<Item = &'a Array>,
 ) -> Result<EinsumPath> {
     let shapes: Vec<_> = operands.into_iter().map(Array::shape).collect();
-    let problem = Problem::read(subscripts, &shapes)
-        .map_err(|message| Error::new(Kind::Shape, "einsum_path", message))?;
+    let problem = Problem::new("einsum_path", subscripts, &shapes)?;
     let (naive_cost, naive_scaling) = problem.cost(&problem.inputs);
     let mut path = EinsumPath {
         steps: vec![(0..problem.inputs.len()).collect()],
@@ -101,6 +101,14 @@ struct Candidate {
 }
 
 impl Problem {
+    #[track_caller]
+    fn new(op: &'static str, subscripts: &str, shapes: &[&[i32]]) -> Result<Self> {
+        match Self::read(subscripts, shapes) {
+            Ok(problem) => Ok(problem),
+            Err(message) => Err(Error::new(Kind::Shape, op, message)),
+        }
+    }
+
     /// Reads subscripts for arrays of these shapes. What it refuses, MLX reads past the end for, or gives a result of
     /// another shape.
     fn read(subscripts: &str, shapes: &[&[i32]]) -> Result<Self, String> {

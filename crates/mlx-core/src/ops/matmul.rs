@@ -113,7 +113,21 @@ impl Array {
     pub fn block_masked_mm(&self, other: &Self, block_size: i32, masks: BlockMasks<'_>) -> Result<Self> {
         let BlockMasks { out, lhs, rhs } = masks;
         let product = |a: &Self, b: &Self| raw::block_masked_mm(a, b, block_size, out, lhs, rhs);
-        single_precision(self, other, "block_masked_mm", product)
+        let result = single_precision(self, other, "block_masked_mm", product)?;
+        if lhs.or(rhs).is_none() || self.ndim().min(other.ndim()) < 2 {
+            return Ok(result);
+        }
+        // MLX masks its copies in place, and one that a batch shares more than once.
+        let (a, b) = (self.for_each_of(&result)?, other.for_each_of(&result)?);
+        single_precision(&a, &b, "block_masked_mm", product)
+    }
+
+    /// Matrices of its own for each of the leading axes of `product`.
+    #[track_caller]
+    fn for_each_of(&self, product: &Self) -> Result<Self> {
+        let batch = product.shape().split_last_chunk::<2>().map_or(&[][..], |(batch, _)| batch);
+        let matrix = self.shape().split_last_chunk::<2>().map_or(&[][..], |(_, matrix)| matrix);
+        raw::contiguous(&self.broadcast_to([batch, matrix].concat())?, false)
     }
 
     /// Matrix products `[m, k] · [k, n]` over parts of `k`: `segments` `[…, 2]` holds the first place of each part
@@ -221,19 +235,24 @@ fn single_precision(
     op: &'static str,
     product: impl Fn(&Array, &Array) -> Result<Array>,
 ) -> Result<Array> {
-    let at_caller = |result: Result<Array>| match result {
-        Ok(array) => Ok(array),
-        Err(error) => Err(error.at_caller()),
-    };
-    let out = at_caller(product(a, b))?;
+    let out = placed(product(a, b))?;
     match out.dtype() {
         Dtype::Float64 => Err(Error::new(Kind::Dtype, op, "float64 is too wide: convert it with astype")),
         Dtype::Float32 => Ok(out),
         dtype if Device::current().is_cpu() => {
             let (a, b) = (a.astype(Dtype::Float32)?, b.astype(Dtype::Float32)?);
-            at_caller(product(&a, &b))?.astype(dtype)
+            placed(product(&a, &b))?.astype(dtype)
         }
         _ => Ok(out),
+    }
+}
+
+/// A result with the caller's line in place of that of a closure.
+#[track_caller]
+fn placed(result: Result<Array>) -> Result<Array> {
+    match result {
+        Ok(array) => Ok(array),
+        Err(error) => Err(error.at_caller()),
     }
 }
 

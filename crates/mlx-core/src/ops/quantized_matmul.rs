@@ -135,7 +135,10 @@ impl QuantizedFactor<'_> {
     fn check(self, x: &Array, op: &'static str) -> Result<()> {
         self.weight.check(op)?;
         let parts = [Some(x), Some(&self.weight.scales), self.weight.biases.as_ref()];
-        parts.into_iter().flatten().try_for_each(|array| refuse_double(array, op)).map_err(Error::at_caller)
+        for array in parts.into_iter().flatten() {
+            refuse_double(array, op)?;
+        }
+        Ok(())
     }
 
     /// The matrix as it stands in the product.

@@ -177,8 +177,8 @@ fn distributions_that_are_none_are_errors() {
         assert!(uniform([2], 0.0, 1.0, dtype, &key).is_err());
         assert!(random::truncated_normal([2], 0.0, 1.0, dtype, &key).is_err());
     }
-    assert!(random::bernoulli([2], &Array::from([1, 0]), &key).is_err());
-    assert!(random::bernoulli([3], &Array::from([0.5, 0.5]), &key).is_err());
+    assert!(random::bernoulli([2], Array::from([1, 0]), &key).is_err());
+    assert!(random::bernoulli([3], Array::from([0.5, 0.5]), &key).is_err());
     let (mean, square) = (Array::from([1.0, 2.0]), Array::from([[1.0, 0.0], [0.0, 1.0]]));
     assert!(random::multivariate_normal(&mean, &mean, [2], &key).is_err());
     assert!(random::multivariate_normal(&Array::from([1.0]), &square, [2], &key).is_err());
