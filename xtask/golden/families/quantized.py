@@ -58,6 +58,8 @@ def gather_qmm(x, w, rhs, lhs=None, **args):
 
 
 def qqmm(x, w, **args):
+    """The factor keeps numbers from ties, which MLX rounds in two ways."""
+    x, w = 0.77 * x, 0.77 * w
     return mx.qqmm(x, *quantize(w, **args), **scheme(**args))
 
 
