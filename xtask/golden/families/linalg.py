@@ -3,7 +3,7 @@
 Eigenvectors, singular vectors and orthogonal factors are defined up to a sign or a phase. Recorded are their
 absolute values, and the products that give the matrix back. The order of complex eigenvalues is not defined:
 recorded are their real and their imaginary parts in order, and sums over the vectors. Ops that need such a
-matrix make theirs positive definite, hermitian or triangular first.
+matrix make theirs positive definite or triangular first.
 """
 
 import mlx.core as mx
@@ -117,19 +117,13 @@ def spd(x):
     return x @ mx.swapaxes(x, -1, -2) + 2 * mx.eye(x.shape[-1], dtype=x.dtype)
 
 
-def hermitian(x):
-    other = mx.conj(mx.swapaxes(x, -1, -2)) if x.dtype == mx.complex64 else mx.swapaxes(x, -1, -2)
-    return x + other
-
-
 def triangle(x, upper):
     cut = mx.triu(x, 1) if upper else mx.tril(x, -1)
     return 0.25 * cut + 2 * mx.eye(x.shape[-1], dtype=x.dtype)
 
 
 def eigh(x, UPLO):
-    a = hermitian(x)
-    values, vectors = mx.linalg.eigh(a, UPLO, **CPU)
+    values, vectors = mx.linalg.eigh(x, UPLO, **CPU)
     back = (vectors * values[..., None, :]) @ mx.conj(mx.swapaxes(vectors, -1, -2))
     return values, mx.abs(vectors), back
 
@@ -175,7 +169,7 @@ OPS = {op: linalg(op) for op in ("det", "slogdet", "inv", "lu", "lu_factor", "pi
     "eig": eig,
     "eigvals": lambda x: parts(mx.linalg.eigvals(x, **CPU)),
     "eigh": eigh,
-    "eigvalsh": lambda x, UPLO: mx.linalg.eigvalsh(hermitian(x), UPLO, **CPU),
+    "eigvalsh": lambda x, UPLO: mx.linalg.eigvalsh(x, UPLO, **CPU),
     "matrix_norm": lambda x, ord=None: mx.linalg.norm(x, ORDERS.get(ord, ord), [-2, -1], **CPU),
     "matrix_transpose": matrix_transpose,
     "norm": norm,
@@ -192,8 +186,11 @@ def np_spd(x):
     return x @ np.swapaxes(x, -1, -2) + 2 * np.eye(x.shape[-1])
 
 
-def np_hermitian(x):
-    return x + np.conj(np.swapaxes(x, -1, -2))
+def np_hermitian(x, UPLO):
+    """What one triangle of a matrix stands for."""
+    half = np.tril(x, -1) if UPLO == "L" else np.triu(x, 1)
+    diagonal = np.real(np.diagonal(x, 0, -2, -1))[..., None] * np.eye(x.shape[-1])
+    return half + np.conj(np.swapaxes(half, -1, -2)) + diagonal
 
 
 def np_triangle(x, upper):
@@ -201,8 +198,8 @@ def np_triangle(x, upper):
 
 
 def np_eigh(x, UPLO):
-    values, vectors = np.linalg.eigh(np_hermitian(x), UPLO)
-    return values, np.abs(vectors), np_hermitian(x)
+    values, vectors = np.linalg.eigh(x, UPLO)
+    return values, np.abs(vectors), np_hermitian(x, UPLO)
 
 
 def np_parts(values):
@@ -239,7 +236,7 @@ NUMPY = {
     "cholesky": lambda x, upper: np.linalg.cholesky(np_spd(x), upper=upper),
     "cholesky_inv": lambda x, upper: np.linalg.inv(np_spd(x)),
     "eigh": np_eigh,
-    "eigvalsh": lambda x, UPLO: np.linalg.eigvalsh(np_hermitian(x), UPLO),
+    "eigvalsh": lambda x, UPLO: np.linalg.eigvalsh(x, UPLO),
     "qr": np_qr,
     "svd": np_svd,
     "svdvals": lambda x: np.linalg.svd(x, compute_uv=False),
