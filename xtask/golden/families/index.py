@@ -1,6 +1,6 @@
 """Indexing, and ops that pick elements by index or put them there.
 
-An `index` is Python's, with `#1` for the second input. `at_set` and its like take the array, the value, and
+An `index` is Python's, with `@1` for the second input. `at_set` and its like take the array, the value, and
 then the index arrays.
 """
 
@@ -17,27 +17,27 @@ BASIC = [
 ]  # fmt: skip
 # An index and the shapes of its arrays, each with places for an axis of length 3.
 ADVANCED = [
-    ("#1", [(2,)]),
-    ("#1", [(2, 2)]),
-    ("#1", [()]),
-    ("#1", [(0,)]),
-    (":,#1", [(2,)]),
-    ("...,#1", [(2, 3)]),
-    ("#1,0", [(2,)]),
-    ("0,#1", [(2,)]),
-    ("#1,:,0", [(2,)]),
-    ("#1,1:3", [(4,)]),
-    ("::2,#1", [(4,)]),
-    ("None,#1", [(2,)]),
-    ("#1,None", [(2,)]),
-    ("#1,#2", [(2,), (2,)]),
-    ("#1,#2", [(2, 1), (3,)]),
-    ("#1,:,#2", [(2,), (2,)]),
-    (":,#1,#2", [(2,), (2,)]),
-    ("#1,#2,#3", [(2,), (2,), (2,)]),
-    ("#1,#2,#3", [(2, 1, 1), (3, 1), (2,)]),
-    ("#1,0,#2", [(2,), (2,)]),
-    ("#1,::2,#2", [(2, 2), (2,)]),
+    ("@1", [(2,)]),
+    ("@1", [(2, 2)]),
+    ("@1", [()]),
+    ("@1", [(0,)]),
+    (":,@1", [(2,)]),
+    ("...,@1", [(2, 3)]),
+    ("@1,0", [(2,)]),
+    ("0,@1", [(2,)]),
+    ("@1,:,0", [(2,)]),
+    ("@1,1:3", [(4,)]),
+    ("::2,@1", [(4,)]),
+    ("None,@1", [(2,)]),
+    ("@1,None", [(2,)]),
+    ("@1,@2", [(2,), (2,)]),
+    ("@1,@2", [(2, 1), (3,)]),
+    ("@1,:,@2", [(2,), (2,)]),
+    (":,@1,@2", [(2,), (2,)]),
+    ("@1,@2,@3", [(2,), (2,), (2,)]),
+    ("@1,@2,@3", [(2, 1, 1), (3, 1), (2,)]),
+    ("@1,0,@2", [(2,), (2,)]),
+    ("@1,::2,@2", [(2, 2), (2,)]),
 ]
 CHANGES = ["set", "add", "subtract", "multiply", "divide", "maximum", "minimum"]
 
@@ -70,11 +70,11 @@ def parts():
             yield Case("index", [recipe("f32", "any", SHAPE, layout), *places], {"index": index})
     for dtype in ALL:
         yield Case("index", [recipe(dtype, "any", SHAPE)], {"index": "1:,::-2"})
-        yield Case("index", [recipe(dtype, "any", SHAPE), recipe("i32", "around3", (2,))], {"index": ":,#1"})
+        yield Case("index", [recipe(dtype, "any", SHAPE), recipe("i32", "around3", (2,))], {"index": ":,@1"})
     for index in ("0,0,0,0", "...,..."):
         yield Case("index", [recipe("f32", "any", SHAPE)], {"index": index}, may_refuse=True)
     inputs = [recipe("f32", "any", SHAPE), recipe("i32", "below3", (2,)), recipe("i32", "below3", (3,))]
-    yield Case("index", inputs, {"index": "#1,#2"}, may_refuse=True)
+    yield Case("index", inputs, {"index": "@1,@2"}, may_refuse=True)
 
 
 def changes():
@@ -92,10 +92,10 @@ def changes():
         # Whole numbers have no reciprocals.
         for dtype in COMMON if change != "divide" else ("f32", "f16", "bf16", "f64", "c64"):
             inputs = [recipe(dtype, "small", (4, 3)), recipe(dtype, "pos", (2, 3)), recipe("i32", "=2,0", (2,))]
-            yield Case(op, inputs, {"index": "#2"}, may_refuse=True)
+            yield Case(op, inputs, {"index": "@2"}, may_refuse=True)
         for layout in ("transposed", "strided", "broadcast"):
             inputs = [recipe("f32", "any", SHAPE, layout), recipe("f32", kind, (2, 1, 5)), recipe("i32", "=2,0", (2,))]
-            yield Case(op, inputs, {"index": "#2"})
+            yield Case(op, inputs, {"index": "@2"})
             yield Case(op, inputs[:2], {"index": "1:"})
         yield Case(op, [recipe("f32", "any", SHAPE), recipe("f32", kind, (3, 3))], {"index": "1"}, may_refuse=True)
 
@@ -104,15 +104,15 @@ def scattered(op, kind, once):
     """Index arrays; those that name a place twice only where the order does not matter."""
     first, second = ("=2,0", "=-1,1") if once else ("=2,2", "=-1,-1")
     for index, value, places in (
-        ("#2", (), [first]),
-        ("#2", (2, 4, 5), [first]),
-        ("#2", (5,), [first]),
-        (":,#2", (3, 2, 1), [first]),
-        ("#2,#3", (2, 5), [first, second]),
-        ("#2,#3", (), [first, second]),
-        ("#2,:,#3", (2, 4), [first, second]),
-        ("#2,1:3,0", (2, 1), [first]),
-        ("0,#2", (2, 5), [second]),
+        ("@2", (), [first]),
+        ("@2", (2, 4, 5), [first]),
+        ("@2", (5,), [first]),
+        (":,@2", (3, 2, 1), [first]),
+        ("@2,@3", (2, 5), [first, second]),
+        ("@2,@3", (), [first, second]),
+        ("@2,:,@3", (2, 4), [first, second]),
+        ("@2,1:3,0", (2, 1), [first]),
+        ("0,@2", (2, 5), [second]),
     ):
         arrays = [recipe("i32", numbers, (2,)) for numbers in places]
         yield Case(op, [recipe("f32", "any", SHAPE), recipe("f32", kind, value), *arrays], {"index": index})
@@ -122,7 +122,7 @@ def masks():
     for shape in ((3, 4, 5), (3, 4), (3,)):
         for dtype in ("f32", "i32", "bf16"):
             inputs = [recipe(dtype, "any", SHAPE), recipe(dtype, "small", ()), recipe("bool", "any", shape)]
-            yield Case("at_set", inputs, {"index": "#2"})
+            yield Case("at_set", inputs, {"index": "@2"})
 
 
 def taken():
@@ -181,13 +181,13 @@ def moving():
 
 
 def parse(text, arrays):
-    """The index; `#1` is the second input, so the first of `arrays` has to be it."""
+    """The index; `@1` is the second input, so the first of `arrays` has to be it."""
     entries = tuple(entry(part, arrays) for part in text.split(","))
     return entries[0] if len(entries) == 1 else entries
 
 
 def entry(part, arrays):
-    if part.startswith("#"):
+    if part.startswith("@"):
         return arrays[int(part[1:])]
     if part in ("None", "..."):
         return None if part == "None" else ...

@@ -38,13 +38,13 @@ fn changed(op: &str, inputs: &[Array], args: Args<'_>) -> Option<Result<Array>> 
     })
 }
 
-/// An index as Python writes it; `#1` is the second input.
+/// An index as Python writes it; `@1` is the second input.
 fn parse(inputs: &[Array], args: Args<'_>) -> Vec<Index> {
     let entry = |text: &str| match text {
         "None" => NewAxis.into(),
         "..." => Index::Ellipsis,
         text if text.contains(':') => slice(text).into(),
-        text => match text.strip_prefix('#') {
+        text => match text.strip_prefix('@') {
             Some(input) => (&inputs[input.parse::<usize>().unwrap()]).into(),
             None => Index::At(text.parse().unwrap()),
         },

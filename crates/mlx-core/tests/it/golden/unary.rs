@@ -20,7 +20,30 @@ macro_rules! methods {
 
 fn run(op: &str, inputs: &[Array], args: Args<'_>) -> Option<Result<Vec<Array>>> {
     let x = &inputs[0];
-    let plain = methods!(
+    let output = match (op, plain(op, x)) {
+        (_, Some(output)) => output,
+        ("negative", _) => -x,
+        ("round", _) => x.round(args.int_or("decimals", 0)),
+        ("nan_to_num", _) => {
+            let end = |name| args.get(name).map(|_| args.float(name) as f32);
+            let nan = args.float_or("nan", 0.0) as f32;
+            x.nan_to_num(NanToNum { nan, posinf: end("posinf"), neginf: end("neginf") })
+        }
+        ("clip", _) => match (args.scalar("low"), args.scalar("high")) {
+            (Some(low), Some(high)) => x.clip(low..=high),
+            (Some(low), None) => x.clip(low..),
+            (None, Some(high)) => x.clip(..=high),
+            (None, None) => Ok(x.clone()),
+        },
+        ("clip_arrays", _) => x.clip(&inputs[1]..=&inputs[2]),
+        _ => return None,
+    };
+    Some(one(output))
+}
+
+/// The ops without other arguments.
+fn plain(op: &str, x: &Array) -> Option<Result<Array>> {
+    methods!(
         op,
         x,
         abs,
@@ -66,24 +89,5 @@ fn run(op: &str, inputs: &[Array], args: Args<'_>) -> Option<Result<Vec<Array>>>
         tan,
         tanh,
         trunc,
-    );
-    let output = match (op, plain) {
-        (_, Some(output)) => output,
-        ("negative", _) => -x,
-        ("round", _) => x.round(args.int_or("decimals", 0)),
-        ("nan_to_num", _) => {
-            let end = |name| args.get(name).map(|_| args.float(name) as f32);
-            let nan = args.float_or("nan", 0.0) as f32;
-            x.nan_to_num(NanToNum { nan, posinf: end("posinf"), neginf: end("neginf") })
-        }
-        ("clip", _) => match (args.scalar("low"), args.scalar("high")) {
-            (Some(low), Some(high)) => x.clip(low..=high),
-            (Some(low), None) => x.clip(low..),
-            (None, Some(high)) => x.clip(..=high),
-            (None, None) => Ok(x.clone()),
-        },
-        ("clip_arrays", _) => x.clip(&inputs[1]..=&inputs[2]),
-        _ => return None,
-    };
-    Some(one(output))
+    )
 }
