@@ -40,7 +40,7 @@ reduce! {
     min, min_axes;
     /// The product.
     prod, prod_axes;
-    /// The sum.
+    /// The sum. On a CPU, halves are summed in halves, where 256 + 1 is 256 in `bfloat16`: convert long ones first.
     sum, sum_axes;
 }
 

@@ -1,4 +1,6 @@
 //! Ops of one array, element by element. Shapes are kept.
+//!
+//! On a CPU, MLX computes `exp`, `sin`, `cos`, `erf` and `sigmoid` of `float64` as exactly as those of `float32`.
 
 use crate::ffi::{Vector, graph, raw};
 use crate::{Array, Dtype, Result};

@@ -37,6 +37,8 @@ mod index;
 #[cfg(test)]
 mod index_model;
 #[cfg(test)]
+mod layout;
+#[cfg(test)]
 mod linalg;
 #[cfg(test)]
 mod matmul;
@@ -44,6 +46,8 @@ mod matmul;
 mod operator;
 #[cfg(test)]
 mod place;
+#[cfg(test)]
+mod precision;
 #[cfg(test)]
 mod print;
 #[cfg(test)]

@@ -151,7 +151,7 @@ fn ops_with_numbers_go_on() {
 #[test]
 fn ops_of_two_arrays_go_on() {
     each_type(|dtype, x| {
-        for other in [dtype, Dtype::Bool, Dtype::Int8, Dtype::Uint64, Dtype::Float16] {
+        for other in [dtype, Dtype::Int8, Dtype::Uint64] {
             let y = x.astype(other).unwrap().flip(..).unwrap();
             let y = &y;
             settle(vec![
