@@ -196,6 +196,7 @@ fn parts_without_elements_change_nothing() {
     assert_eq!(ints(x.at((.., 1..1)).multiply(9)), [1, 2, 3, 4]);
     let none = Array::zeros([0, 3], Dtype::Int32).unwrap();
     assert_eq!(none.at((.., [1])).set(9).unwrap().shape(), [0, 3]);
+    assert_eq!(none.at(Vec::<i32>::new()).set(9).unwrap().shape(), [0, 3]);
     assert!(none.at(Array::from([0])).set(9).is_err());
 }
 

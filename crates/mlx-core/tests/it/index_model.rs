@@ -1,6 +1,6 @@
 //! Random shapes and indices, read and changed, against NumPy's rules as loops over coordinates.
 
-use mlx_core::{Array, Index, Result, Slice};
+use mlx_core::{Array, Dtype, Index, Result, Slice, Update};
 
 /// A small generator: the same cases in each run.
 struct Random(u64);
@@ -301,5 +301,60 @@ fn any_part_is_changed_where_numpy_changes_it() {
         }
         let context = format!("case {case}, change {which}: {entries:?} of {shape:?} by {value_shape:?}");
         assert_eq!((changed.shape(), changed.to_vec::<i32>().unwrap()), (&shape[..], expected), "{context}");
+    }
+}
+
+/// Where a block of `size` begins that is asked for at `place` of an axis of `length`.
+fn moved(place: i32, length: i32, size: i32) -> i32 {
+    let at = if place < 0 { place + length } else { place };
+    at.clamp(0, length - size)
+}
+
+#[test]
+fn any_blocks_are_gathered_and_added_where_they_fit() {
+    let mut random = Random(3);
+    for case in 0..1000 {
+        let rank = random.between(1, 4);
+        let shape: Vec<i32> = (0..rank).map(|_| random.between(1, 6)).collect();
+        let sizes: Vec<i32> = shape.iter().map(|&length| random.between(1, length + 1)).collect();
+        let count = random.below(4);
+        let starts: Vec<Option<Vec<i32>>> = shape
+            .iter()
+            .map(|&length| {
+                let has_array = !random.one_in(3);
+                has_array.then(|| (0..count).map(|_| random.between(-2 * length, 2 * length)).collect())
+            })
+            .collect();
+        let arrays: Vec<Option<Array>> = starts
+            .iter()
+            .map(|list| list.as_ref().map(|list| Array::from_slice(list, [count]).unwrap()))
+            .collect();
+        let places = || (0..).zip(&arrays).filter_map(|(axis, array)| Some((axis, array.as_ref()?)));
+        let blocks = if places().next().is_some() { vec![count] } else { vec![] };
+        let mut offsets = Vec::new();
+        for block in coordinates(&blocks) {
+            for inside in coordinates(&sizes) {
+                let at: Vec<i32> = (0..shape.len())
+                    .map(|axis| {
+                        let place =
+                            starts[axis].as_ref().map_or(0, |list| list[broadcast_offset(&blocks, &block)]);
+                        moved(place, shape[axis], sizes[axis]) + inside[axis]
+                    })
+                    .collect();
+                offsets.push(row_major(&shape, &at));
+            }
+        }
+        let x = Array::arange(0..size(&shape)).unwrap().reshape(&shape).unwrap();
+        let found = x.gather(places(), &sizes).unwrap();
+        let expected: Vec<i32> = offsets.iter().map(|&at| i32::try_from(at).unwrap()).collect();
+        let context = format!("case {case}: blocks of {sizes:?} at {starts:?} of {shape:?}");
+        assert_eq!(found.to_vec::<i32>().unwrap(), expected, "{context}");
+        let mut sums = vec![0; usize::try_from(size(&shape)).unwrap()];
+        (1..).zip(&offsets).for_each(|(new, &at)| sums[at] += new);
+        let updates = Array::arange(1..1 + i32::try_from(offsets.len()).unwrap()).unwrap();
+        let updates = updates.reshape(found.shape()).unwrap();
+        let zeros = Array::zeros(&shape, Dtype::Int32).unwrap();
+        let added = zeros.scatter(places(), &updates, Update::Add).unwrap();
+        assert_eq!(added.to_vec::<i32>().unwrap(), sums, "{context}");
     }
 }
