@@ -185,7 +185,7 @@ pub fn lu_factor(a: &Array) -> Result<[Array; 2]> {
 #[track_caller]
 pub fn norm(a: &Array, order: impl Into<Order>, axes: impl Into<Axes>) -> Result<Array> {
     let Axes { list, keep } = axes.into();
-    let list = list.as_deref();
+    let (a, list) = (&straight(a)?, list.as_deref());
     match order.into() {
         Order::Euclidean => raw::linalg_norm_l2(a, list, keep),
         Order::Frobenius => raw::linalg_norm_matrix(a, c"fro", list, keep),
@@ -317,9 +317,16 @@ fn finite(a: &Array, op: &'static str) -> Result<(Array, Array)> {
 #[track_caller]
 fn finite_over(a: &Array, axes: Option<&[i32]>, keep: bool) -> Result<(Array, Array)> {
     let over = |keep| Axes { list: axes.map(<[i32]>::to_vec), keep };
+    let a = &straight(a)?;
     let finite = raw::isfinite(a)?;
     let zero = raw::zeros(&[], a.dtype())?;
     Ok((select(&finite.all(over(true))?, a, &zero)?, finite.all(over(keep))?))
+}
+
+/// The array, in order if it is empty: sums of empty arrays that are transposed may never end.
+#[track_caller]
+fn straight(a: &Array) -> Result<Array> {
+    if a.size() == 0 { Array::zeros(a.shape(), a.dtype()) } else { Ok(a.clone()) }
 }
 
 #[track_caller]

@@ -111,7 +111,9 @@ impl Array {
     /// Convolution of `[batch, length, channels]` with `weight` `[out, kernel, channels / groups]`.
     #[track_caller]
     pub fn conv1d(&self, weight: &Self, conv: Conv<1>) -> Result<Self> {
-        check(self, weight, &conv.into(), "conv1d")?;
+        if check(self, weight, &conv.into(), "conv1d")? {
+            return self.conv_padded(weight, conv.into());
+        }
         let Conv { stride: [stride], padding: [padding], dilation: [dilation], groups } = conv;
         raw::conv1d(self, weight, stride, padding, dilation, groups)
     }
@@ -119,7 +121,9 @@ impl Array {
     /// Convolution of `[batch, height, width, channels]` with `weight` `[out, …, channels / groups]`.
     #[track_caller]
     pub fn conv2d(&self, weight: &Self, conv: Conv<2>) -> Result<Self> {
-        check(self, weight, &conv.into(), "conv2d")?;
+        if check(self, weight, &conv.into(), "conv2d")? {
+            return self.conv_padded(weight, conv.into());
+        }
         let Conv { stride: s, padding: p, dilation: d, groups } = conv;
         let ([s0, s1], [p0, p1], [d0, d1]) = (s, p, d);
         raw::conv2d(self, weight, s0, s1, p0, p1, d0, d1, groups)
@@ -128,7 +132,9 @@ impl Array {
     /// Convolution of `[batch, depth, height, width, channels]` with `weight` `[out, …, channels]`.
     #[track_caller]
     pub fn conv3d(&self, weight: &Self, conv: Conv<3>) -> Result<Self> {
-        check(self, weight, &conv.into(), "conv3d")?;
+        if check(self, weight, &conv.into(), "conv3d")? {
+            return self.conv_padded(weight, conv.into());
+        }
         let Conv { stride: s, padding: p, dilation: d, groups } = conv;
         let ([s0, s1, s2], [p0, p1, p2], [d0, d1, d2]) = (s, p, d);
         raw::conv3d(self, weight, s0, s1, s2, p0, p1, p2, d0, d1, d2, groups)
@@ -137,7 +143,10 @@ impl Array {
     /// The transpose of [`conv1d`](Self::conv1d), which spreads each element over the kernel.
     #[track_caller]
     pub fn conv_transpose1d(&self, weight: &Self, conv: ConvTranspose<1>) -> Result<Self> {
-        check_transposed(self, weight, &conv, "conv_transpose1d")?;
+        let general = conv.general(spatial(weight, "conv_transpose1d")?);
+        if check(self, weight, &general, "conv_transpose1d")? {
+            return self.conv_padded(weight, general);
+        }
         let ConvTranspose { stride: [s], padding: [p], dilation: [d], output_padding: [o], groups } = conv;
         raw::conv_transpose1d(self, weight, s, p, d, o, groups)
     }
@@ -145,7 +154,10 @@ impl Array {
     /// The transpose of [`conv2d`](Self::conv2d), which spreads each element over the kernel.
     #[track_caller]
     pub fn conv_transpose2d(&self, weight: &Self, conv: ConvTranspose<2>) -> Result<Self> {
-        check_transposed(self, weight, &conv, "conv_transpose2d")?;
+        let general = conv.general(spatial(weight, "conv_transpose2d")?);
+        if check(self, weight, &general, "conv_transpose2d")? {
+            return self.conv_padded(weight, general);
+        }
         let ConvTranspose { stride: s, padding: p, dilation: d, output_padding: o, groups } = conv;
         let ([s0, s1], [p0, p1], [d0, d1], [o0, o1]) = (s, p, d, o);
         raw::conv_transpose2d(self, weight, s0, s1, p0, p1, d0, d1, o0, o1, groups)
@@ -154,7 +166,10 @@ impl Array {
     /// The transpose of [`conv3d`](Self::conv3d), which spreads each element over the kernel.
     #[track_caller]
     pub fn conv_transpose3d(&self, weight: &Self, conv: ConvTranspose<3>) -> Result<Self> {
-        check_transposed(self, weight, &conv, "conv_transpose3d")?;
+        let general = conv.general(spatial(weight, "conv_transpose3d")?);
+        if check(self, weight, &general, "conv_transpose3d")? {
+            return self.conv_padded(weight, general);
+        }
         let ConvTranspose { stride: s, padding: p, dilation: d, output_padding: o, groups } = conv;
         let ([s0, s1, s2], [p0, p1, p2], [d0, d1, d2], [o0, o1, o2]) = (s, p, d, o);
         raw::conv_transpose3d(self, weight, s0, s1, s2, p0, p1, p2, d0, d1, d2, o0, o1, o2, groups)
@@ -163,7 +178,9 @@ impl Array {
     /// Convolution over one to three spatial axes, with a padding of its own on each side and a dilated input.
     #[track_caller]
     pub fn conv_general<const N: usize>(&self, weight: &Self, conv: ConvGeneral<N>) -> Result<Self> {
-        check(self, weight, &conv, "conv_general")?;
+        if check(self, weight, &conv, "conv_general")? {
+            return self.conv_padded(weight, conv);
+        }
         raw::conv_general(
             self,
             weight,
@@ -175,6 +192,18 @@ impl Array {
             conv.groups,
             conv.flip,
         )
+    }
+
+    /// The same convolution of an array that is padded first.
+    #[track_caller]
+    fn conv_padded<const N: usize>(&self, weight: &Self, conv: ConvGeneral<N>) -> Result<Self> {
+        let axes: Vec<_> = (1..).take(N).collect();
+        let (low, high) = (conv.padding_lo.map(|n| n.max(0)), conv.padding_hi.map(|n| n.max(0)));
+        let zero = raw::zeros(&[], self.dtype())?;
+        let padded = raw::pad(self, &axes, &low, &high, &zero, c"constant")?;
+        let cut = |n: i32| n.min(0);
+        let (padding_lo, padding_hi) = (conv.padding_lo.map(cut), conv.padding_hi.map(cut));
+        padded.conv_general(weight, ConvGeneral { padding_lo, padding_hi, ..conv })
     }
 
     /// The discrete convolution of two one-dimensional arrays, as NumPy's `convolve` has it.
@@ -198,34 +227,26 @@ impl Array {
     }
 }
 
-/// Checks a transposed convolution as the convolution that MLX makes of it.
-#[track_caller]
-fn check_transposed<const N: usize>(
-    input: &Array,
-    weight: &Array,
-    conv: &ConvTranspose<N>,
-    op: &'static str,
-) -> Result<()> {
-    let ConvTranspose { stride, padding, dilation, output_padding, groups } = *conv;
-    let kernel: [i32; N] = spatial(weight, op)?;
-    let clamped = |length: i64| length.clamp(i32::MIN.into(), i32::MAX.into()) as i32;
-    let reach = |axis: usize| -> Option<(i64, i64)> {
-        let (&d, &k, &p, &o) =
-            (dilation.get(axis)?, kernel.get(axis)?, padding.get(axis)?, output_padding.get(axis)?);
-        let low = i64::from(d) * (i64::from(k) - 1) - i64::from(p);
-        Some((low, low + i64::from(o)))
-    };
-    let reaches: [(i64, i64); N] = std::array::from_fn(|axis| reach(axis).unwrap_or_default());
-    let general = ConvGeneral {
-        stride: [1; N],
-        padding_lo: reaches.map(|(low, _)| clamped(low)),
-        padding_hi: reaches.map(|(_, high)| clamped(high)),
-        kernel_dilation: dilation,
-        input_dilation: stride,
-        groups,
-        flip: true,
-    };
-    check(input, weight, &general, op)
+impl<const N: usize> ConvTranspose<N> {
+    /// The convolution that MLX makes of this for a kernel of these lengths.
+    fn general(&self, kernel: [i32; N]) -> ConvGeneral<N> {
+        let clamped = |length: i64| length.clamp(i32::MIN.into(), i32::MAX.into()) as i32;
+        let reach = |axis: usize| -> Option<[i64; 2]> {
+            let (dilation, length) = (*self.dilation.get(axis)?, *kernel.get(axis)?);
+            let low = i64::from(dilation) * (i64::from(length) - 1) - i64::from(*self.padding.get(axis)?);
+            Some([low, low + i64::from(*self.output_padding.get(axis)?)])
+        };
+        let reaches: [[i64; 2]; N] = std::array::from_fn(|axis| reach(axis).unwrap_or_default());
+        ConvGeneral {
+            stride: [1; N],
+            padding_lo: reaches.map(|[low, _]| clamped(low)),
+            padding_hi: reaches.map(|[_, high]| clamped(high)),
+            kernel_dilation: self.dilation,
+            input_dilation: self.stride,
+            groups: self.groups,
+            flip: true,
+        }
+    }
 }
 
 /// The spatial lengths of an input or a weight.
@@ -247,14 +268,15 @@ fn refuse<T>(op: &'static str, message: String) -> Result<T> {
     Err(Error::new(Kind::Shape, op, message))
 }
 
-/// Checks what MLX divides by, and that its integers hold all lengths.
+/// Checks what MLX divides by, and that its integers hold all lengths. Whether the array is to be padded first: MLX
+/// writes as many outputs as see padding before the input, though there may be fewer in all.
 #[track_caller]
 fn check<const N: usize>(
     input: &Array,
     weight: &Array,
     conv: &ConvGeneral<N>,
     op: &'static str,
-) -> Result<()> {
+) -> Result<bool> {
     let (lengths, kernel): ([i32; N], [i32; N]) = (spatial(input, op)?, spatial(weight, op)?);
     if conv.groups < 1 {
         return refuse(op, format!("{} groups: there is at least one", conv.groups));
@@ -274,6 +296,7 @@ fn check<const N: usize>(
     }
     let mut padded = vec![input.shape().first().copied().unwrap_or_default()];
     let mut windows = padded.clone();
+    let mut overruns = false;
     for axis in 0..N {
         let Some((length, places)) = conv.extent(axis, &lengths, &kernel) else {
             return refuse(
@@ -283,6 +306,8 @@ fn check<const N: usize>(
         };
         padded.push(length);
         windows.push(places);
+        let (low, stride) = (conv.padding_lo.get(axis), conv.stride.get(axis));
+        overruns |= low.zip(stride).is_some_and(|(&low, &stride)| low > 0 && (low - 1) / stride >= places);
     }
     padded.push(channels);
     windows.extend(kernel);
@@ -291,7 +316,7 @@ fn check<const N: usize>(
     if dtype.bytes_of(&padded).is_none() || dtype.bytes_of(&windows).is_none() {
         return refuse(op, format!("{conv:?} makes more of input {lengths:?} than fits in memory"));
     }
-    Ok(())
+    Ok(overruns && conv.input_dilation == [1; N])
 }
 
 impl<const N: usize> ConvGeneral<N> {

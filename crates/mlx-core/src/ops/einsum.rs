@@ -29,7 +29,10 @@ pub fn einsum<'a>(subscripts: &str, operands: impl IntoIterator<Item = &'a Array
     let shapes: Vec<_> = operands.iter().map(|array| array.shape()).collect();
     Problem::new("einsum", subscripts, &shapes)?;
     match CString::new(subscripts) {
-        Ok(text) => raw::einsum(&text, &Vector::collect(operands)?),
+        Ok(text) => {
+            let empty = operands.iter().any(|array| array.size() == 0);
+            raw::einsum(&text, &Vector::collect(operands)?)?.or_zeros(empty)
+        }
         Err(_) => Err(Error::new(Kind::Shape, "einsum", "subscripts hold a zero byte")),
     }
 }

@@ -86,7 +86,8 @@ impl Array {
     /// Sums of products along one axis that both have; this side is conjugated, other axes broadcast.
     #[track_caller]
     pub fn vecdot<'a>(&self, other: impl Operand<'a>, axis: i32) -> Result<Self> {
-        raw::vecdot(self, &*other.beside(self)?, axis)
+        let other = other.beside(self)?;
+        raw::vecdot(self, &other, axis)?.or_zeros(self.size() == 0 || other.size() == 0)
     }
 
     /// Sums of products over several axes: `2` for the last two with the first two of `other`, or a list of axes
@@ -139,7 +140,8 @@ impl Array {
         let places = segments.counted("segmented_mm")?.maximum(0)?.minimum(self.dim(-1)?)?;
         let product = raw::segmented_mm(self, other, &places.astype(Dtype::Uint32)?)?;
         refuse_long(&product, "segmented_mm")?;
-        if product.size() == 0 { Self::zeros(product.shape(), product.dtype()) } else { Ok(product) }
+        let empty = product.size() == 0;
+        product.or_zeros(empty)
     }
 
     /// Matrix products of chosen matrices of two batches: `[…, m, k]` and `[…, k, n]` give the shape of the
@@ -171,6 +173,13 @@ impl Array {
             return Err(Error::new(Kind::Dtype, "hadamard_transform", message));
         }
         raw::hadamard_transform(self, scale)
+    }
+
+    /// Zeros in place of this product if a side of it is `empty`: MLX divides by the lengths, and sums of empty arrays
+    /// that are transposed may never end.
+    #[track_caller]
+    pub(crate) fn or_zeros(self, empty: bool) -> Result<Self> {
+        if empty { Self::zeros(self.shape(), self.dtype()) } else { Ok(self) }
     }
 
     /// Whole numbers as `int64`, where the greatest `uint64` do not become negative.

@@ -175,6 +175,36 @@ fn convolve_is_the_sum_over_pairs() {
 }
 
 #[test]
+fn more_padding_than_outputs_is_not_written() {
+    let (x, w) = (random([2, 1, 2, 2]), random([3, 3, 3, 2]));
+    for conv in [
+        Conv { padding: [2, 2], dilation: [2, 2], ..Conv::default() },
+        Conv { padding: [8, 1], dilation: [8, 1], ..Conv::default() },
+        Conv { padding: [9, 9], dilation: [8, 8], stride: [2, 3], groups: 1 },
+    ] {
+        assert_is_loop(x.conv2d(&w, conv), &x, &w, &conv.into());
+    }
+    let before = ConvGeneral {
+        padding_lo: [40, 0],
+        padding_hi: [0, -1],
+        kernel_dilation: [20, 1],
+        ..ConvGeneral::default()
+    };
+    let w = random([3, 3, 1, 2]);
+    assert_is_loop(x.conv_general(&w, before), &x, &w, &before);
+    let spread = ConvTranspose { dilation: [3, 1], output_padding: [-2, 0], ..ConvTranspose::default() };
+    let back = x.conv_transpose2d(&w, spread).unwrap();
+    let general = ConvGeneral {
+        padding_lo: [6, 0],
+        padding_hi: [4, 0],
+        kernel_dilation: [3, 1],
+        flip: true,
+        ..ConvGeneral::default()
+    };
+    assert_is_loop(Ok(back), &x, &w, &general);
+}
+
+#[test]
 fn types_promote_and_whole_numbers_are_refused() {
     let (x, w) = (random([1, 4, 2]), random([3, 2, 2]));
     let half = x.astype(Dtype::Float16).unwrap();

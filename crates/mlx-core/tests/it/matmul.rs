@@ -52,6 +52,18 @@ fn vecdot_conjugates_the_left_side() {
 }
 
 #[test]
+fn sums_over_no_elements_are_zero_whatever_their_order() {
+    let none = Array::zeros([0, 6, 6], Dtype::Float32).unwrap().swapaxes(1, 2).unwrap();
+    for _ in 0..50 {
+        assert_eq!(values(&none.vecdot(&none, 0).unwrap()), [0.0; 36]);
+        assert_eq!(values(&mlx_core::einsum("abc->cb", [&none]).unwrap()), [0.0; 36]);
+        let sums = mlx_core::linalg::norm(&none, f64::INFINITY, 0);
+        assert!(sums.is_err(), "the greatest of nothing");
+        assert_eq!(values(&mlx_core::linalg::norm(&none, 1.0, 0).unwrap()), [0.0; 36]);
+    }
+}
+
+#[test]
 fn tensordot_sums_over_the_axes_named() {
     let (a, b) = (random([2, 3, 4]), random([4, 3, 5]));
     let one = a.reshape([6, 4]).unwrap().matmul(b.reshape([4, 15])).unwrap();
@@ -137,6 +149,9 @@ fn segments_are_products_of_parts() {
 fn segments_out_of_range_are_clamped() {
     let (a, b) = (random([3, 6]), random([6, 2]));
     let whole = a.matmul(&b).unwrap();
+    // Alone and first: for the others, BLAS would end the process as if all were well.
+    let negative = a.segmented_mm(&b, &Array::from([[-1, 6]])).unwrap();
+    assert_same(&negative, &whole.expand_dims(0).unwrap());
     let far = Array::from([[i64::MIN, i64::MAX], [-1, 6], [0, 7]]);
     let found = a.segmented_mm(&b, &far).unwrap();
     assert_same(&found, &stack([&whole, &whole, &whole], 0).unwrap());
