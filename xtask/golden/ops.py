@@ -2,7 +2,8 @@
 
 A family is a module of `families`. It has `cases()`; `OPS`, the ops that are not simply `mx.<name>`; and
 `NUMPY`, the same ops in NumPy with float64, against which MLX's outputs are held here, so that the data is
-not only MLX against itself. What remains unchecked is printed as the difference of the two counts.
+not only MLX against itself: 9,700 of 11,311 cases are. `SINGLE` names the ops that MLX computes in float32 for
+float64 too.
 
 Each family writes `<family>.json`, a case a line, and `<family>.bin`, the outputs. `f32 3,4 @96` is an output
 of that type and shape whose bytes begin at 96. Arguments have MLX's Python names. Where MLX refuses, the case
@@ -68,7 +69,9 @@ def main():
         write_json(folder / f"{name}.json", {"cases": rows})
         (folder / f"{name}.bin").write_bytes(blob.bytes)
         refused = sum("refused" in row for row in rows)
-        print(f"{name}: {len(rows)} cases, {refused} of them refused, {held} held against NumPy, {len(blob.bytes)} bytes")
+        print(
+            f"{name}: {len(rows)} cases, {refused} of them refused, {held} held against NumPy, {len(blob.bytes)} bytes"
+        )
         total, checked = total + len(rows), checked + held
     print(f"ops: {total} cases, {checked} held against NumPy")
     if wrong:

@@ -38,7 +38,15 @@ KINDS = {
 WHOLE = ("bitwise_and", "bitwise_or", "bitwise_xor", "left_shift", "right_shift")
 # No type is divided by a number that could be 0: a whole one ends the process.
 DIVISIONS = ("divmod", "floor_divide", "remainder")
-BROADCASTS = [((3, 4), (4,)), ((3, 1), (4,)), ((2, 1, 4), (3, 1)), ((3, 4), ()), ((), (3, 4)), ((0, 4), (1, 4)), ((1,), (0,))]
+BROADCASTS = [
+    ((3, 4), (4,)),
+    ((3, 1), (4,)),
+    ((2, 1, 4), (3, 1)),
+    ((3, 4), ()),
+    ((), (3, 4)),
+    ((0, 4), (1, 4)),
+    ((1,), (0,)),
+]
 
 
 def cases():
@@ -90,14 +98,27 @@ def close():
     for op in ("isclose", "allclose", "array_equal"):
         for equal_nan in (False, True):
             for dtype in ("f32", "f16", "bf16"):
-                yield Case(op, [recipe(dtype, "special", (3, 4)), recipe(dtype, "special", (3, 4))], {"equal_nan": equal_nan})
+                yield Case(
+                    op, [recipe(dtype, "special", (3, 4)), recipe(dtype, "special", (3, 4))], {"equal_nan": equal_nan}
+                )
 
 
 def special():
     """Infinities and NaN beside what they are compared and joined with."""
     left, right = "=nan,inf,-inf,nan,0,inf", "=1,1,2,nan,nan,inf"
     for dtype in ("f32", "f16", "bf16", "f64"):
-        for op in ("maximum", "minimum", "equal", "not_equal", "less", "less_equal", "greater", "greater_equal", "add", "logaddexp"):
+        for op in (
+            "maximum",
+            "minimum",
+            "equal",
+            "not_equal",
+            "less",
+            "less_equal",
+            "greater",
+            "greater_equal",
+            "add",
+            "logaddexp",
+        ):
             yield Case(op, [recipe(dtype, left, (6,)), recipe(dtype, right, (6,))])
         yield Case("divide", [recipe(dtype, "=1,-1,0,3,inf", (5,)), recipe(dtype, "=0,0,0,inf,2", (5,))])
     for dtype in ("i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64"):
@@ -191,7 +212,11 @@ NUMPY = {
     "remainder": of_reals(lambda left, right: np.mod(left.astype(float), right.astype(float))),
     "right_shift": shift(np.right_shift),
     "subtract": held(np.subtract),
-    "isclose": lambda left, right, rtol=1e-5, atol=1e-8, equal_nan=False: np.isclose(left, right, rtol, atol, equal_nan),
-    "allclose": lambda left, right, rtol=1e-5, atol=1e-8, equal_nan=False: np.allclose(left, right, rtol, atol, equal_nan),
+    "isclose": lambda left, right, rtol=1e-5, atol=1e-8, equal_nan=False: np.isclose(
+        left, right, rtol, atol, equal_nan
+    ),
+    "allclose": lambda left, right, rtol=1e-5, atol=1e-8, equal_nan=False: np.allclose(
+        left, right, rtol, atol, equal_nan
+    ),
     "array_equal": lambda left, right, equal_nan=False: np.array_equal(left, right, equal_nan),
 }

@@ -1,5 +1,7 @@
 """Random numbers: the key of a seed gives the same numbers on every machine."""
 
+from statistics import NormalDist
+
 import mlx.core as mx
 import numpy as np
 from case import Case, recipe
@@ -73,7 +75,11 @@ def drawn():
             args = {"seed": 13, "shape": [3, 4], "dtype": dtype, "lower": lower, "upper": upper}
             yield Case("truncated_normal", [], args)
     for shape in ([], [3], [2, 2]):
-        yield Case("multivariate_normal", [recipe("f32", "any", (3,)), recipe("f32", "small", (3, 3))], {"seed": 14, "shape": shape})
+        yield Case(
+            "multivariate_normal",
+            [recipe("f32", "any", (3,)), recipe("f32", "small", (3, 3))],
+            {"seed": 14, "shape": shape},
+        )
 
 
 def draw(op, name=None):
@@ -93,15 +99,91 @@ def multivariate_normal(mean, root, seed, shape):
     return mx.random.multivariate_normal(mean, cov, shape, key=mx.random.key(seed), stream=mx.cpu)
 
 
-OPS = {op: draw(op) for op in ("uniform", "normal", "gumbel", "laplace", "randint", "bernoulli", "categorical", "truncated_normal")} | {
+OPS = {
+    op: draw(op)
+    for op in ("uniform", "normal", "gumbel", "laplace", "randint", "bernoulli", "categorical", "truncated_normal")
+} | {
     "key": lambda seed: mx.random.key(seed),
     "split": lambda seed, num: mx.random.split(mx.random.key(seed), num),
     "uniform_between": draw("", "uniform"),
-    "normal_about": lambda loc, scale, seed, shape: mx.random.normal(shape, loc=loc, scale=scale, key=mx.random.key(seed)),
+    "normal_about": lambda loc, scale, seed, shape: mx.random.normal(
+        shape, loc=loc, scale=scale, key=mx.random.key(seed)
+    ),
     "bernoulli_each": draw("", "bernoulli"),
     "permutation": lambda seed, n: mx.random.permutation(n, key=mx.random.key(seed)),
     "permutation_of": lambda x, seed, axis: mx.random.permutation(x, axis, key=mx.random.key(seed)),
     "multivariate_normal": multivariate_normal,
 }
 SINGLE = set()
-NUMPY = {}
+
+
+def np_key(seed):
+    return np.array([seed >> 32, seed & 0xFFFFFFFF], np.uint32)
+
+
+def threefry(key, first, second):
+    """Threefry-2x32 of 20 rounds (Salmon et al., "Parallel Random Numbers: As Easy as 1, 2, 3", 2011)."""
+    keys = [key[0], key[1], key[0] ^ key[1] ^ np.uint32(0x1BD11BDA)]
+    first, second = first + keys[0], second + keys[1]
+    for group in range(5):
+        for turn in ((13, 15, 26, 6), (17, 29, 16, 24))[group % 2]:
+            first = first + second
+            second = (second << np.uint32(turn) | second >> np.uint32(32 - turn)) ^ first
+        first, second = first + keys[(group + 1) % 3], second + keys[(group + 2) % 3] + np.uint32(group + 1)
+    return first, second
+
+
+def bits(seed, size):
+    """The places count up in two halves; what is left over in the middle is drawn by itself."""
+    key, half = np_key(seed), size // 2
+    places = np.arange(half, dtype=np.uint32)
+    first, second = threefry(key, places, places + np.uint32(size - half))
+    middle, _ = threefry(key, np.array([half], np.uint32), np.zeros(1, np.uint32))
+    return np.concatenate([first, middle[: size % 2], second])
+
+
+def unit(seed, shape):
+    """Numbers between 0 and 1."""
+    return (bits(seed, int(np.prod(shape))) / 2**32).reshape(shape)
+
+
+def single(function):
+    """The function for `float32`; half types are drawn from fewer bits."""
+    return lambda *inputs, dtype="f32", **args: function(*inputs, **args) if dtype == "f32" else None
+
+
+def uniform(seed, shape, low=0.0, high=1.0):
+    return low + (high - low) * unit(seed, shape)
+
+
+def normal(seed, shape, loc=0.0, scale=1.0):
+    return loc + scale * np.vectorize(NormalDist().inv_cdf, otypes=[np.float64])(unit(seed, shape))
+
+
+def truncated_normal(seed, shape, lower, upper):
+    cdf, inverse = NormalDist().cdf, np.vectorize(NormalDist().inv_cdf, otypes=[np.float64])
+    return inverse(uniform(seed, shape, cdf(lower), cdf(upper)))
+
+
+def gumbel(seed, shape):
+    return -np.log(-np.log(unit(seed, shape)))
+
+
+def laplace(seed, shape, loc=0.0, scale=1.0):
+    centred = 2 * unit(seed, shape) - 1
+    return loc + scale * np.sign(centred) * np.log1p(-np.abs(centred))
+
+
+NUMPY = {
+    "key": np_key,
+    "split": lambda seed, num: bits(seed, 2 * num).reshape(num, 2),
+    "uniform": single(uniform),
+    "uniform_between": lambda low, high, seed, shape: uniform(seed, shape, low, high),
+    "normal": single(normal),
+    "normal_about": lambda loc, scale, seed, shape: normal(seed, shape, loc, scale),
+    "gumbel": single(gumbel),
+    "laplace": single(laplace),
+    "truncated_normal": single(truncated_normal),
+    "bernoulli": lambda seed, shape, p: unit(seed, shape) < p,
+    "bernoulli_each": lambda p, seed, shape: unit(seed, shape) < p,
+}

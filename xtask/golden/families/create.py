@@ -2,7 +2,7 @@
 
 import mlx.core as mx
 import numpy as np
-from case import ALL, COMMON, LAYOUTS, Case, dtypes, layouts, recipe
+from case import ALL, LAYOUTS, Case, recipe
 from recipe import DTYPES
 
 FLOATS = ["f32", "f16", "bf16", "f64"]
@@ -123,7 +123,9 @@ def typed(function):
 
 SINGLE = {"astype", "blackman", "hamming", "hanning", "bartlett"}
 
-OPS = {op: typed(getattr(mx, op)) for op in ("zeros", "ones", "full", "eye", "identity", "tri", "linspace", "from_fp8")} | {
+OPS = {
+    op: typed(getattr(mx, op)) for op in ("zeros", "ones", "full", "eye", "identity", "tri", "linspace", "from_fp8")
+} | {
     "astype": lambda x, dtype: x.astype(DTYPES[dtype]),
     "view": lambda x, dtype: mx.view(x, DTYPES[dtype]),
     "arange": lambda start, stop, step, dtype: mx.arange(start, stop, step, DTYPES[dtype]),

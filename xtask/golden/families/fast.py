@@ -39,11 +39,20 @@ def norms():
 def ropes():
     for dtype in FLOATS:
         for shape in ((1, 3, 8), (2, 2, 5, 8), (1, 3, 12)):
-            for change in ({}, {"offset": 7}, {"scale": 0.25, "offset": 2}, {"traditional": True, "offset": 3}, {"dims": 4}, {"base": 500.0}):
+            for change in (
+                {},
+                {"offset": 7},
+                {"scale": 0.25, "offset": 2},
+                {"traditional": True, "offset": 3},
+                {"dims": 4},
+                {"base": 500.0},
+            ):
                 yield Case("rope", [recipe(dtype, "any", shape)], BASE | change, may_refuse=True)
     for layout in ("transposed", "strided", "sliced", "broadcast"):
         for traditional in (False, True):
-            yield Case("rope", [recipe("f32", "any", (2, 3, 8), layout)], BASE | {"traditional": traditional, "offset": 1})
+            yield Case(
+                "rope", [recipe("f32", "any", (2, 3, 8), layout)], BASE | {"traditional": traditional, "offset": 1}
+            )
     freqs = {"dims": 8, "traditional": False, "scale": 1.0}
     for dtype in ("f32", "f16", "bf16"):
         for offset in (0, 5):
@@ -91,7 +100,9 @@ def attention():
 def entropy():
     for dtype in FLOATS:
         for shape in ((5,), (3, 7), (2, 3, 4)):
-            yield Case("cross_entropy", [recipe(dtype, "any", shape), recipe("i32", "below4", shape[:-1])], may_refuse=True)
+            yield Case(
+                "cross_entropy", [recipe(dtype, "any", shape), recipe("i32", "below4", shape[:-1])], may_refuse=True
+            )
     yield Case("cross_entropy", [recipe("f32", "any", (3, 7)), recipe("u32", "below7", (3,))])
     for layout in ("transposed", "strided"):
         yield Case("cross_entropy", [recipe("f32", "any", (3, 7), layout), recipe("i32", "below7", (3,))])

@@ -61,7 +61,13 @@ def rectangular():
 
 
 def solved():
-    for left, right in (((3, 3), (3,)), ((3, 3), (3, 2)), ((2, 3, 3), (2, 3, 2)), ((2, 3, 3), (3, 2)), ((3, 3), (2, 3, 2))):
+    for left, right in (
+        ((3, 3), (3,)),
+        ((3, 3), (3, 2)),
+        ((2, 3, 3), (2, 3, 2)),
+        ((2, 3, 3), (3, 2)),
+        ((3, 3), (2, 3, 2)),
+    ):
         for dtype in ("f32", "f64", "c64", "f16") if right == (3,) else ("f32", "f64"):
             yield Case("solve", [recipe(dtype, "any", left), recipe(dtype, "any", right)], may_refuse=True)
             for upper in (False, True):
@@ -103,9 +109,18 @@ def crossed():
     yield Case("matrix_transpose", [recipe("f32", "any", (3,))], may_refuse=True)
     for order in (None, 1, "fro", "nuc", 2):
         yield Case("matrix_norm", [recipe("f32", "any", (2, 3, 4))], {"ord": order})
-    for left, right, axis in (((3,), (3,), -1), ((4, 3), (4, 3), -1), ((3, 4), (3, 4), 0), ((4, 3), (3,), -1), ((2,), (2,), -1), ((4, 2), (4, 3), -1)):
+    for left, right, axis in (
+        ((3,), (3,), -1),
+        ((4, 3), (4, 3), -1),
+        ((3, 4), (3, 4), 0),
+        ((4, 3), (3,), -1),
+        ((2,), (2,), -1),
+        ((4, 2), (4, 3), -1),
+    ):
         for dtype in ("f32", "f16", "i32", "f64", "c64"):
-            yield Case("cross", [recipe(dtype, "small", left), recipe(dtype, "small", right)], {"axis": axis}, may_refuse=True)
+            yield Case(
+                "cross", [recipe(dtype, "small", left), recipe(dtype, "small", right)], {"axis": axis}, may_refuse=True
+            )
     yield Case("cross", [recipe("f32", "small", (4,)), recipe("f32", "small", (4,))], may_refuse=True)
 
 

@@ -2,7 +2,7 @@
 
 import mlx.core as mx
 import numpy as np
-from case import FLOATS, Case, dtypes, layouts, recipe
+from case import FLOATS, Case, layouts, recipe
 
 TYPES = [*FLOATS, "c64"]
 MATMULS = [
@@ -57,7 +57,9 @@ def matmuls():
             yield Case("matmul", [recipe(dtype, "small", left), recipe(dtype, "small", right)])
         yield Case("matmul", [recipe("f32", "any", left), recipe("f32", "any", right)])
     for left, right in (((3, 4), (4, 5)), ((2, 3, 4), (2, 4, 5)), ((2, 3, 4), (4, 5))):
-        yield from layouts("matmul", ["any", "any"], [left, right], over=["transposed", "strided", "sliced", "broadcast"])
+        yield from layouts(
+            "matmul", ["any", "any"], [left, right], over=["transposed", "strided", "sliced", "broadcast"]
+        )
         yield Case("matmul", [recipe("f32", "any", left), recipe("f32", "any", right, "transposed")])
     for dtype in ("i32", "bool", "u8"):
         yield Case("matmul", [recipe(dtype, "small", (3, 4)), recipe(dtype, "small", (4, 5))], may_refuse=True)
@@ -65,7 +67,13 @@ def matmuls():
         yield Case("matmul", [recipe(left, "small", (3, 4)), recipe(right, "small", (4, 5))])
     for left, right in (((3, 4), (5, 4)), ((), (4,)), ((2, 3, 4), (3, 4, 5))):
         yield Case("matmul", [recipe("f32", "any", left), recipe("f32", "any", right)], may_refuse=True)
-    for shapes in (((3, 5), (3, 4), (4, 5)), ((5,), (3, 4), (4, 5)), ((), (3, 4), (4, 5)), ((2, 3, 5), (2, 3, 4), (4, 5)), ((5,), (2, 3, 4), (2, 4, 5))):
+    for shapes in (
+        ((3, 5), (3, 4), (4, 5)),
+        ((5,), (3, 4), (4, 5)),
+        ((), (3, 4), (4, 5)),
+        ((2, 3, 5), (2, 3, 4), (4, 5)),
+        ((5,), (2, 3, 4), (2, 4, 5)),
+    ):
         for args in ({}, {"alpha": 0.5}, {"beta": 2.0}, {"alpha": -1.5, "beta": 0.25}, {"beta": 0.0}):
             yield Case("addmm", [recipe("f32", "any", shape) for shape in shapes], args)
         for dtype in ("f16", "bf16", "f64"):
@@ -132,7 +140,14 @@ def chosen():
         for dtype in ("f32", "f64"):
             inputs = [recipe(dtype, "small", (3, 6)), recipe(dtype, "small", (6, 4))]
             yield Case("segmented_mm", [*inputs, recipe("u32", segments, (count, 2))])
-    for masks in ({}, {"out": True}, {"lhs": True}, {"rhs": True}, {"out": True, "lhs": True, "rhs": True}, {"lhs": True, "rhs": True}):
+    for masks in (
+        {},
+        {"out": True},
+        {"lhs": True},
+        {"rhs": True},
+        {"out": True, "lhs": True, "rhs": True},
+        {"lhs": True, "rhs": True},
+    ):
         for block, (m, k, n) in ((32, (64, 32, 32)), (32, (33, 64, 40))):
             tiles = [-(-length // block) for length in (m, k, n)]
             shapes = {"out": (tiles[0], tiles[2]), "lhs": (tiles[0], tiles[1]), "rhs": (tiles[1], tiles[2])}
@@ -148,7 +163,14 @@ def convolved():
         for a, v in ((5, 3), (3, 5), (4, 4), (6, 1)):
             for mode in ("full", "same", "valid"):
                 yield Case("convolve", [recipe(dtype, "small", (a,)), recipe(dtype, "small", (v,))], {"mode": mode})
-    one = [{}, {"stride": 2}, {"padding": 2}, {"dilation": 2}, {"stride": 2, "padding": 1, "dilation": 2}, {"groups": 2}]
+    one = [
+        {},
+        {"stride": 2},
+        {"padding": 2},
+        {"dilation": 2},
+        {"stride": 2, "padding": 1, "dilation": 2},
+        {"groups": 2},
+    ]
     for args in one:
         weight = 4 // args.get("groups", 1)
         for dtype in FLOATS:
@@ -157,7 +179,14 @@ def convolved():
         for layout in ("transposed", "strided"):
             inputs = [recipe("f32", "any", (2, 9, 4), layout), recipe("f32", "any", (6, 3, weight), layout)]
             yield Case("conv1d", inputs, args)
-    two = [{}, {"stride": 2}, {"padding": 1}, {"dilation": 2}, {"stride": [2, 1], "padding": [0, 2], "dilation": [1, 2]}, {"groups": 2}]
+    two = [
+        {},
+        {"stride": 2},
+        {"padding": 1},
+        {"dilation": 2},
+        {"stride": [2, 1], "padding": [0, 2], "dilation": [1, 2]},
+        {"groups": 2},
+    ]
     for args in two:
         weight = 4 // args.get("groups", 1)
         for dtype in FLOATS:
@@ -190,7 +219,14 @@ def convolved():
 
 
 def transposed():
-    for args in ({}, {"stride": 2}, {"padding": 1}, {"dilation": 2}, {"stride": 2, "padding": 1, "output_padding": 1}, {"groups": 2}):
+    for args in (
+        {},
+        {"stride": 2},
+        {"padding": 1},
+        {"dilation": 2},
+        {"stride": 2, "padding": 1, "output_padding": 1},
+        {"groups": 2},
+    ):
         groups = args.get("groups", 1)
         for dtype in ("f32", "f16", "bf16"):
             inputs = [recipe(dtype, "small", (2, 5, 4)), recipe(dtype, "small", (2 * groups, 3, 4 // groups))]
@@ -203,7 +239,9 @@ def transposed():
     args = {"stride": [2, 1], "padding": [0, 1], "dilation": [1, 2], "output_padding": [1, 0]}
     yield Case("conv_transpose2d", [recipe("f32", "small", (1, 4, 3, 4)), recipe("f32", "small", (2, 3, 2, 4))], args)
     args = {"stride": [2, 1, 1], "padding": [0, 1, 0], "output_padding": [1, 0, 0]}
-    yield Case("conv_transpose3d", [recipe("f32", "small", (1, 3, 3, 2, 2)), recipe("f32", "small", (2, 2, 2, 2, 2))], args)
+    yield Case(
+        "conv_transpose3d", [recipe("f32", "small", (1, 3, 3, 2, 2)), recipe("f32", "small", (2, 2, 2, 2, 2))], args
+    )
 
 
 def hadamard():
@@ -236,7 +274,9 @@ OPS = {
     "einsum": lambda *arrays, subscripts: mx.einsum(subscripts, *arrays),
     "tensordot": lambda a, b, axes: mx.tensordot(a, b, axes),
     "hadamard_transform": lambda x, scale=None: mx.hadamard_transform(x, scale),
-    "conv_general": lambda x, w, padding=0, **args: mx.conv_general(x, w, padding=tuple(padding) if isinstance(padding, list) and isinstance(padding[0], list) else padding, **args),
+    "conv_general": lambda x, w, padding=0, **args: mx.conv_general(
+        x, w, padding=tuple(padding) if isinstance(padding, list) and isinstance(padding[0], list) else padding, **args
+    ),
 }
 SINGLE = set()
 

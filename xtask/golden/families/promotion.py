@@ -20,8 +20,12 @@ def cases():
             yield Case("can_cast", [], {"left": left, "right": right})
         for category in CATEGORIES:
             yield Case("issubdtype", [], {"dtype": left, "category": category})
-        yield Case("finfo" if left in ("f16", "bf16", "f32", "f64", "c64") else "iinfo", [], {"dtype": left}, may_refuse=True)
-        yield Case("iinfo" if left in ("f16", "bf16", "f32", "f64", "c64") else "finfo", [], {"dtype": left}, may_refuse=True)
+        yield Case(
+            "finfo" if left in ("f16", "bf16", "f32", "f64", "c64") else "iinfo", [], {"dtype": left}, may_refuse=True
+        )
+        yield Case(
+            "iinfo" if left in ("f16", "bf16", "f32", "f64", "c64") else "finfo", [], {"dtype": left}, may_refuse=True
+        )
 
 
 def finfo(dtype):

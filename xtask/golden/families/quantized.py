@@ -23,7 +23,11 @@ def cases():
                     yield Case("quantized_matmul", inputs, args | {"transpose": transpose})
             inputs = [recipe("f32", "unit", (3, width), "transposed"), recipe("f32", "unit", shape)]
             yield Case("quantized_matmul", inputs, args | {"transpose": transpose})
-        inputs = [recipe("f32", "unit", (2, 1, 1, 128)), recipe("f32", "unit", (3, 4, 128)), recipe("u32", "=0,2,1,1", (2, 2))]
+        inputs = [
+            recipe("f32", "unit", (2, 1, 1, 128)),
+            recipe("f32", "unit", (3, 4, 128)),
+            recipe("u32", "=0,2,1,1", (2, 2)),
+        ]
         yield Case("gather_qmm", inputs, args)
         inputs = [recipe("f32", "unit", (2, 1, 128)), *inputs[1:], recipe("u32", "=1,0,0,1", (2, 2))]
         yield Case("gather_qmm", inputs, args)
@@ -33,8 +37,12 @@ def cases():
     for mode, bits, group in (("affine", 7, 32), ("affine", 4, 48), ("mxfp4", 8, 32), ("nvfp4", 4, 32)):
         args = {"mode": mode, "bits": bits, "group_size": group}
         yield Case("quantize", [recipe("f32", "any", (2, 128))], args, may_refuse=True)
-    yield Case("quantize", [recipe("f32", "any", (2, 100))], {"mode": "affine", "bits": 4, "group_size": 32}, may_refuse=True)
-    yield Case("quantize", [recipe("i32", "any", (2, 128))], {"mode": "affine", "bits": 4, "group_size": 32}, may_refuse=True)
+    yield Case(
+        "quantize", [recipe("f32", "any", (2, 100))], {"mode": "affine", "bits": 4, "group_size": 32}, may_refuse=True
+    )
+    yield Case(
+        "quantize", [recipe("i32", "any", (2, 128))], {"mode": "affine", "bits": 4, "group_size": 32}, may_refuse=True
+    )
 
 
 def quantize(w, mode, bits, group_size):

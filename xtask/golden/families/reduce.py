@@ -3,6 +3,7 @@
 import mlx.core as mx
 import numpy as np
 from case import ALL, FLOATS, LAYOUTS, Case, dtypes, layouts, recipe
+from recipe import DTYPES
 
 SHAPE = (2, 3, 4)
 # These overflow in MLX for some whole numbers, whose results are of no use.
@@ -112,8 +113,6 @@ def differences():
 
 def scan(op):
     def run(x, axis=None, dtype=None, **args):
-        from recipe import DTYPES
-
         kind = {} if dtype is None else {"dtype": DTYPES[dtype]}
         return getattr(mx, op)(x, axis, **args, **kind)
 

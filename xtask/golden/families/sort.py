@@ -6,7 +6,7 @@ MLX does not define the order within the parts of `partition`, `argpartition` (h
 
 import mlx.core as mx
 import numpy as np
-from case import ALL, COMMON, Case, dtypes, layouts, recipe
+from case import ALL, COMMON, Case, layouts, recipe
 
 SHAPE = (3, 4, 5)
 FULL = ["transposed", "strided", "sliced", "broadcast"]

@@ -4,7 +4,7 @@ import math
 
 import mlx.core as mx
 import numpy as np
-from case import ALL, COMMON, LAYOUTS, Case, dtypes, layouts, recipe
+from case import COMMON, LAYOUTS, Case, dtypes, layouts, recipe
 
 SHAPE = (3, 4)
 

@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 
 use mlx_core::{Array, Dtype, Result, eval};
 use mlx_testkit::{Tolerance, cases, judge};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use self::args::{Args, dtype, lengths};
 use self::values::Values;
@@ -125,4 +125,60 @@ fn tolerance(dtype: Dtype, single: bool) -> Tolerance {
         Dtype::Float64 if !single => Tolerance::F64,
         _ => Tolerance::F32,
     }
+}
+
+#[test]
+fn every_family_of_the_data_is_run() {
+    let mut found: Vec<String> = std::fs::read_dir(file("", "").parent().unwrap())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+        .map(|path| path.file_stem().unwrap().to_string_lossy().into_owned())
+        .collect();
+    found.sort();
+    let known = [
+        "binary",
+        "chance",
+        "create",
+        "fast",
+        "fourier",
+        "index",
+        "linalg",
+        "product",
+        "promotion",
+        "quantized",
+        "reduce",
+        "shape",
+        "sort",
+        "unary",
+    ];
+    assert_eq!(found, known);
+}
+
+/// What is said of a case of `negative` whose recorded output is `out`, 1 and 2 as `int32`.
+fn said(op: &str, out: &Value) -> Option<String> {
+    let case = json!({"op": op, "in": ["i32 =-1,-2 2"], "out": out});
+    complaint(&case, &[1, 0, 0, 0, 2, 0, 0, 0], |op, inputs, _| (op == "negative").then(|| one(-&inputs[0])))
+}
+
+#[test]
+fn a_case_that_is_right_passes_and_one_without_an_op_does_not() {
+    assert_eq!(said("negative", &json!(["i32 2 @0"])), None);
+    assert_eq!(said("positive", &json!(["i32 2 @0"])).unwrap(), "the op is not tested");
+}
+
+#[test]
+fn a_wrong_output_is_told_by_type_shape_number_and_element() {
+    assert!(
+        said("negative", &json!(["u32 2 @0"]))
+            .unwrap()
+            .starts_with("is int32 of shape [2] instead of uint32")
+    );
+    assert!(said("negative", &json!(["i32 1 @0"])).unwrap().ends_with("instead of int32 of shape [1]"));
+    assert_eq!(said("negative", &json!(["i32 2 @0", "i32 2 @0"])).unwrap(), "1 outputs instead of 2");
+    assert!(said("negative", &Value::Null).unwrap().starts_with("MLX refuses this"));
+    let case = json!({"op": "negative", "in": ["i32 =-1,-3 2"], "out": ["i32 2 @0"]});
+    let run: Run = |_, inputs, _| Some(one(-&inputs[0]));
+    let why = complaint(&case, &[1, 0, 0, 0, 2, 0, 0, 0], run);
+    assert_eq!(why.unwrap(), "differs at element 1: 3 instead of 2");
 }
