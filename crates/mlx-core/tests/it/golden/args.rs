@@ -38,8 +38,8 @@ fn whole(value: &Value) -> i32 {
 }
 
 impl<'a> Args<'a> {
-    pub(super) fn of(case: &'a Value) -> Self {
-        Self(&case["args"])
+    pub(super) fn new(args: &'a Value) -> Self {
+        Self(args)
     }
 
     /// The argument, unless it is absent or `null`.

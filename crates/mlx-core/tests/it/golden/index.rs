@@ -7,7 +7,7 @@ use super::{Args, holds, one};
 
 #[test]
 fn indexing_agrees_with_python() {
-    holds("index", 1163, run);
+    holds("index", 1155, run);
 }
 
 fn run(op: &str, inputs: &[Array], args: Args<'_>) -> Option<Result<Vec<Array>>> {

@@ -6,7 +6,7 @@ use super::{Args, holds, one};
 
 #[test]
 fn ops_of_one_array_agree_with_python() {
-    holds("unary", 1160, run);
+    holds("unary", 1159, run);
 }
 
 macro_rules! methods {
