@@ -4,9 +4,11 @@
 mod archive;
 mod assets;
 mod ci;
+mod coverage;
 mod demo;
 mod digest;
 mod dist;
+mod fuzz;
 mod golden;
 mod host;
 mod libclang;
@@ -16,6 +18,7 @@ mod process;
 mod raw;
 mod regen_bindings;
 mod repo;
+mod sanitize;
 mod steps;
 mod test;
 mod tidy;
@@ -43,6 +46,9 @@ enum Task {
     Golden(golden::Options),
     Demo(demo::Options),
     Test(test::Options),
+    Coverage(coverage::Options),
+    Sanitize(sanitize::Options),
+    Fuzz(fuzz::Options),
     Ci(ci::Options),
     Dist(dist::Options),
 }
@@ -66,6 +72,9 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Golden(options) => golden::run(&options),
         Task::Demo(options) => demo::run(&options),
         Task::Test(_) => test::run(),
+        Task::Coverage(options) => coverage::run(&options),
+        Task::Sanitize(options) => sanitize::run(&options),
+        Task::Fuzz(options) => fuzz::run(&options),
         Task::Ci(options) => ci::run(&options),
         Task::Dist(options) => dist::run(&options),
     }

@@ -1,6 +1,7 @@
 //! Other programs: run, and their failures turned into one line.
 
 use std::io::ErrorKind;
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use anyhow::{Error, Result, anyhow, bail};
@@ -38,6 +39,17 @@ pub fn is_installed(program: &str, arguments: &[&str]) -> bool {
 /// The cargo that started this task.
 pub fn cargo() -> Command {
     Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
+/// Cargo of the nightly toolchain, in the repository, or the way to get it.
+pub fn nightly(root: &Path) -> Result<Command> {
+    let mut rustc = Command::new("rustup");
+    if output(rustc.args(["run", "nightly", "rustc", "--version"])).is_err() {
+        bail!("no nightly toolchain: rustup toolchain install nightly --profile minimal");
+    }
+    let mut rustup = Command::new("rustup");
+    rustup.current_dir(root).args(["run", "nightly", "cargo"]).env_remove("CARGO").env_remove("RUSTC");
+    Ok(rustup)
 }
 
 /// A command line as one would type it.

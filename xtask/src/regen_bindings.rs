@@ -1,6 +1,6 @@
 //! `cargo xtask regen-bindings`: the committed files that are generated from mlx-c's headers.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -82,12 +82,25 @@ fn bindings(root: &Path) -> Result<String> {
         .clang_args([TARGET, "-nostdinc"])
         .clang_args(["-isystem", &root.join("xtask/include").display().to_string()])
         .clang_arg(format!("-I{}", mlx_c.display()));
-    let shim = root.join("crates/mlx-sys/shim/shim.h");
-    if shim.is_file() {
-        builder = builder.header(shim.display().to_string());
+    for header in shim_headers(root)? {
+        builder = builder.header(header.display().to_string());
     }
     let text = configure(builder)?.generate().map_err(|error| first_line(&error))?.to_string();
     Ok(format!("{}{text}", heading(&Pins::read(root)?.mlx_c.version)))
+}
+
+/// The shim's headers but its prelude, which declares nothing.
+fn shim_headers(root: &Path) -> Result<Vec<PathBuf>> {
+    let folder = root.join("crates/mlx-sys/shim");
+    let mut headers = Vec::new();
+    for entry in std::fs::read_dir(&folder).with_context(|| folder.display().to_string())? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|end| end == "h") && !path.ends_with("prelude.h") {
+            headers.push(path);
+        }
+    }
+    headers.sort();
+    Ok(headers)
 }
 
 fn first_line(error: &bindgen::BindgenError) -> anyhow::Error {

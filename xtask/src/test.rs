@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::steps::{Outcome, Steps, done, unless_refused};
-use crate::{assets, process, regen_bindings, repo, tidy, vendor};
+use crate::{assets, coverage, process, regen_bindings, repo, tidy, vendor};
 
 /// Run every check and every test: format, lints, tidy, licences, bindings, tests, docs.
 ///
@@ -46,6 +46,12 @@ pub fn suite(backend: vendor::Backend, device: Option<&str>) -> Result<()> {
     steps.run("tests", || cargo(test_runner()))?;
     steps.run("doctests", || cargo(&["test", "--workspace", "--doc"]))?;
     steps.run("docs", || docs(&root))?;
+    steps.run("coverage", || {
+        if coverage::CAN_TELL {
+            return done(coverage::run(&coverage::Options { check: true }));
+        }
+        Ok(Outcome::Skipped("told on x86-64 Linux".into()))
+    })?;
     steps.finish();
     Ok(())
 }

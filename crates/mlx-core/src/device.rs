@@ -1,5 +1,6 @@
 //! Where work runs.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::OnceLock;
 
@@ -19,14 +20,41 @@ impl Device {
     #[track_caller]
     pub fn gpu(index: u32) -> Result<Self> {
         let device = Self::Gpu(index);
-        if ffi::device::is_available(device)? {
-            return Ok(device);
+        device.check()?;
+        Ok(device)
+    }
+
+    /// Whether this build can use the device on this machine.
+    #[track_caller]
+    pub fn is_available(self) -> Result<bool> {
+        ffi::device::is_available(self)
+    }
+
+    /// How many devices of this kind there are.
+    #[track_caller]
+    pub fn count(self) -> Result<u32> {
+        Ok(u32::try_from(ffi::facts::count(self)?).unwrap_or_default())
+    }
+
+    /// What MLX knows about the device.
+    ///
+    /// # Errors
+    /// The device is not there.
+    #[track_caller]
+    pub fn info(self) -> Result<DeviceInfo> {
+        self.check()?;
+        ffi::facts::facts(self).map(DeviceInfo)
+    }
+
+    #[track_caller]
+    fn check(self) -> Result<()> {
+        match self.is_available()? {
+            true => Ok(()),
+            false => {
+                let message = format!("{self} is not there in this build on this machine");
+                Err(Error::new(Kind::Device, "device", message))
+            }
         }
-        Err(Error::new(
-            Kind::Device,
-            "device",
-            format!("{device} is not there in this build on this machine"),
-        ))
     }
 
     /// The device that ops on this thread use now.
@@ -55,6 +83,60 @@ impl Device {
     pub fn scope<R>(self, f: impl FnOnce() -> Result<R>) -> Result<R> {
         let _guard = stream::enter_device(self)?;
         f()
+    }
+}
+
+/// What MLX knows about a device, by MLX's names, which differ between backends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceInfo(BTreeMap<String, Fact>);
+
+/// One thing known about a device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fact {
+    /// A name.
+    Text(String),
+    /// A number, of bytes where it is a size.
+    Number(usize),
+}
+
+impl DeviceInfo {
+    /// The name of the model.
+    pub fn name(&self) -> Option<&str> {
+        self.text("device_name")
+    }
+
+    /// The architecture, such as `x86_64` or `applegpu_g14s`.
+    pub fn architecture(&self) -> Option<&str> {
+        self.text("architecture")
+    }
+
+    /// Bytes of memory.
+    pub fn memory_size(&self) -> Option<usize> {
+        ["memory_size", "total_memory"].iter().find_map(|name| self.number(name))
+    }
+
+    /// A fact by MLX's name.
+    pub fn get(&self, name: &str) -> Option<&Fact> {
+        self.0.get(name)
+    }
+
+    /// All facts, in the order of their names.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Fact)> {
+        self.0.iter().map(|(name, fact)| (name.as_str(), fact))
+    }
+
+    fn text(&self, name: &str) -> Option<&str> {
+        match self.get(name)? {
+            Fact::Text(text) => Some(text),
+            Fact::Number(_) => None,
+        }
+    }
+
+    fn number(&self, name: &str) -> Option<usize> {
+        match self.get(name)? {
+            Fact::Number(number) => Some(*number),
+            Fact::Text(_) => None,
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use half::{bf16, f16};
 
 use crate::Dtype;
+use crate::ffi::element::Sealed;
 
 /// A complex number of two singles.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -15,32 +16,13 @@ pub struct Complex64 {
 }
 
 /// A Rust type that an array can hold.
-pub trait Element: Copy + Default + private::Sealed + 'static {
+pub trait Element: Copy + Default + Sealed + 'static {
     /// The array's type for it.
     const DTYPE: Dtype;
 }
 
-pub(crate) mod private {
-    /// How an element lies in memory.
-    pub trait Sealed: Sized {
-        /// A type of the same size for which every bit pattern is valid.
-        type Bits: Copy + Default;
-
-        /// The element that `bits` stand for.
-        fn from_bits(bits: Self::Bits) -> Self;
-    }
-}
-
 macro_rules! elements {
     ($($rust:ty => $dtype:ident),* $(,)?) => {$(
-        impl private::Sealed for $rust {
-            type Bits = $rust;
-
-            fn from_bits(bits: $rust) -> $rust {
-                bits
-            }
-        }
-
         impl Element for $rust {
             const DTYPE: Dtype = Dtype::$dtype;
         }
@@ -48,6 +30,7 @@ macro_rules! elements {
 }
 
 elements! {
+    bool => Bool,
     u8 => Uint8,
     u16 => Uint16,
     u32 => Uint32,
@@ -61,17 +44,4 @@ elements! {
     f64 => Float64,
     bf16 => Bfloat16,
     Complex64 => Complex64,
-}
-
-/// MLX's truth values may be any byte when they come from a file.
-impl private::Sealed for bool {
-    type Bits = u8;
-
-    fn from_bits(bits: u8) -> Self {
-        bits != 0
-    }
-}
-
-impl Element for bool {
-    const DTYPE: Dtype = Dtype::Bool;
 }

@@ -18,10 +18,14 @@ pub enum Kind {
     Index,
     /// A device or stream is not there.
     Device,
+    /// The thread or process that must do this is another one, or is gone.
+    Thread,
     /// A file is missing, damaged or cannot be written.
     Io,
     /// MLX refused the call or failed in it; the message is its own.
     Mlx,
+    /// A closure or a kernel of the caller's refused its arguments.
+    Custom,
 }
 
 /// A failed op. It is one pointer wide and can be sent between threads.
@@ -35,6 +39,12 @@ struct Inner {
 }
 
 impl Error {
+    /// An error of the caller's own, for a closure or a kernel that refuses its arguments. `op` names it.
+    #[track_caller]
+    pub fn custom(op: &'static str, message: impl Into<String>) -> Self {
+        Self::new(Kind::Custom, op, message)
+    }
+
     #[track_caller]
     pub(crate) fn new(kind: Kind, op: &'static str, message: impl Into<String>) -> Self {
         Self(Box::new(Inner { kind, op, message: message.into(), at: Location::caller() }))
@@ -42,8 +52,13 @@ impl Error {
 
     /// The same error at the caller's line, where a closure hid that.
     #[track_caller]
-    pub(crate) fn at_caller(mut self) -> Self {
-        self.0.at = Location::caller();
+    pub(crate) fn at_caller(self) -> Self {
+        self.placed(Location::caller())
+    }
+
+    /// The same error at another line.
+    pub(crate) fn placed(mut self, at: &'static Location<'static>) -> Self {
+        self.0.at = at;
         self
     }
 

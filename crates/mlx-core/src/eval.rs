@@ -6,7 +6,8 @@ use crate::{Array, Result};
 /// Computes the arrays, together, and returns when that is done.
 ///
 /// # Errors
-/// MLX cannot compute one of them. What an array that shares the failed work holds is then not defined.
+/// MLX cannot compute one of them: what an array that shares the failed work holds is then not defined. Or a file
+/// could not be read, now or since the thread's last `eval`: its array is then zeros, which is told once.
 #[track_caller]
 pub fn eval<'a>(arrays: impl IntoIterator<Item = &'a Array>) -> Result<()> {
     ffi::data::eval(&Vector::collect(arrays)?)

@@ -27,7 +27,36 @@ pub fn reset_peak() -> Result<()> {
 }
 
 /// Gives memory kept for reuse back to the system.
+///
+/// On the CPU, MLX waits here for the work of all threads, and the error of one of them may come out here.
 #[track_caller]
 pub fn clear_cache() -> Result<()> {
     ffi::memory::clear_cache()
+}
+
+/// The bytes of arrays above which MLX waits for running work before it starts more.
+#[track_caller]
+pub fn limit() -> Result<usize> {
+    ffi::memory::limit()
+}
+
+/// Sets [`limit`], and returns the one before. It slows work down but does not stop it.
+#[track_caller]
+pub fn set_limit(bytes: usize) -> Result<usize> {
+    ffi::memory::set_limit(bytes)
+}
+
+/// Sets how many bytes are kept for reuse, and returns the limit before. It waits as [`clear_cache`] does.
+#[track_caller]
+pub fn set_cache_limit(bytes: usize) -> Result<usize> {
+    ffi::memory::set_cache_limit(bytes)
+}
+
+/// Sets how many bytes of arrays Metal keeps resident, and returns the limit before. Elsewhere it does nothing.
+///
+/// # Errors
+/// It is more than the system allows.
+#[track_caller]
+pub fn set_wired_limit(bytes: usize) -> Result<usize> {
+    ffi::memory::set_wired_limit(bytes)
 }

@@ -1,3 +1,3 @@
 //! What most programs need in scope.
 
-pub use crate::{Array, Device, Dtype, Result, keep};
+pub use crate::{Array, Device, Dtype, Freeze, Result, Thaw, keep};

@@ -2,6 +2,7 @@
 
 use half::{bf16, f16};
 
+use crate::ffi::Handle;
 use crate::{Array, Complex64, Dtype, Result};
 
 /// A weak number: beside an array it takes the array's type, as a Python number does in MLX.
@@ -38,7 +39,7 @@ impl Scalar {
         let exact = match self {
             Self::Bool(value) => Array::from(value),
             Self::Int(value) => Array::from(value),
-            Self::Float(value) if dtype == Dtype::Float64 => Array::from_slice(&[value], [])?,
+            Self::Float(value) if dtype == Dtype::Float64 => Array::from_handle(Handle::of_f64(value)?),
             Self::Float(value) => Array::from(value as f32),
             Self::Complex(value) => Array::from(value),
         };

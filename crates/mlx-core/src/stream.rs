@@ -4,50 +4,32 @@ use std::cell::RefCell;
 use std::fmt;
 use std::rc::Rc;
 
+use crate::ffi::call;
+use crate::ffi::pool::{self, Lease};
 use crate::ffi::stream::RawStream;
 use crate::{Device, Error, Kind, Result};
 
 thread_local! {
-    static CHOICE: RefCell<Choice> = const { RefCell::new(Choice { scopes: Vec::new(), defaults: Vec::new() }) };
-}
-
-thread_local! {
-    /// Made after MLX's own data of this thread, so that it is dropped before them.
-    static UNFINISHED: Unfinished = const { Unfinished(RefCell::new(Vec::new())) };
-}
-
-/// The streams of this thread, whose work is waited for when it ends.
-///
-/// Work that runs on while a program ends would use memory that MLX's destructors free.
-struct Unfinished(RefCell<Vec<Rc<RawStream>>>);
-
-impl Unfinished {
-    /// Adds a stream of this thread.
-    fn add(stream: RawStream) -> Rc<RawStream> {
-        let stream = Rc::new(stream);
-        let _ = UNFINISHED.try_with(|unfinished| unfinished.0.borrow_mut().push(Rc::clone(&stream)));
-        stream
-    }
-}
-
-impl Drop for Unfinished {
-    fn drop(&mut self) {
-        for stream in self.0.get_mut() {
-            let _ = stream.synchronize();
-        }
-    }
+    static CHOICE: RefCell<Choice> = RefCell::new(Choice::new());
 }
 
 /// What ops on this thread use: the innermost scope, else the default stream of the default device.
+///
+/// It is made after MLX's own data of this thread, so that it is dropped before them.
 struct Choice {
     scopes: Vec<Stream>,
     defaults: Vec<Stream>,
+    /// All streams of this thread, whose work is waited for when it ends. Work that runs on while a program ends
+    /// would use memory that MLX's destructors free.
+    all: Vec<Rc<RawStream>>,
+    leases: Vec<Lease>,
 }
 
 /// A queue on a device. Work on one stream runs in order.
 ///
-/// A stream belongs to the thread that made it, and MLX keeps its queue for the life of the process, so
-/// make few. The default stream of a device, which [`Device::scope`] uses, costs nothing.
+/// A stream belongs to the thread that made it. MLX keeps a queue, and a thread of the system with it, for the life
+/// of the process: queues of the CPU go back to a pool when their thread ends, for the next one. So make few. The
+/// default stream of a device, which [`Device::scope`] uses, costs nothing.
 ///
 /// ```compile_fail,E0277
 /// let stream = mlx_core::Stream::new(mlx_core::Device::Cpu).unwrap();
@@ -63,7 +45,7 @@ impl Stream {
     /// A new stream on `device`.
     #[track_caller]
     pub fn new(device: Device) -> Result<Self> {
-        Ok(Self { raw: Unfinished::add(RawStream::new(device)?), device })
+        with_choice(|choice| choice.another(device))
     }
 
     /// The stream that ops on this thread use now.
@@ -78,6 +60,12 @@ impl Stream {
     /// The device that the stream is on.
     pub fn device(&self) -> Device {
         self.device
+    }
+
+    /// The number by which MLX names the queue.
+    #[track_caller]
+    pub fn index(&self) -> Result<i32> {
+        self.raw.index()
     }
 
     /// Waits until everything given to the stream is done.
@@ -110,15 +98,70 @@ impl fmt::Debug for Stream {
 }
 
 impl Choice {
+    fn new() -> Self {
+        let mut choice =
+            Self { scopes: Vec::new(), defaults: Vec::new(), all: Vec::new(), leases: Vec::new() };
+        // A thread that gets no queue from the pool asks MLX for its own later.
+        let leased = choice.lease().filter(|stream| pool::begin_thread(&stream.raw).is_ok());
+        choice.defaults.extend(leased);
+        choice
+    }
+
+    /// A queue of the CPU for the rest of this thread, if one is free.
+    fn lease(&mut self) -> Option<Stream> {
+        let (lease, raw) = Lease::take()?;
+        self.leases.push(lease);
+        Some(self.add(raw, Device::Cpu))
+    }
+
+    /// A queue that MLX made for this thread.
+    #[track_caller]
+    fn own(&mut self, raw: RawStream, device: Device) -> Result<Stream> {
+        if device.is_cpu() {
+            pool::note(&raw)?;
+        }
+        Ok(self.add(raw, device))
+    }
+
+    fn add(&mut self, raw: RawStream, device: Device) -> Stream {
+        let raw = Rc::new(raw);
+        self.all.push(Rc::clone(&raw));
+        Stream { raw, device }
+    }
+
+    /// A stream that this thread has not used yet.
+    #[track_caller]
+    fn another(&mut self, device: Device) -> Result<Stream> {
+        match self.lease_of(device) {
+            Some(stream) => Ok(stream),
+            None => self.own(RawStream::new(device)?, device),
+        }
+    }
+
+    fn lease_of(&mut self, device: Device) -> Option<Stream> {
+        if device.is_cpu() { self.lease() } else { None }
+    }
+
     /// The default stream of `device` on this thread.
     #[track_caller]
     fn default_of(&mut self, device: Device) -> Result<Stream> {
         if let Some(stream) = self.defaults.iter().find(|s| s.device == device) {
             return Ok(stream.clone());
         }
-        let stream = Stream { raw: Unfinished::add(RawStream::default_of(device)?), device };
+        let stream = self.own(RawStream::default_of(device)?, device)?;
         self.defaults.push(stream.clone());
         Ok(stream)
+    }
+}
+
+impl Drop for Choice {
+    /// Waits for the work of this thread. That also takes an error that nobody asked for from the queue, so that the
+    /// next thread does not get it.
+    fn drop(&mut self) {
+        for stream in &self.all {
+            let _ = stream.synchronize();
+        }
+        call::end_thread();
     }
 }
 
@@ -171,6 +214,6 @@ fn with_choice<R>(f: impl FnOnce(&mut Choice) -> Result<R>) -> Result<R> {
     match CHOICE.try_with(|choice| f(&mut choice.borrow_mut())) {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => Err(error.at_caller()),
-        Err(_) => Err(Error::new(Kind::Device, "stream", "this thread is ending and has no stream any more")),
+        Err(_) => Err(Error::new(Kind::Thread, "stream", "this thread is ending and has no stream any more")),
     }
 }

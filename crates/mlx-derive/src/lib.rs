@@ -1,8 +1,9 @@
-//! The derive macros of mlx-nn, which re-exports them; a macro cannot live in the crate that uses it.
+//! The derive macros of mlx-core and mlx-nn, which re-export them; a macro cannot live in the crate that uses it.
 
 #![forbid(unsafe_code)]
 
 mod module;
+mod tree;
 
 use proc_macro::TokenStream;
 use syn::{DeriveInput, parse_macro_input};
@@ -16,4 +17,13 @@ use syn::{DeriveInput, parse_macro_input};
 pub fn derive_module(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
     module::derive(input).unwrap_or_else(syn::Error::into_compile_error).into()
+}
+
+/// Makes a struct or enum a tree of arrays: every field is a part, under its own name.
+///
+/// `#[tree(skip)]` keeps a field as it is; its type must be `Clone` and `PartialEq`.
+#[proc_macro_derive(Tree, attributes(tree))]
+pub fn derive_tree(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    tree::derive(input).unwrap_or_else(syn::Error::into_compile_error).into()
 }

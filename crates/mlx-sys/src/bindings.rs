@@ -326,6 +326,37 @@ pub struct mlx_node_namer_ {
 pub type mlx_node_namer = mlx_node_namer_;
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
+pub struct mlx_shim_buffer_ {
+    pub data: *mut ::core::ffi::c_void,
+    pub shape: *const ::core::ffi::c_int,
+    pub strides: *const i64,
+    pub ndim: usize,
+    pub dtype: mlx_dtype,
+}
+pub type mlx_shim_buffer = mlx_shim_buffer_;
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
+pub struct mlx_shim_kernel_ {
+    pub name: *const ::core::ffi::c_char,
+    pub payload: *mut ::core::ffi::c_void,
+    pub run: ::core::option::Option<
+        unsafe extern "C" fn(
+            payload: *mut ::core::ffi::c_void,
+            error: *mut mlx_string,
+            inputs: *const mlx_shim_buffer,
+            num_inputs: usize,
+            outputs: *const mlx_shim_buffer,
+            num_outputs: usize,
+        ) -> ::core::ffi::c_int,
+    >,
+    pub same: ::core::option::Option<
+        unsafe extern "C" fn(payload: *const ::core::ffi::c_void, other: *const ::core::ffi::c_void) -> bool,
+    >,
+    pub drop: ::core::option::Option<unsafe extern "C" fn(payload: *mut ::core::ffi::c_void)>,
+}
+pub type mlx_shim_kernel = mlx_shim_kernel_;
+#[repr(C)]
+#[derive(Debug, Copy, Clone)]
 pub struct mlx_shim_view_ {
     pub data: *const ::core::ffi::c_void,
     pub capacity: usize,
@@ -3274,5 +3305,52 @@ unsafe extern "C" {
         in_axes_num: usize,
     ) -> ::core::ffi::c_int;
     pub fn mlx_version(str_: *mut mlx_string) -> ::core::ffi::c_int;
+    pub fn mlx_shim_primitive(
+        res: *mut mlx_vector_array,
+        inputs: mlx_vector_array,
+        kernel: *const mlx_shim_kernel,
+        fallback: mlx_closure,
+        lengths: *const ::core::ffi::c_int,
+        ndims: *const usize,
+        dtypes: *const mlx_dtype,
+        num_outputs: usize,
+        s: mlx_stream,
+    ) -> ::core::ffi::c_int;
     pub fn mlx_shim_array_view(view: *mut mlx_shim_view, array: mlx_array) -> ::core::ffi::c_int;
+    pub fn mlx_shim_array_share(res: *mut mlx_array, array: mlx_array) -> ::core::ffi::c_int;
+    pub fn mlx_shim_thread_begin(stream: mlx_stream) -> ::core::ffi::c_int;
+    pub fn mlx_shim_check_depth(outputs: mlx_vector_array) -> ::core::ffi::c_int;
+    pub fn mlx_shim_check_sizes(outputs: mlx_vector_array, limit: u64) -> ::core::ffi::c_int;
+    pub fn mlx_shim_check_shapes(outputs: mlx_vector_array, inputs: mlx_vector_array) -> ::core::ffi::c_int;
+    pub fn mlx_shim_captures_tracer(
+        captured: *mut bool,
+        outputs: mlx_vector_array,
+        inputs: mlx_vector_array,
+    ) -> ::core::ffi::c_int;
+    pub fn mlx_shim_vmap_replace(
+        batches: *mut mlx_vector_array,
+        inputs: mlx_vector_array,
+        arguments: mlx_vector_array,
+        values: mlx_vector_array,
+        in_axes: *const ::core::ffi::c_int,
+        out_axes: *const ::core::ffi::c_int,
+    ) -> ::core::ffi::c_int;
+    pub fn mlx_shim_is_tracer(tracer: *mut bool, array: mlx_array) -> ::core::ffi::c_int;
+    pub fn mlx_shim_graph_text(
+        text: *mut mlx_string,
+        dot: bool,
+        namer: mlx_node_namer,
+        outputs: mlx_vector_array,
+    ) -> ::core::ffi::c_int;
+    pub fn mlx_shim_adopt_streams(outputs: mlx_vector_array, inputs: mlx_vector_array) -> ::core::ffi::c_int;
+    pub fn mlx_shim_pack_constants(
+        outputs: *mut mlx_vector_array,
+        inputs: mlx_vector_array,
+    ) -> ::core::ffi::c_int;
+    pub fn mlx_shim_function_exporter_new(
+        file: *const ::core::ffi::c_char,
+        fun: mlx_closure_kwargs,
+        shapeless: bool,
+        metadata: *const ::core::ffi::c_char,
+    ) -> mlx_function_exporter;
 }

@@ -21,6 +21,22 @@ impl Array {
         Handle::copy_of("from_slice", data, shape.as_ref()).map(Self::from_handle)
     }
 
+    /// The elements of `data` in row-major order. MLX takes the memory over where it can use it, and frees it
+    /// with the last array that needs it; on a CPU without Metal it copies.
+    ///
+    /// ```
+    /// let x = mlx_core::Array::from_vec(vec![1.0_f32; 6], [2, 3])?;
+    /// assert_eq!(x.sum(..)?.item::<f32>()?, 6.0);
+    /// # Ok::<(), mlx_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The lengths in `shape` do not multiply to the length of `data`.
+    #[track_caller]
+    pub fn from_vec<T: Element>(data: Vec<T>, shape: impl AsRef<[i32]>) -> Result<Self> {
+        Handle::from_vec("from_vec", data, shape.as_ref()).map(Self::from_handle)
+    }
+
     /// `shape` filled with one number.
     #[track_caller]
     pub fn full(shape: impl AsRef<[i32]>, value: impl Into<Scalar>, dtype: Dtype) -> Result<Self> {
@@ -67,9 +83,13 @@ impl Array {
     /// A copy of `data`, which fills `shape`. Like any small allocation of Rust's, it ends the process where
     /// there is no memory.
     fn literal<T: Element>(data: &[T], shape: &[i32]) -> Self {
-        match Handle::copy_of("array", data, shape) {
+        Self::small(Handle::copy_of("array", data, shape))
+    }
+
+    fn small(handle: Result<Handle>) -> Self {
+        match handle {
             Ok(handle) => Self::from_handle(handle),
-            Err(_) => handle_alloc_error(Layout::for_value(data)),
+            Err(_) => handle_alloc_error(Layout::new::<Handle>()),
         }
     }
 }
@@ -93,12 +113,6 @@ const fn length(n: usize) -> i32 {
 
 macro_rules! from_literals {
     ($($rust:ty),* $(,)?) => {$(
-        impl From<$rust> for Array {
-            fn from(value: $rust) -> Self {
-                Self::literal(&[value], &[])
-            }
-        }
-
         impl<const N: usize> From<[$rust; N]> for Array {
             fn from(values: [$rust; N]) -> Self {
                 Self::literal(&values, &[const { length(N) }])
@@ -118,6 +132,32 @@ macro_rules! from_literals {
             }
         }
     )*};
+}
+
+macro_rules! from_numbers {
+    ($($rust:ty => |$value:ident| $handle:expr;)*) => {$(
+        impl From<$rust> for Array {
+            fn from($value: $rust) -> Self {
+                Self::small($handle)
+            }
+        }
+    )*};
+}
+
+from_numbers! {
+    bool => |value| Handle::of_bool(value);
+    u8 => |value| Handle::copy_of("array", &[value], &[]);
+    u16 => |value| Handle::copy_of("array", &[value], &[]);
+    u64 => |value| Handle::copy_of("array", &[value], &[]);
+    i8 => |value| Handle::copy_of("array", &[value], &[]);
+    i16 => |value| Handle::copy_of("array", &[value], &[]);
+    u32 => |value| Handle::copy_of("array", &[value], &[]);
+    i32 => |value| Handle::of_i32(value);
+    i64 => |value| Handle::copy_of("array", &[value], &[]);
+    f32 => |value| Handle::of_f32(value);
+    half::f16 => |value| Handle::copy_of("array", &[value], &[]);
+    half::bf16 => |value| Handle::copy_of("array", &[value], &[]);
+    crate::Complex64 => |value| Handle::of_complex64(value);
 }
 
 // Not `f64`: it would be the type of `Array::from(1.0)`.

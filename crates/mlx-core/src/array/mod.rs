@@ -4,6 +4,7 @@ pub(crate) mod build;
 mod fmt;
 mod index;
 mod iter;
+mod layout;
 mod operand;
 mod operator;
 mod read;
@@ -11,6 +12,7 @@ mod sequence;
 
 pub use index::{At, Index, IntoIndices, NewAxis, Slice};
 pub use iter::Iter;
+pub use layout::Layout;
 pub use operand::Operand;
 pub use sequence::{Interval, Steps};
 
@@ -44,11 +46,6 @@ impl Array {
     /// The number of axes.
     pub fn ndim(&self) -> usize {
         self.shape().len()
-    }
-
-    /// Bytes of the elements.
-    pub fn nbytes(&self) -> usize {
-        self.size() * self.dtype().size()
     }
 
     /// The length of an axis; -1 is the last.

@@ -62,6 +62,9 @@ impl Dtype {
         Self::Complex64,
     ];
 
+    /// More than any process has addresses for.
+    pub(crate) const MOST_BYTES: u64 = 1 << 47;
+
     /// Bytes of one element.
     pub fn size(self) -> usize {
         match self {
@@ -77,7 +80,7 @@ impl Dtype {
         let bytes = shape.iter().try_fold(self.size(), |bytes, &length| {
             usize::try_from(length).ok().and_then(|length| bytes.checked_mul(length))
         });
-        bytes.filter(|&bytes| bytes < 1 << 47)
+        bytes.filter(|&bytes| (bytes as u64) < Self::MOST_BYTES)
     }
 
     /// Whether elements are real floating-point numbers.

@@ -1,17 +1,44 @@
 //! The one door to C: run a function on the current stream, own what it returns, report what it says.
 
+use std::cell::Cell;
 use std::ffi::c_int;
 
 use mlx_sys as sys;
 
-use super::{Handle, Vector, error};
-use crate::{Array, Result, stream};
+use super::{Handle, Vector, error, failure, gate};
+use crate::{Array, Error, Kind, Result, stream};
+
+thread_local! {
+    static OVER: Cell<bool> = const { Cell::new(false) };
+}
+
+/// From here on, this thread computes nothing: its queues go to other threads.
+pub(crate) fn end_thread() {
+    OVER.set(true);
+}
 
 /// Runs a function that gives a status only.
 #[track_caller]
 pub(crate) fn status(op: &'static str, f: impl FnOnce() -> c_int) -> Result<()> {
+    if OVER.get() {
+        return Err(Error::new(Kind::Thread, op, "this thread is ending and computes nothing any more"));
+    }
+    without_queue(op, f)
+}
+
+/// Runs a function that gives a status only and works without a queue, even while the thread ends.
+#[track_caller]
+pub(super) fn without_queue(op: &'static str, f: impl FnOnce() -> c_int) -> Result<()> {
     error::install_handler();
+    let _pass = gate::enter();
     if f() == 0 { Ok(()) } else { Err(error::take(op)) }
+}
+
+/// Runs a function that computes arrays, and reports what could not be read for them.
+#[track_caller]
+pub(crate) fn computed(op: &'static str, f: impl FnOnce() -> c_int) -> Result<()> {
+    status(op, f)?;
+    failure::report(op)
 }
 
 /// Runs a function that fills one array.

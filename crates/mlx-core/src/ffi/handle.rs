@@ -7,7 +7,7 @@ use std::slice;
 use mlx_sys as sys;
 
 use super::owned::Owned;
-use super::{call, string};
+use super::{call, failure, pool, string};
 use crate::{Array, Dtype, Element, Error, Kind, Result};
 
 /// Owns one array descriptor. The pointer inside makes it neither `Send` nor `Sync`, which MLX needs:
@@ -17,6 +17,10 @@ pub(crate) struct Handle(Owned<sys::mlx_array>);
 impl Handle {
     pub(super) fn empty() -> Self {
         Self(Owned::empty())
+    }
+
+    pub(super) fn from_owned(owned: Owned<sys::mlx_array>) -> Self {
+        Self(owned)
     }
 
     pub(super) fn as_mut_ptr(&mut self) -> *mut sys::mlx_array {
@@ -34,8 +38,9 @@ impl Handle {
             let message = format!("{} elements do not fill shape {shape:?}", data.len());
             return Err(Error::new(Kind::Shape, op, message));
         };
+        pool::prepare();
         let mut out = Self::empty();
-        call::status(op, || {
+        call::without_queue(op, || {
             let data = data.as_ptr().cast::<c_void>();
             // SAFETY: C copies as many elements as `shape` multiplies to, which is the length of `data`, and
             // the types of `Element` lie in memory as the dtype says.
@@ -50,7 +55,8 @@ impl Clone for Handle {
     fn clone(&self) -> Self {
         let mut copy = Self::empty();
         // SAFETY: both are handles of this module; C copies the shared pointer inside.
-        let status = call::status("clone", || unsafe { sys::mlx_array_set(copy.as_mut_ptr(), self.0.raw()) });
+        let status =
+            call::without_queue("clone", || unsafe { sys::mlx_array_set(copy.as_mut_ptr(), self.0.raw()) });
         match status {
             Ok(()) => copy,
             Err(_) => handle_alloc_error(Layout::new::<Self>()),
@@ -106,12 +112,27 @@ impl Array {
         unsafe { sys::mlx_array_size(self.raw()) }
     }
 
+    /// Bytes of one element.
+    pub fn itemsize(&self) -> usize {
+        call::prepare();
+        // SAFETY: reads the type of a live descriptor.
+        unsafe { sys::mlx_array_itemsize(self.raw()) }
+    }
+
+    /// Bytes of the elements.
+    pub fn nbytes(&self) -> usize {
+        call::prepare();
+        // SAFETY: multiplies numbers of a live descriptor.
+        unsafe { sys::mlx_array_nbytes(self.raw()) }
+    }
+
     /// MLX's own text of the values.
     #[track_caller]
     pub(crate) fn text(&self) -> Result<String> {
-        string::read("array", |out| {
+        let text = string::read("array", |out| {
             // SAFETY: fills a string that `read` owns from a live array.
             unsafe { sys::mlx_array_tostring(out, self.raw()) }
-        })
+        })?;
+        failure::report("array").map(|()| text)
     }
 }

@@ -33,6 +33,20 @@ impl Arrays {
         Ok(map)
     }
 
+    /// Another map of the arrays in one of C's.
+    ///
+    /// # Safety
+    /// `raw` must be live.
+    #[track_caller]
+    pub(super) unsafe fn copy_of(raw: sys::mlx_map_string_to_array) -> Result<Self> {
+        let mut map = Self::empty();
+        call::status("map", || {
+            // SAFETY: live by this function's contract; C copies names and handles.
+            unsafe { sys::mlx_map_string_to_array_set(map.as_mut_ptr(), raw) }
+        })?;
+        Ok(map)
+    }
+
     pub(super) fn raw(&self) -> sys::mlx_map_string_to_array {
         self.0.raw()
     }

@@ -41,3 +41,32 @@ pub(crate) fn clear_cache() -> Result<()> {
     // SAFETY: frees only buffers that no array uses.
     call::status("memory", || unsafe { sys::mlx_clear_cache() })
 }
+
+/// Sets a limit and returns the one before.
+#[track_caller]
+fn replace(f: unsafe extern "C" fn(*mut usize, usize) -> c_int, bytes: usize) -> Result<usize> {
+    let mut before = 0;
+    // SAFETY: each of these functions takes one number and writes another.
+    call::status("memory", || unsafe { f(&raw mut before, bytes) })?;
+    Ok(before)
+}
+
+#[track_caller]
+pub(crate) fn limit() -> Result<usize> {
+    read(sys::mlx_get_memory_limit)
+}
+
+#[track_caller]
+pub(crate) fn set_limit(bytes: usize) -> Result<usize> {
+    replace(sys::mlx_set_memory_limit, bytes)
+}
+
+#[track_caller]
+pub(crate) fn set_cache_limit(bytes: usize) -> Result<usize> {
+    replace(sys::mlx_set_cache_limit, bytes)
+}
+
+#[track_caller]
+pub(crate) fn set_wired_limit(bytes: usize) -> Result<usize> {
+    replace(sys::mlx_set_wired_limit, bytes)
+}

@@ -3,24 +3,45 @@
 //! `call` runs a function and turns its status into a [`Result`](crate::Result); `raw` is generated on top
 //! of it; the other files hold the handles and the functions of a shape of their own.
 
+pub(crate) mod backend;
+mod buffer;
 pub(crate) mod call;
+pub(crate) mod closure;
+pub(crate) mod compile;
 pub(crate) mod data;
 pub(crate) mod device;
+pub(crate) mod distributed;
+pub(crate) mod element;
 mod error;
+pub(crate) mod export;
+pub(crate) mod facts;
+mod failure;
+pub(crate) mod frozen;
+mod gate;
+pub(crate) mod gguf;
+pub(crate) mod gpu;
 pub(crate) mod graph;
 mod handle;
 pub(crate) mod io;
 mod map;
 pub(crate) mod memory;
 mod owned;
+pub(crate) mod pool;
+pub(crate) mod primitive;
 pub(crate) mod random;
 pub(crate) mod raw;
+pub(crate) mod rule;
+mod sink;
+pub(crate) mod source;
 pub(crate) mod stream;
 mod string;
+mod strings;
+pub(crate) mod transform;
 mod vector;
 
 use mlx_sys as sys;
 
+pub(crate) use closure::Closure;
 pub(crate) use handle::Handle;
 pub(crate) use sys::mlx_fft_norm as FftNorm;
 pub(crate) use vector::Vector;

@@ -33,6 +33,34 @@ impl RawStream {
         if out.raw().ctx.is_null() { Err(error::take("stream")) } else { Ok(out) }
     }
 
+    /// A new stream on `device` that one thread after the other may use, but not two at a time.
+    #[track_caller]
+    pub(super) fn of_any_thread(device: Device) -> Result<Self> {
+        let raw = RawDevice::new(device);
+        call::prepare();
+        // SAFETY: as for `new`.
+        let out = Self(unsafe { Owned::new(sys::mlx_stream_new_thread_unsafe(raw.raw())) });
+        if out.raw().ctx.is_null() { Err(error::take("stream")) } else { Ok(out) }
+    }
+
+    /// Another name for the same queue.
+    #[track_caller]
+    pub(super) fn copy(&self) -> Result<Self> {
+        let mut out = Self(Owned::empty());
+        // SAFETY: fills a handle that `out` owns from a live one, which C only reads.
+        call::status("stream", || unsafe { sys::mlx_stream_set(out.0.as_mut_ptr(), self.raw()) })?;
+        Ok(out)
+    }
+
+    /// The queue's number.
+    #[track_caller]
+    pub(crate) fn index(&self) -> Result<i32> {
+        let mut index = 0;
+        // SAFETY: writes one number about a live stream.
+        call::status("stream", || unsafe { sys::mlx_stream_get_index(&raw mut index, self.raw()) })?;
+        Ok(index)
+    }
+
     pub(super) fn raw(&self) -> sys::mlx_stream {
         self.0.raw()
     }
@@ -48,6 +76,13 @@ impl RawStream {
     #[track_caller]
     pub(crate) fn synchronize(&self) -> Result<()> {
         // SAFETY: a live stream.
-        call::status("synchronize", || unsafe { sys::mlx_synchronize(self.raw()) })
+        call::computed("synchronize", || unsafe { sys::mlx_synchronize(self.raw()) })
+    }
+
+    /// The same for a stream of the CPU, on any thread, even while that ends.
+    #[track_caller]
+    pub(super) fn finish(&self) -> Result<()> {
+        // SAFETY: a live stream, whose work MLX waits for under locks of its own.
+        call::without_queue("synchronize", || unsafe { sys::mlx_synchronize(self.raw()) })
     }
 }

@@ -36,6 +36,20 @@ impl Vector {
         Ok(vector)
     }
 
+    /// Another vector of the arrays in one of C's.
+    ///
+    /// # Safety
+    /// `raw` must be live.
+    #[track_caller]
+    pub(super) unsafe fn copy_of(raw: sys::mlx_vector_array) -> Result<Self> {
+        let mut vector = Self::empty();
+        call::status("vector", || {
+            // SAFETY: live by this function's contract; C copies its handles.
+            unsafe { sys::mlx_vector_array_set(vector.as_mut_ptr(), raw) }
+        })?;
+        Ok(vector)
+    }
+
     #[track_caller]
     pub(super) fn into_arrays(self) -> Result<Vec<Array>> {
         (0..self.len()).map(|index| self.get(index)).collect()

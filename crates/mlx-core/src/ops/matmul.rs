@@ -62,7 +62,9 @@ impl Array {
     /// `beta · self + alpha · a · b` in one pass.
     #[track_caller]
     pub fn addmm(&self, a: &Self, b: &Self, alpha: f32, beta: f32) -> Result<Self> {
-        raw::addmm(self, a, b, alpha, beta)
+        // MLX's rule for tangents leaves both factors out.
+        let scaled = |x: &Self, by: f32| if by == 1.0 { Ok(x.clone()) } else { x * by };
+        raw::addmm(&scaled(self, beta)?, &scaled(a, alpha)?, b, 1.0, 1.0)
     }
 
     /// Sums of products over the last axes of both: `[…, k]` and `[…, k]` give all leading axes.
@@ -128,7 +130,7 @@ impl Array {
     fn for_each_of(&self, product: &Self) -> Result<Self> {
         let batch = product.shape().split_last_chunk::<2>().map_or(&[][..], |(batch, _)| batch);
         let matrix = self.shape().split_last_chunk::<2>().map_or(&[][..], |(_, matrix)| matrix);
-        raw::contiguous(&self.broadcast_to([batch, matrix].concat())?, false)
+        self.broadcast_to([batch, matrix].concat())?.contiguous(false)
     }
 
     /// Matrix products `[m, k] · [k, n]` over parts of `k`: `segments` `[…, 2]` holds the first place of each part

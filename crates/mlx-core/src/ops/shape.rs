@@ -144,7 +144,7 @@ impl Array {
             );
             return Err(Error::new(Kind::Shape, "as_strided", message));
         }
-        raw::as_strided(&raw::contiguous(self, false)?, shape, strides, offset)
+        raw::as_strided(&self.contiguous(false)?, shape, strides, offset)
     }
 
     /// This array with `update` written over the part that begins at `start`, one place for each axis.

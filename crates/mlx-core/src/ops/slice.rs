@@ -93,6 +93,6 @@ impl Array {
         // The greatest of these numbers would be negative as an `int64`.
         let near = if dtype == Dtype::Uint64 { start.minimum(i32::MAX)? } else { start.clone() };
         let inside = from_front(&near.astype(Dtype::Int64)?, &lengths)?.maximum(0)?.minimum(&room)?;
-        raw::contiguous(&inside.astype(Dtype::Int32)?, false)
+        inside.astype(Dtype::Int32)?.contiguous(false)
     }
 }

@@ -37,6 +37,11 @@ impl Key {
         &self.0
     }
 
+    /// The key that `array` holds. MLX refuses to draw with one that is not two `uint32`.
+    pub(crate) fn of_array(array: Array) -> Self {
+        Self(array)
+    }
+
     /// Two independent keys.
     #[track_caller]
     pub fn split(&self) -> Result<(Self, Self)> {

@@ -4,7 +4,7 @@ use std::f64::consts::TAU;
 
 use mlx_core::fft::{self, Fft, FftN, Norm};
 use mlx_core::random::{Key, normal};
-use mlx_core::{Array, Closeness, Complex64, Dtype, Result};
+use mlx_core::{Array, Complex64, Dtype, Result};
 use mlx_testkit::{Tolerance, assert_close};
 
 use crate::values::values;
@@ -18,7 +18,9 @@ fn assert_same(actual: Result<Array>, expected: &Array) {
     let actual = actual.unwrap();
     assert_eq!((actual.shape(), actual.dtype()), (expected.shape(), expected.dtype()));
     assert!(
-        actual.allclose(expected, Closeness { rtol: 1e-4, atol: 1e-4, equal_nan: false }).unwrap(),
+        actual
+            .allclose(expected, mlx_core::Closeness { rtol: 1e-4, atol: 1e-4, ..Default::default() })
+            .unwrap(),
         "{actual} is not {expected}"
     );
 }

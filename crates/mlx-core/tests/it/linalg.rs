@@ -2,7 +2,7 @@
 
 use mlx_core::linalg::{self, Order, Triangle, norm};
 use mlx_core::random::{Key, normal};
-use mlx_core::{Array, Closeness, Dtype, Kind, Result, keep};
+use mlx_core::{Array, Dtype, Kind, Result, keep};
 use mlx_testkit::{Tolerance, assert_close};
 
 use crate::values::{on_cpu, values};
@@ -29,7 +29,9 @@ fn assert_same(actual: Result<Array>, expected: &Array) {
     let actual = actual.unwrap();
     assert_eq!(actual.shape(), expected.shape());
     assert!(
-        actual.allclose(expected, Closeness { rtol: 1e-4, atol: 1e-4, equal_nan: false }).unwrap(),
+        actual
+            .allclose(expected, mlx_core::Closeness { rtol: 1e-4, atol: 1e-4, ..Default::default() })
+            .unwrap(),
         "{actual} is not {expected}"
     );
 }
@@ -137,7 +139,10 @@ fn eigenvectors_are_scaled_by_their_eigenvalues() {
         assert_same(a.matmul(&v), &(&v * &w.expand_dims(1).unwrap()).unwrap());
         assert_same(linalg::eigvalsh(&half, triangle), &w);
         assert!(
-            w.sort(-1).unwrap().allclose(&w, Closeness { rtol: 0.0, atol: 0.0, equal_nan: false }).unwrap()
+            w.sort(-1)
+                .unwrap()
+                .allclose(&w, mlx_core::Closeness { rtol: 0.0, atol: 0.0, ..Default::default() })
+                .unwrap()
         );
     }
     let a = random([3, 3]);
@@ -254,7 +259,11 @@ fn double_precision_is_kept() {
         let product = linalg::inv(&a).unwrap().matmul(&a).unwrap();
         assert_eq!(product.dtype(), Dtype::Float64);
         let eye = identity(3).expand_dims(0).unwrap();
-        assert!(product.allclose(&eye, Closeness { rtol: 1e-12, atol: 1e-12, equal_nan: false }).unwrap());
+        assert!(
+            product
+                .allclose(&eye, mlx_core::Closeness { rtol: 1e-12, atol: 1e-12, ..Default::default() })
+                .unwrap()
+        );
         let [u, s, vt] = linalg::svd(&a).unwrap();
         assert_eq!([u, s, vt].map(|part| part.dtype()), [Dtype::Float64; 3]);
     });

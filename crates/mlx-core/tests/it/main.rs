@@ -1,52 +1,80 @@
 //! The safe API, held against golden data, NumPy's rules and what a careless caller may write.
 
-#[cfg(test)]
 mod arrange;
 #[cfg(test)]
 mod at;
 #[cfg(test)]
 mod build;
-#[cfg(test)]
 mod conv;
 #[cfg(test)]
+mod compile;
+#[cfg(test)]
+mod custom;
+#[cfg(test)]
+mod derivative;
+#[cfg(test)]
 mod device;
+#[cfg(test)]
+mod distributed;
 #[cfg(test)]
 mod division;
 #[cfg(test)]
 mod dtype;
-#[cfg(test)]
 mod einsum;
 #[cfg(test)]
 mod elementwise;
 #[cfg(test)]
 mod error;
 #[cfg(test)]
+mod eval;
+#[cfg(test)]
 mod exit;
+#[cfg(test)]
+mod export;
 #[cfg(test)]
 mod extent;
 #[cfg(test)]
-mod fast;
+mod facts;
+mod failure;
 #[cfg(test)]
+mod fast;
 mod fft;
+#[cfg(test)]
+mod frozen;
 #[cfg(test)]
 mod gather;
 #[cfg(test)]
+mod gguf;
+#[cfg(test)]
 mod golden;
 #[cfg(test)]
-mod index;
+mod grad;
 #[cfg(test)]
+mod graph;
+#[cfg(test)]
+mod index;
 mod index_model;
 #[cfg(test)]
+mod kernel;
 mod layout;
 #[cfg(test)]
 mod linalg;
 #[cfg(test)]
+mod load;
+#[cfg(test)]
 mod matmul;
+mod memory;
+#[cfg(test)]
+mod npy;
+#[cfg(test)]
+mod npz;
 #[cfg(test)]
 mod operator;
 #[cfg(test)]
+mod owner;
 mod place;
 #[cfg(test)]
+mod pool;
 mod precision;
 #[cfg(test)]
 mod print;
@@ -62,15 +90,27 @@ mod read;
 mod reduction;
 #[cfg(test)]
 mod safetensors;
-#[cfg(test)]
 mod scatter;
+#[cfg(test)]
+mod sequence;
+#[cfg(test)]
+mod shape;
+mod shard;
 #[cfg(test)]
 mod slice;
 #[cfg(test)]
 mod sort;
 #[cfg(test)]
+mod stream_io;
+#[cfg(test)]
 mod survey;
 #[cfg(test)]
 mod thread;
 #[cfg(test)]
+mod traced;
+#[cfg(test)]
+mod tree;
+#[cfg(test)]
 mod values;
+#[cfg(test)]
+mod vmap;

@@ -4,9 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
-use std::path::Path;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
@@ -26,28 +24,25 @@ struct Tensor {
     data_offsets: [u64; 2],
 }
 
-/// Says what is wrong with the safetensors file at `path`, if anything is.
-pub(super) fn check(path: &Path) -> Result<(), String> {
-    let text = |error: std::io::Error| error.to_string();
-    let about = fs::metadata(path).map_err(text)?;
-    if !about.is_file() {
-        return Err("it is not a file".to_owned());
-    }
-    let mut file = File::open(path).map_err(text)?;
+/// The header of a safetensors file of `length` bytes, with the length before it, if nothing is wrong with it.
+pub(super) fn read(reader: &mut impl Read, length: u64) -> Result<Vec<u8>, String> {
     let mut prefix = [0; 8];
-    file.read_exact(&mut prefix).map_err(|error| match error.kind() {
-        ErrorKind::UnexpectedEof => format!("{} bytes are too few for a safetensors file", about.len()),
+    reader.read_exact(&mut prefix).map_err(|error| match error.kind() {
+        ErrorKind::UnexpectedEof => format!("{length} bytes are too few for a safetensors file"),
         _ => error.to_string(),
     })?;
-    let length = u64::from_le_bytes(prefix);
-    let data = about.len().checked_sub(8).and_then(|rest| rest.checked_sub(length));
-    let Some(data) = data.filter(|_| length <= LONGEST) else {
-        return Err(format!("it claims a header of {length} bytes, and has {} in all", about.len()));
+    let claimed = u64::from_le_bytes(prefix);
+    let data = length.checked_sub(8).and_then(|rest| rest.checked_sub(claimed));
+    let Some(data) = data.filter(|_| claimed <= LONGEST) else {
+        return Err(format!("it claims a header of {claimed} bytes, and has {length} in all"));
     };
-    let mut header = Vec::new();
-    file.take(length).read_to_end(&mut header).map_err(text)?;
-    let header: Header = serde_json::from_slice(&header).map_err(|error| format!("its header: {error}"))?;
-    header.check(data)
+    let mut head = prefix.to_vec();
+    reader.take(claimed).read_to_end(&mut head).map_err(|error| error.to_string())?;
+    let text =
+        head.get(8..).filter(|text| text.len() as u64 == claimed).ok_or("it ends within its header")?;
+    let header: Header = serde_json::from_slice(text).map_err(|error| format!("its header: {error}"))?;
+    header.check(data)?;
+    Ok(head)
 }
 
 impl Header {

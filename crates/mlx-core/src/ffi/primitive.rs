@@ -1,0 +1,277 @@
+//! CPU ops whose kernel is Rust.
+
+use std::any::Any;
+use std::borrow::Cow;
+use std::ffi::{CString, c_int, c_void};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::slice;
+use std::sync::Arc;
+
+use mlx_sys as sys;
+
+use super::closure::Closure;
+use super::element::elements;
+use super::{Vector, call, string};
+use crate::kernel::{Failure, Kernel, Spec};
+use crate::{Array, Dtype, Element, Result};
+
+/// Adds an op to the graph of the current stream, which is on the CPU.
+#[track_caller]
+pub(crate) fn apply(kernel: Arc<dyn Kernel>, inputs: &[&Array], outputs: &[Spec]) -> Result<Vec<Array>> {
+    let name = string::terminated("kernel", kernel.name())?;
+    let fallback = Arc::clone(&kernel);
+    let fallback = Closure::new(move |inputs| fallback.fallback(&inputs));
+    let inputs = Vector::collect(inputs.iter().copied())?;
+    let lengths: Vec<_> = outputs.iter().flat_map(|spec| spec.shape.iter().copied()).collect();
+    let ndims: Vec<_> = outputs.iter().map(|spec| spec.shape.len()).collect();
+    let dtypes: Vec<_> = outputs.iter().map(|spec| spec.dtype.raw()).collect();
+    call::vector("kernel", |out, s| {
+        let raw = sys::mlx_shim_kernel {
+            name: name.as_ptr(),
+            payload: Box::into_raw(Box::new(kernel)).cast(),
+            run: Some(run),
+            same: Some(same),
+            drop: Some(drop_payload),
+        };
+        // SAFETY: the inputs and the fallback are live; `lengths` holds the lengths that `ndims` counts for each of
+        // the outputs. C copies the name and takes the payload over, which it hands to the three functions below.
+        unsafe {
+            let (lengths, ndims, dtypes) = (lengths.as_ptr(), ndims.as_ptr(), dtypes.as_ptr());
+            let count = outputs.len();
+            sys::mlx_shim_primitive(
+                out,
+                inputs.raw(),
+                &raw const raw,
+                fallback.raw(),
+                lengths,
+                ndims,
+                dtypes,
+                count,
+                s,
+            )
+        }
+    })
+}
+
+/// The kernel behind a payload of `apply`.
+///
+/// # Safety
+/// `payload` must come from `apply` and not be dropped.
+unsafe fn kernel<'a>(payload: *const c_void) -> &'a dyn Kernel {
+    // SAFETY: by this function's contract it points to the box that `apply` made.
+    unsafe { &**payload.cast::<Arc<dyn Kernel>>() }
+}
+
+unsafe extern "C" fn run(
+    payload: *mut c_void,
+    error: *mut sys::mlx_string,
+    inputs: *const sys::mlx_shim_buffer,
+    num_inputs: usize,
+    outputs: *const sys::mlx_shim_buffer,
+    num_outputs: usize,
+) -> c_int {
+    // SAFETY: C passes the payload of `apply`, and as many buffers as it says, which live until this returns. The
+    // kernel is shared between threads, which `Kernel: Sync` allows.
+    let (kernel, inputs, outputs) =
+        unsafe { (kernel(payload), buffers(inputs, num_inputs), buffers(outputs, num_outputs)) };
+    let inputs: Vec<_> = inputs.iter().map(Input).collect();
+    let mut outputs: Vec<_> = outputs.iter().map(Output).collect();
+    let result = catch_unwind(AssertUnwindSafe(|| kernel.run(&inputs, &mut outputs)));
+    let text = match result {
+        Ok(Ok(())) => return 0,
+        Ok(Err(failure)) => failure.to_string(),
+        Err(panic) => format!("the kernel panicked: {}", panic_text(&*panic)),
+    };
+    let text = CString::new(text.replace('\0', " ")).unwrap_or_default();
+    // SAFETY: C gave an empty string to fill, and frees it. The text is copied.
+    unsafe { error.write(sys::mlx_string_new_data(text.as_ptr())) };
+    1
+}
+
+unsafe extern "C" fn same(payload: *const c_void, other: *const c_void) -> bool {
+    // SAFETY: C calls this with two payloads of `apply`.
+    let (this, other) = unsafe { (kernel(payload), kernel(other)) };
+    catch_unwind(AssertUnwindSafe(|| this.is_same(other))).unwrap_or(false)
+}
+
+unsafe extern "C" fn drop_payload(payload: *mut c_void) {
+    // SAFETY: C calls this once, last, with the pointer that `apply` made of a box.
+    let kernel = unsafe { Box::from_raw(payload.cast::<Arc<dyn Kernel>>()) };
+    let _ = catch_unwind(AssertUnwindSafe(|| drop(kernel)));
+}
+
+/// # Safety
+/// `first` must point to `count` buffers that live for `'a`, unless there are none.
+unsafe fn buffers<'a>(first: *const sys::mlx_shim_buffer, count: usize) -> &'a [sys::mlx_shim_buffer] {
+    if count == 0 {
+        return &[];
+    }
+    // SAFETY: by this function's contract.
+    unsafe { slice::from_raw_parts(first, count) }
+}
+
+/// What a panic says.
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let owned = panic.downcast_ref::<String>().map(String::as_str);
+    owned.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it said nothing")
+}
+
+/// An input of a kernel that runs.
+pub struct Input<'a>(&'a sys::mlx_shim_buffer);
+
+/// A result of a kernel that runs.
+pub struct Output<'a>(&'a sys::mlx_shim_buffer);
+
+impl Input<'_> {
+    /// The length of each axis.
+    pub fn shape(&self) -> &[i32] {
+        shape(self.0)
+    }
+
+    /// The type of the elements.
+    pub fn dtype(&self) -> Dtype {
+        Dtype::from_raw(self.0.dtype)
+    }
+
+    /// The elements in row-major order, without a copy where they lie in that order.
+    ///
+    /// # Errors
+    /// The input holds another type.
+    pub fn values<T: Element>(&self) -> Result<Cow<'_, [T]>, Failure> {
+        check_type::<T>(self.0)?;
+        let data = self.0.data.cast_const().cast::<T::Bits>();
+        let (shape, strides) = (self.shape(), self.strides());
+        let size = size(shape);
+        if size == 0 {
+            return Ok(Cow::Borrowed(&[]));
+        }
+        if data.is_aligned() && in_order(shape, strides) {
+            // SAFETY: MLX keeps the buffer alive and unchanged while the kernel runs; it holds `size` elements one
+            // after the other from `data` on, and every bit pattern is a valid `Bits`.
+            let bits = unsafe { slice::from_raw_parts(data, size) };
+            if let Some(elements) = elements(bits) {
+                return Ok(Cow::Borrowed(elements));
+            }
+        }
+        // SAFETY: as above, but the elements lie where the strides say.
+        Ok(Cow::Owned(unsafe { collect(data, shape, strides) }.into_iter().map(T::from_bits).collect()))
+    }
+
+    /// How far apart neighbours along each axis lie, in elements.
+    fn strides(&self) -> &[i64] {
+        // SAFETY: C passes `ndim` strides, which live as long as the buffer.
+        unsafe { list(self.0.strides, self.0.ndim) }
+    }
+}
+
+impl Output<'_> {
+    /// The length of each axis.
+    pub fn shape(&self) -> &[i32] {
+        shape(self.0)
+    }
+
+    /// The type of the elements.
+    pub fn dtype(&self) -> Dtype {
+        Dtype::from_raw(self.0.dtype)
+    }
+
+    /// The elements in row-major order, to be written. They are zero at first.
+    ///
+    /// # Errors
+    /// The result has another type.
+    pub fn values<T: Element>(&mut self) -> Result<&mut [T], Failure> {
+        check_type::<T>(self.0)?;
+        let size = size(self.shape());
+        if size == 0 {
+            return Ok(&mut []);
+        }
+        // SAFETY: C allocated the buffer for this result alone, in order and aligned as `malloc` does, and filled it
+        // with zeros, which are valid for every element. `self` is borrowed, so there is one such slice at a time.
+        Ok(unsafe { slice::from_raw_parts_mut(self.0.data.cast::<T>(), size) })
+    }
+}
+
+fn shape(buffer: &sys::mlx_shim_buffer) -> &[i32] {
+    // SAFETY: C passes `ndim` lengths, which live as long as the buffer.
+    unsafe { list(buffer.shape, buffer.ndim) }
+}
+
+/// # Safety
+/// `first` must point to `count` values that live for `'a`, unless there are none.
+unsafe fn list<'a, T>(first: *const T, count: usize) -> &'a [T] {
+    if count == 0 {
+        return &[];
+    }
+    // SAFETY: by this function's contract.
+    unsafe { slice::from_raw_parts(first, count) }
+}
+
+fn check_type<T: Element>(buffer: &sys::mlx_shim_buffer) -> Result<(), Failure> {
+    let (found, wanted) = (Dtype::from_raw(buffer.dtype), T::DTYPE);
+    if found == wanted { Ok(()) } else { Err(format!("a kernel for {wanted} was given {found}").into()) }
+}
+
+/// The number of elements; what MLX allocated, so it does not overflow.
+fn size(shape: &[i32]) -> usize {
+    shape.iter().map(|&length| usize::try_from(length).unwrap_or_default()).product()
+}
+
+/// Whether the elements lie one after the other in row-major order.
+fn in_order(shape: &[i32], strides: &[i64]) -> bool {
+    let mut wanted = 1;
+    shape.iter().zip(strides).rev().all(|(&length, &stride)| {
+        let fits = length == 1 || stride == wanted;
+        wanted *= i64::from(length);
+        fits
+    })
+}
+
+/// The elements in row-major order.
+///
+/// # Safety
+/// Each element that `shape` and `strides` name from `data` on must be readable.
+unsafe fn collect<T: Copy>(data: *const T, shape: &[i32], strides: &[i64]) -> Vec<T> {
+    let mut out = Vec::with_capacity(size(shape));
+    let mut place = vec![0; shape.len()];
+    let mut offset = 0_i64;
+    loop {
+        // SAFETY: `offset` is that of an element, by this function's contract.
+        out.push(unsafe { data.offset(offset as isize).read_unaligned() });
+        let mut axes = place.iter_mut().zip(shape).zip(strides).rev();
+        loop {
+            let Some(((at, &length), &stride)) = axes.next() else { return out };
+            *at += 1;
+            offset += stride;
+            if *at < length {
+                break;
+            }
+            offset -= stride * i64::from(*at);
+            *at = 0;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{collect, in_order};
+
+    #[test]
+    fn elements_are_collected_in_the_order_of_the_strides() {
+        let data = [0, 1, 2, 3, 4, 5];
+        // SAFETY: every place lies in `data`.
+        let of = |first: usize, shape: &[i32], strides: &[i64]| unsafe {
+            collect(&raw const data[first], shape, strides)
+        };
+        assert_eq!(of(0, &[2, 3], &[3, 1]), [0, 1, 2, 3, 4, 5]);
+        assert_eq!(of(0, &[3, 2], &[1, 3]), [0, 3, 1, 4, 2, 5]);
+        assert_eq!(of(5, &[6], &[-1]), [5, 4, 3, 2, 1, 0]);
+        assert_eq!(of(1, &[2, 2], &[0, 2]), [1, 3, 1, 3]);
+        assert_eq!(of(4, &[], &[]), [4]);
+    }
+
+    #[test]
+    fn order_is_that_of_rows() {
+        assert!(in_order(&[2, 3], &[3, 1]) && in_order(&[], &[]) && in_order(&[1, 3], &[9, 1]));
+        assert!(!in_order(&[3, 2], &[1, 3]) && !in_order(&[2], &[-1]) && !in_order(&[2, 2], &[0, 1]));
+    }
+}

@@ -1,0 +1,197 @@
+#include "primitive.h"
+
+#include <cstring>
+#include <memory>
+#include <stdexcept>
+#include <string>
+
+#include "mlx/backend/cpu/encoder.h"
+#include "mlx/c/error.h"
+#include "mlx/c/private/mlx.h"
+#include "mlx/primitives.h"
+#include "mlx/transforms_impl.h"
+
+namespace mx = mlx::core;
+
+namespace {
+
+using Arrays = std::vector<mx::array>;
+using Function = std::function<Arrays(const Arrays&)>;
+
+// The kernel, shared by the op and the tasks that run it.
+class Kernel {
+ public:
+  explicit Kernel(const mlx_shim_kernel& kernel) : kernel_(kernel), name_(kernel.name) {}
+  Kernel(const Kernel&) = delete;
+  Kernel& operator=(const Kernel&) = delete;
+  ~Kernel() {
+    kernel_.drop(kernel_.payload);
+  }
+
+  const char* name() const {
+    return name_.c_str();
+  }
+
+  bool same(const Kernel& other) const {
+    return kernel_.run == other.kernel_.run && kernel_.same(kernel_.payload, other.kernel_.payload);
+  }
+
+  void run(const std::vector<mlx_shim_buffer>& inputs, const std::vector<mlx_shim_buffer>& outputs) const {
+    mlx_string error = mlx_string_new();
+    int status = kernel_.run(
+        kernel_.payload, &error, inputs.data(), inputs.size(), outputs.data(), outputs.size());
+    std::string text = error.ctx ? mlx_string_data(error) : "";
+    mlx_string_free(error);
+    if (status != 0) {
+      throw std::runtime_error(name_ + ": " + text);
+    }
+  }
+
+ private:
+  mlx_shim_kernel kernel_;
+  std::string name_;
+};
+
+// Where an array lies, with its own copy of lengths and strides: the array changes while the task waits.
+struct Place {
+  explicit Place(const mx::array& a)
+      : data(const_cast<char*>(a.data<char>())),
+        shape(a.shape().begin(), a.shape().end()),
+        strides(a.strides().begin(), a.strides().end()),
+        dtype(mlx_dtype_to_c(a.dtype())) {}
+
+  mlx_shim_buffer buffer() const {
+    return {data, shape.data(), strides.data(), shape.size(), dtype};
+  }
+
+  void* data;
+  std::vector<int> shape;
+  std::vector<int64_t> strides;
+  mlx_dtype dtype;
+};
+
+std::vector<mlx_shim_buffer> buffers(const std::vector<Place>& places) {
+  std::vector<mlx_shim_buffer> out;
+  for (auto& place : places) {
+    out.push_back(place.buffer());
+  }
+  return out;
+}
+
+class CallbackPrimitive : public mx::Primitive {
+ public:
+  CallbackPrimitive(mx::Stream stream, std::shared_ptr<Kernel> kernel, Function fallback)
+      : Primitive(stream), kernel_(std::move(kernel)), fallback_(std::move(fallback)) {}
+
+  void eval_cpu(const Arrays& inputs, Arrays& outputs) override {
+    std::vector<Place> in(inputs.begin(), inputs.end());
+    std::vector<Place> out;
+    std::vector<size_t> bytes;
+    for (auto& output : outputs) {
+      output.set_data(mx::allocator::malloc(output.nbytes()));
+      out.emplace_back(output);
+      bytes.push_back(output.nbytes());
+    }
+    auto& encoder = mx::cpu::get_command_encoder(stream());
+    encoder.dispatch([kernel = kernel_, in = std::move(in), out = std::move(out), bytes = std::move(bytes)] {
+      for (size_t i = 0; i < out.size(); i++) {
+        if (bytes[i] > 0) {
+          std::memset(out[i].data, 0, bytes[i]);
+        }
+      }
+      kernel->run(buffers(in), buffers(out));
+    });
+  }
+
+  void eval_gpu(const Arrays&, Arrays&) override {
+    throw std::runtime_error(std::string(kernel_->name()) + " runs on the CPU only");
+  }
+
+  Arrays vjp(const Arrays& primals, const Arrays& cotangents, const std::vector<int>& argnums, const Arrays&)
+      override {
+    return mx::vjp(of_some(primals, argnums), pick(primals, argnums), cotangents).second;
+  }
+
+  Arrays jvp(const Arrays& primals, const Arrays& tangents, const std::vector<int>& argnums) override {
+    return mx::jvp(of_some(primals, argnums), pick(primals, argnums), tangents).second;
+  }
+
+  std::pair<Arrays, std::vector<int>> vmap(const Arrays& inputs, const std::vector<int>& axes) override {
+    auto [traced_in, traced_out] = mx::detail::vmap_trace(fallback_, inputs, axes);
+    std::vector<int> out_axes(traced_out.size(), 0);
+    return {mx::detail::vmap_replace(inputs, traced_in, traced_out, axes, out_axes), out_axes};
+  }
+
+  std::vector<mx::Shape> output_shapes(const Arrays& inputs) override {
+    std::vector<mx::Shape> shapes;
+    for (auto& output : fallback_(inputs)) {
+      shapes.push_back(output.shape());
+    }
+    return shapes;
+  }
+
+  const char* name() const override {
+    return kernel_->name();
+  }
+
+  bool is_equivalent(const mx::Primitive& other) const override {
+    auto* callback = dynamic_cast<const CallbackPrimitive*>(&other);
+    return callback && kernel_->same(*callback->kernel_);
+  }
+
+ private:
+  // The fallback as a function of the arguments at `argnums`. The others, packed weights say, may have no
+  // derivative, so they must not be traced.
+  Function of_some(const Arrays& primals, const std::vector<int>& argnums) const {
+    return [fallback = fallback_, primals, argnums](const Arrays& some) {
+      Arrays all = primals;
+      for (size_t i = 0; i < argnums.size(); i++) {
+        all[argnums[i]] = some[i];
+      }
+      return fallback(all);
+    };
+  }
+
+  static Arrays pick(const Arrays& arrays, const std::vector<int>& argnums) {
+    Arrays out;
+    for (int at : argnums) {
+      out.push_back(arrays[at]);
+    }
+    return out;
+  }
+
+  std::shared_ptr<Kernel> kernel_;
+  Function fallback_;
+};
+
+} // namespace
+
+extern "C" int mlx_shim_primitive(
+    mlx_vector_array* res,
+    const mlx_vector_array inputs,
+    const mlx_shim_kernel* kernel,
+    const mlx_closure fallback,
+    const int* lengths,
+    const size_t* ndims,
+    const mlx_dtype* dtypes,
+    size_t num_outputs,
+    const mlx_stream s) {
+  try {
+    auto owned = std::make_shared<Kernel>(*kernel);
+    std::vector<mx::Shape> shapes;
+    std::vector<mx::Dtype> types;
+    for (size_t i = 0; i < num_outputs; i++) {
+      shapes.emplace_back(lengths, lengths + ndims[i]);
+      types.push_back(mlx_dtype_to_cpp(dtypes[i]));
+      lengths += ndims[i];
+    }
+    auto primitive = std::make_shared<CallbackPrimitive>(
+        mlx_stream_get_(s), std::move(owned), mlx_closure_get_(fallback));
+    mlx_vector_array_set_(
+        *res, mx::array::make_arrays(std::move(shapes), types, primitive, mlx_vector_array_get_(inputs)));
+    return 0;
+  } catch (const std::exception& e) {
+    mlx_error(e.what());
+    return 1;
+  }
+}

@@ -1,0 +1,54 @@
+//! `cargo xtask sanitize`: the tests of mlx-core under AddressSanitizer and LeakSanitizer.
+//!
+//! The crate, mlx-c and the shim are instrumented. libmlx is Apple's build and is not: a wrong access by its own
+//! code is seen only where it goes through `malloc`, `free` or a function such as `memcpy`, which the sanitizer
+//! replaces for the whole process. What libmlx allocates and our code reads, frees twice or forgets is seen.
+//! ThreadSanitizer is not offered: it knows only of the locks that instrumented code takes, and libmlx's queues
+//! would all look like races.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::Result;
+use clap::Args;
+
+use crate::{process, repo};
+
+/// Run mlx-core's tests under AddressSanitizer and LeakSanitizer.
+#[derive(Args)]
+#[command(after_help = "\
+Leaks that MLX means to have are listed in xtask/sanitize/leaks.txt.
+
+Examples:
+  cargo xtask sanitize             every test
+  cargo xtask sanitize gather::    the tests whose name holds this")]
+pub struct Options {
+    /// Only tests whose name holds this.
+    pub filter: Option<String>,
+}
+
+/// Runs the subcommand.
+pub fn run(options: &Options) -> Result<()> {
+    let root = repo::root()?;
+    process::run(&mut command(&root, &repo::host()?, options.filter.as_deref())?)
+}
+
+/// The tests, with a target folder of their own beside the usual one.
+fn command(root: &Path, host: &str, filter: Option<&str>) -> Result<Command> {
+    let mut cargo = process::nightly(root)?;
+    cargo.args(["test", "-p", "mlx-core", "--lib", "--tests", "--target", host, "--target-dir"]);
+    cargo.arg(repo::target(root)?.join("sanitize"));
+    cargo.args(filter.map(|filter| ["--", filter]).into_iter().flatten());
+    let leaks = root.join("xtask/sanitize/leaks.txt");
+    cargo.env("RUSTFLAGS", "-Zsanitizer=address");
+    instrument_c(&mut cargo);
+    cargo.env("ASAN_OPTIONS", "detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1");
+    cargo.env("LSAN_OPTIONS", format!("print_suppressions=0:suppressions={}", leaks.display()));
+    Ok(cargo)
+}
+
+/// Makes mlx-sys instrument mlx-c and the shim. Compilers agree on what their code calls, so that rustc's runtime
+/// serves g++ and clang alike.
+pub fn instrument_c(cargo: &mut Command) {
+    cargo.env("CXXFLAGS", "-fsanitize=address -g1");
+}
