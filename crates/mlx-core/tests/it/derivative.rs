@@ -141,7 +141,7 @@ const OPS: &[(&str, &[&[i32]], Op)] = &[
     ("repeat", &[&[2, 3]], |x| x[0].repeat(2, 0)),
     ("split", &[&[4]], |x| x[0].split(2, 0)?.remove(1).square()),
     ("split_at", &[&[5]], |x| concatenate(x[0].split_at([1, 3], 0)?.iter().rev(), 0)),
-    ("pad", &[&[2, 2]], |x| x[0].pad(1, 1, 2, 0.5)),
+    ("pad", &[&[2, 2]], |x| x[0].pad([(1, 1, 2)], 0.5)),
     ("tril", &[&[3, 3]], |x| x[0].tril(0)),
     ("triu", &[&[3, 3]], |x| x[0].triu(1)),
     ("slice", &[&[5]], |x| x[0].index(Slice::step_by(1.., 2))),

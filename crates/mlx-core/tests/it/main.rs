@@ -5,9 +5,9 @@ mod arrange;
 mod at;
 #[cfg(test)]
 mod build;
-mod conv;
 #[cfg(test)]
 mod compile;
+mod conv;
 #[cfg(test)]
 mod custom;
 #[cfg(test)]

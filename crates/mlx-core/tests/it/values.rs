@@ -1,6 +1,6 @@
 //! Reading any array for a comparison.
 
-use mlx_core::{Array, Device, Dtype};
+use mlx_core::{Array, Closeness, Device, Dtype};
 
 /// The shape as golden data has it.
 pub(crate) fn shape(array: &Array) -> Vec<usize> {
@@ -38,4 +38,9 @@ pub(crate) fn on_cpu(test: impl FnOnce()) {
         Ok(())
     };
     Device::Cpu.scope(run).unwrap();
+}
+
+/// Numbers no further apart than `atol` and this part of the other number.
+pub(crate) fn near(rtol: f64, atol: f64) -> Closeness {
+    Closeness { rtol, atol, equal_nan: false }
 }
