@@ -22,4 +22,4 @@ mod tolerance;
 pub use checkpoint::Checkpoint;
 pub use golden::{Golden, cases};
 pub use tensor::Tensor;
-pub use tolerance::{Tolerance, assert_close, max_abs, relative_rms};
+pub use tolerance::{Tolerance, assert_close, judge, max_abs, relative_rms};

@@ -17,6 +17,8 @@ impl Tolerance {
     pub const EXACT: Self = Self { name: "EXACT", relative_rms: 0.0, worst: 0.0 };
     /// Float32 arithmetic in another order, through a few layers.
     pub const F32: Self = Self { name: "F32", relative_rms: 1e-5, worst: 1e-4 };
+    /// Float64 arithmetic in another order.
+    pub const F64: Self = Self { name: "F64", relative_rms: 1e-12, worst: 1e-11 };
     /// Float16 arithmetic: eleven significant bits.
     pub const F16: Self = Self { name: "F16", relative_rms: 2e-3, worst: 2e-2 };
     /// Bfloat16 arithmetic: eight significant bits.
@@ -49,7 +51,7 @@ pub fn assert_close<A: Copy + Into<f64>, E: Copy + Into<f64>>(
 
 /// What is wrong with `actual`, to follow its name in a sentence; `shape` is that of `expected`.
 #[track_caller]
-pub(crate) fn judge<A: Copy + Into<f64>, E: Copy + Into<f64>>(
+pub fn judge<A: Copy + Into<f64>, E: Copy + Into<f64>>(
     shape: &[usize],
     actual: &[A],
     expected: &[E],
@@ -155,7 +157,12 @@ mod tests {
 
     #[test]
     fn each_tolerance_accepts_what_the_tighter_one_refuses() {
-        let steps = [(1e-6, Tolerance::F32), (1e-3, Tolerance::F16), (1e-2, Tolerance::BF16)];
+        let steps = [
+            (1e-13, Tolerance::F64),
+            (1e-6, Tolerance::F32),
+            (1e-3, Tolerance::F16),
+            (1e-2, Tolerance::BF16),
+        ];
         for (at, (error, tolerance)) in steps.iter().enumerate() {
             assert_eq!(verdict(&[1.0 + error], &[1.0], *tolerance), Ok(()));
             let tighter = at.checked_sub(1).map_or(Tolerance::EXACT, |tighter| steps[tighter].1);

