@@ -53,6 +53,10 @@ impl Array {
     pub fn tri(shape: [i32; 2], diagonal: i32, dtype: Dtype) -> Result<Self> {
         check(&shape, dtype, "tri")?;
         let [rows, columns] = shape;
+        // MLX counts along each side, however long, whatever the other.
+        if rows == 0 || columns == 0 {
+            return raw::zeros(&shape, dtype);
+        }
         raw::tri(rows, columns, near(diagonal), dtype)
     }
 
