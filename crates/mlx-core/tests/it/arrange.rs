@@ -325,5 +325,8 @@ fn a_triangle_without_elements_takes_no_memory_however_long_its_side() {
         let triangle = Array::tri(shape, 0, Dtype::Float32).unwrap();
         assert!(triangle.to_vec::<f32>().unwrap().is_empty());
         assert_eq!(triangle.shape(), shape);
+        for part in [triangle.tril(0), triangle.triu(0)] {
+            assert_eq!(part.unwrap().to_vec::<f32>().unwrap().len(), 0);
+        }
     }
 }
