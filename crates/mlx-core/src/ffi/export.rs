@@ -119,6 +119,6 @@ impl Imported {
             unsafe { sys::mlx_shim_adopt_streams(out.raw(), inputs.raw()) }
         })?;
         transform::check_sizes(&out)?;
-        out.into_arrays()
+        out.into_vec()
     }
 }

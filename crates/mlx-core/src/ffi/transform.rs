@@ -92,7 +92,7 @@ impl Trace {
             }
         })?;
         check_sizes(&batches)?;
-        batches.into_arrays()
+        batches.into_vec()
     }
 }
 
@@ -123,7 +123,7 @@ pub(crate) fn depends(arrays: &[Array], dependencies: &[Array]) -> Result<Vec<Ar
         // SAFETY: live vectors; `out` owns what C fills.
         unsafe { sys::mlx_depends(out.as_mut_ptr(), arrays.raw(), dependencies.raw()) }
     })?;
-    out.into_arrays()
+    out.into_vec()
 }
 
 /// Refuses a graph that MLX cannot walk over on this thread's stack.
@@ -156,5 +156,5 @@ fn pair(
 ) -> Result<[Vec<Array>; 2]> {
     let (mut a, mut b) = (Vector::empty(), Vector::empty());
     call::status(op, || f(a.as_mut_ptr(), b.as_mut_ptr()))?;
-    Ok([a.into_arrays()?, b.into_arrays()?])
+    Ok([a.into_vec()?, b.into_vec()?])
 }

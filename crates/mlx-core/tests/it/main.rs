@@ -10,8 +10,6 @@ mod build;
 mod compile;
 mod conv;
 #[cfg(test)]
-mod conv;
-#[cfg(test)]
 mod custom;
 #[cfg(test)]
 mod derivative;
