@@ -19,6 +19,7 @@
 #include "mlx/primitives.h"
 
 using mlx::core::array;
+using mlx::core::Stream;
 
 namespace {
 
@@ -230,18 +231,18 @@ int rows_of(const Rows& rows) {
   return rows.second < 0 ? -1 : rows.first.shape(rows.second);
 }
 
-array moved(const Rows& rows, int axis) {
-  return rows.second == axis ? rows.first : mlx::core::moveaxis(rows.first, rows.second, axis);
+array moved(const Rows& rows, int axis, Stream s) {
+  return rows.second == axis ? rows.first : mlx::core::moveaxis(rows.first, rows.second, axis, s);
 }
 
 // `count` rows along axis 0.
-Rows repeated(const Rows& rows, int count) {
+Rows repeated(const Rows& rows, int count, Stream s) {
   if (rows.second >= 0) {
-    return {moved(rows, 0), 0};
+    return {moved(rows, 0, s), 0};
   }
   auto shape = rows.first.shape();
   shape.insert(shape.begin(), count);
-  return {mlx::core::broadcast_to(rows.first, shape), 0};
+  return {mlx::core::broadcast_to(rows.first, shape, s), 0};
 }
 
 // Some of MLX's rules do not broadcast what has no rows, and write past the end; one is wrong for rows along the
@@ -290,7 +291,7 @@ void add_rows(RowMap& known, const array& a, int count) {
   }
   if (needs_rows_in_front(a.primitive().name())) {
     for (size_t i = 0; i < inputs.size(); ++i) {
-      std::tie(inputs[i], axes[i]) = repeated({inputs[i], axes[i]}, count);
+      std::tie(inputs[i], axes[i]) = repeated({inputs[i], axes[i]}, count, a.primitive().stream());
     }
   }
   auto rows = a.outputs();
@@ -387,8 +388,10 @@ extern "C" int mlx_shim_vmap_replace(
     const mlx_vector_array arguments,
     const mlx_vector_array values,
     const int* in_axes,
-    const int* out_axes) {
+    const int* out_axes,
+    const mlx_stream s) {
   return guarded([&] {
+    auto stream = mlx_stream_get_(s);
     auto& whole = mlx_vector_array_get_(inputs);
     auto& row = mlx_vector_array_get_(arguments);
     RowMap known;
@@ -406,8 +409,8 @@ extern "C" int mlx_shim_vmap_replace(
     for (size_t i = 0; i < results.size(); ++i) {
       auto found = known.find(results[i].id());
       Rows rows = found == known.end() ? Rows{results[i], -1} : found->second;
-      auto batch = moved(rows.second < 0 ? repeated(rows, count) : rows, out_axes[i]);
-      out.push_back(mlx::core::astype(batch, results[i].dtype()));
+      auto batch = moved(rows.second < 0 ? repeated(rows, count, stream) : rows, out_axes[i], stream);
+      out.push_back(mlx::core::astype(batch, results[i].dtype(), stream));
     }
     mlx_vector_array_set_(*batches, std::move(out));
   });
@@ -444,8 +447,12 @@ extern "C" int mlx_shim_adopt_streams(const mlx_vector_array outputs, const mlx_
   });
 }
 
-extern "C" int mlx_shim_pack_constants(mlx_vector_array* outputs, const mlx_vector_array inputs) {
+extern "C" int mlx_shim_pack_constants(
+    mlx_vector_array* outputs,
+    const mlx_vector_array inputs,
+    const mlx_stream s) {
   return guarded([&] {
+    auto stream = mlx_stream_get_(s);
     auto ids = ids_of(mlx_vector_array_get_(inputs));
     auto pack = [&](array& a) {
       if (a.has_primitive() || ids.count(a.id()) > 0) {
@@ -456,7 +463,7 @@ extern "C" int mlx_shim_pack_constants(mlx_vector_array* outputs, const mlx_vect
       }
       a.wait();
       if (!a.flags().row_contiguous || a.data_size() < a.size()) {
-        auto packed = mlx::core::contiguous(a);
+        auto packed = mlx::core::contiguous(a, false, stream);
         packed.eval();
         a = packed;
       }

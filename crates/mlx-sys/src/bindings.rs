@@ -3289,6 +3289,7 @@ unsafe extern "C" {
         values: mlx_vector_array,
         in_axes: *const ::core::ffi::c_int,
         out_axes: *const ::core::ffi::c_int,
+        s: mlx_stream,
     ) -> ::core::ffi::c_int;
     pub fn mlx_shim_is_tracer(tracer: *mut bool, array: mlx_array) -> ::core::ffi::c_int;
     pub fn mlx_shim_graph_text(
@@ -3301,6 +3302,7 @@ unsafe extern "C" {
     pub fn mlx_shim_pack_constants(
         outputs: *mut mlx_vector_array,
         inputs: mlx_vector_array,
+        s: mlx_stream,
     ) -> ::core::ffi::c_int;
     pub fn mlx_shim_function_exporter_new(
         file: *const ::core::ffi::c_char,

@@ -11,7 +11,7 @@ use super::map::Arrays;
 use super::owned::Owned;
 use super::{Vector, call, string, transform};
 use crate::transform::Keywords;
-use crate::{Array, Result};
+use crate::{Array, Result, stream};
 
 /// What an exported function does.
 pub(crate) type Body = dyn Fn(Vec<Array>, Keywords) -> Result<Vec<Array>>;
@@ -75,9 +75,10 @@ unsafe extern "C" fn apply(
         let inputs = Vector::collect(arguments.iter().chain(keywords.values()))?;
         let mut outputs = Vector::collect(&body(arguments, keywords)?)?;
         transform::check_depth(&outputs)?;
+        let stream = stream::current()?;
         call::status("export_function", || {
             // SAFETY: changes the vector, which is owned here, and the graph between live arrays.
-            unsafe { sys::mlx_shim_pack_constants(outputs.as_mut_ptr(), inputs.raw()) }
+            unsafe { sys::mlx_shim_pack_constants(outputs.as_mut_ptr(), inputs.raw(), stream.raw()) }
         })?;
         // SAFETY: C passes an empty vector that it owns.
         call::status("export_function", || unsafe { sys::mlx_vector_array_set(out, outputs.raw()) })
