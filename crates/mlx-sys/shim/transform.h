@@ -10,6 +10,7 @@
 #include "mlx/c/closure.h"
 #include "mlx/c/export.h"
 #include "mlx/c/graph_utils.h"
+#include "mlx/c/map.h"
 #include "mlx/c/stream.h"
 #include "mlx/c/string.h"
 #include "mlx/c/vector.h"
@@ -61,6 +62,15 @@ mlx_function_exporter mlx_shim_function_exporter_new(
     const mlx_closure_kwargs fun,
     bool shapeless,
     const char* metadata);
+
+// Traces a function and describes what it does as JSON; its constants come by the names that they have there.
+int mlx_shim_describe(
+    mlx_string* json,
+    mlx_map_string_to_array* constants,
+    const mlx_closure_kwargs fun,
+    const mlx_vector_array arguments,
+    const mlx_map_string_to_array keywords,
+    bool shapeless);
 
 #ifdef __cplusplus
 }

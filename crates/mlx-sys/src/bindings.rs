@@ -3310,5 +3310,13 @@ unsafe extern "C" {
         shapeless: bool,
         metadata: *const ::core::ffi::c_char,
     ) -> mlx_function_exporter;
+    pub fn mlx_shim_describe(
+        json: *mut mlx_string,
+        constants: *mut mlx_map_string_to_array,
+        fun: mlx_closure_kwargs,
+        arguments: mlx_vector_array,
+        keywords: mlx_map_string_to_array,
+        shapeless: bool,
+    ) -> ::core::ffi::c_int;
     pub fn mlx_shim_array_view(view: *mut mlx_shim_view, array: mlx_array) -> ::core::ffi::c_int;
 }

@@ -68,8 +68,13 @@ pub fn checkpoint<T: Tree + 'static, U: Tree + 'static>(
     let at = Location::caller();
     let f = Rc::new(f);
     let again = Rc::clone(&f);
+    // The values again, but only after the outputs; MLX has no rule for the tangents of that.
+    let after = custom_function(|(primals, outputs): &(Vec<Array>, Vec<Array>)| {
+        ffi::transform::depends(primals, outputs)
+    })
+    .jvp(|_, (tangents, _)| Ok(tangents.clone()));
     let custom = custom_function(move |x: &T| f(x)).vjp(move |primals, cotangents, outputs| {
-        let primals = primals.with_leaves(ffi::transform::depends(&owned(primals), &owned(outputs))?)?;
+        let primals = primals.with_leaves(after.call(&(owned(primals), owned(outputs)))?)?;
         Ok(vjp(&*again, &primals, cotangents)?.1)
     });
     move |x| custom.call_at(x, at)

@@ -35,7 +35,11 @@ mod graph;
 #[cfg(test)]
 mod index;
 #[cfg(test)]
+mod nesting;
+#[cfg(test)]
 mod operator;
+#[cfg(test)]
+mod program;
 #[cfg(test)]
 mod quantize;
 #[cfg(test)]
