@@ -37,10 +37,15 @@ Ids ids_of(const std::vector<array>& arrays) {
   return ids;
 }
 
+size_t all_inputs(const array& a) {
+  return a.inputs().size();
+}
+
 // Calls `visit` once for each array that `roots` depend on and that is not in `seen`, inputs first, in MLX's
-// order but without recursion. Returns how many calls MLX would nest.
+// order but without recursion; of the inputs of each, as many as `count` says. Returns how many calls MLX would
+// nest.
 template <typename Visit>
-size_t walk(const std::vector<array>& roots, Ids seen, Visit visit) {
+size_t walk(const std::vector<array>& roots, Ids seen, Visit visit, size_t (*count)(const array&) = all_inputs) {
   size_t depth = 0;
   std::vector<std::pair<array, size_t>> path;
   auto enter = [&](const array& a) {
@@ -57,7 +62,7 @@ size_t walk(const std::vector<array>& roots, Ids seen, Visit visit) {
     enter(root);
     while (!path.empty()) {
       auto& [a, next] = path.back();
-      if (next < a.inputs().size()) {
+      if (next < count(a)) {
         array input = a.inputs()[next++];
         enter(input);
       } else {
@@ -274,6 +279,12 @@ depends_rule(const std::vector<array>& inputs, const std::vector<int>& axes, siz
 
 using RowMap = std::unordered_map<std::uintptr_t, Rows>;
 
+// A function with rules has its own values as its last inputs, which its rule does not use.
+size_t inputs_of_rule(const array& a) {
+  bool has_rules = a.has_primitive() && starts_with(a.primitive().name(), "CustomTransforms");
+  return a.inputs().size() - (has_rules ? a.siblings().size() + 1 : 0);
+}
+
 // Adds the outputs of `a` for all rows, if it has an input that differs between them.
 void add_rows(RowMap& known, const array& a, int count) {
   std::vector<array> inputs;
@@ -404,7 +415,7 @@ extern "C" int mlx_shim_vmap_replace(
       }
     }
     auto& results = mlx_vector_array_get_(values);
-    walk(results, ids_of(row), [&](const array& a) { add_rows(known, a, count); });
+    walk(results, ids_of(row), [&](const array& a) { add_rows(known, a, count); }, inputs_of_rule);
     std::vector<array> out;
     for (size_t i = 0; i < results.size(); ++i) {
       auto found = known.find(results[i].id());
