@@ -279,6 +279,19 @@ depends_rule(const std::vector<array>& inputs, const std::vector<int>& axes, siz
 
 using RowMap = std::unordered_map<std::uintptr_t, Rows>;
 
+// MLX numbers the rows of a scatter in the type of its indices, which may not reach them.
+void widen_indices(const array& a, std::vector<array>& inputs) {
+  std::string name = a.primitive().name();
+  if (!starts_with(name, "Scatter") || starts_with(name, "ScatterAxis")) {
+    return;
+  }
+  for (size_t i = 1; i + 1 < inputs.size(); ++i) {
+    if (inputs[i].itemsize() < 4) {
+      inputs[i] = mlx::core::astype(inputs[i], mlx::core::int32, a.primitive().stream());
+    }
+  }
+}
+
 // A function with rules has its own values as its last inputs, which its rule does not use.
 size_t inputs_of_rule(const array& a) {
   bool has_rules = a.has_primitive() && starts_with(a.primitive().name(), "CustomTransforms");
@@ -305,6 +318,7 @@ void add_rows(RowMap& known, const array& a, int count) {
       std::tie(inputs[i], axes[i]) = repeated({inputs[i], axes[i]}, count, a.primitive().stream());
     }
   }
+  widen_indices(a, inputs);
   auto rows = a.outputs();
   auto [outputs, out_axes] = starts_with(a.primitive().name(), "Depends")
       ? depends_rule(inputs, axes, rows.size())
