@@ -279,6 +279,32 @@ depends_rule(const std::vector<array>& inputs, const std::vector<int>& axes, siz
 
 using RowMap = std::unordered_map<std::uintptr_t, Rows>;
 
+// The primitive of `a` on one row after the other.
+std::pair<std::vector<array>, std::vector<int>>
+row_by_row(const array& a, const std::vector<array>& inputs, const std::vector<int>& axes, int count) {
+  auto s = a.primitive().stream();
+  std::vector<array> outputs;
+  for (int row = 0; row < count; ++row) {
+    std::vector<array> ins;
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      ins.push_back(axes[i] < 0 ? inputs[i] : mlx::core::take(inputs[i], row, axes[i], s));
+    }
+    outputs.push_back(array(a.shape(), a.dtype(), a.primitive_ptr(), std::move(ins)));
+  }
+  if (count == 0) {
+    auto shape = a.shape();
+    shape.insert(shape.begin(), 0);
+    return {{mlx::core::zeros(shape, a.dtype(), s)}, {0}};
+  }
+  return {{mlx::core::stack(outputs, 0, s)}, {0}};
+}
+
+// MLX makes groups of a convolution whose kernels differ between rows, and its kernels for groups write past the
+// end where padding is negative, as it is in gradients.
+bool is_grouped(const array& a, const std::vector<int>& axes) {
+  return starts_with(a.primitive().name(), "Convolution") && axes.size() == 2 && axes[0] >= 0 && axes[1] >= 0;
+}
+
 // MLX numbers the rows of a scatter in the type of its indices, which may not reach them.
 void widen_indices(const array& a, std::vector<array>& inputs) {
   std::string name = a.primitive().name();
@@ -322,7 +348,8 @@ void add_rows(RowMap& known, const array& a, int count) {
   auto rows = a.outputs();
   auto [outputs, out_axes] = starts_with(a.primitive().name(), "Depends")
       ? depends_rule(inputs, axes, rows.size())
-      : a.primitive().vmap(inputs, axes);
+      : is_grouped(a, axes) ? row_by_row(a, inputs, axes, count)
+                            : a.primitive().vmap(inputs, axes);
   if (outputs.size() != rows.size() || out_axes.size() < rows.size()) {
     refuse(a, "has a rule for vmap that gives another number of arrays");
   }
