@@ -7,7 +7,7 @@ use mlx_sys as sys;
 use super::owned::Owned;
 use super::rule::Rules;
 use super::{Closure, Vector, call};
-use crate::{Array, Dtype, Result};
+use crate::{Array, Dtype, Result, stream};
 
 /// The values of `f`, and the gradients of the first with respect to all inputs.
 pub(crate) fn value_and_grad(f: &Closure<'_>, inputs: &[Array]) -> Result<[Vec<Array>; 2]> {
@@ -77,7 +77,7 @@ impl Trace {
         let Self([arguments, values]) = self;
         let (inputs, arguments, values) =
             (Vector::collect(inputs)?, Vector::collect(arguments)?, Vector::collect(values)?);
-        let mut batches = Vector::empty();
+        let (mut batches, stream) = (Vector::empty(), stream::current()?);
         call::status("vmap", || {
             // SAFETY: live handles, an axis that exists for each, and a vector that `batches` owns.
             unsafe {
@@ -88,6 +88,7 @@ impl Trace {
                     values.raw(),
                     axes.as_ptr(),
                     out.as_ptr(),
+                    stream.raw(),
                 )
             }
         })?;

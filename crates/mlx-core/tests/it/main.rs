@@ -87,6 +87,9 @@ mod pool;
 mod precision;
 #[cfg(test)]
 mod print;
+mod nesting;
+#[cfg(test)]
+mod program;
 #[cfg(test)]
 mod quantize;
 #[cfg(test)]
