@@ -118,6 +118,9 @@ def contracted():
         for layout in ("transposed", "strided"):
             inputs = [recipe("f32", "small", shape, layout) for shape in shapes]
             yield Case("einsum", inputs, {"subscripts": subscripts})
+        if "..." not in subscripts:
+            inputs = [recipe("f32", "small", shape) for shape in shapes]
+            yield Case("einsum_path", inputs, {"subscripts": subscripts})
     for subscripts in ("ij,jk->il", "ij", "ijk,jk->ik"):
         inputs = [recipe("f32", "small", (3, 4)), recipe("f32", "small", (4, 5))]
         yield Case("einsum", inputs, {"subscripts": subscripts}, may_refuse=True)
@@ -253,6 +256,12 @@ def hadamard():
     yield Case("hadamard_transform", [recipe("f32", "any", (2, 7))], may_refuse=True)
 
 
+def einsum_path(*arrays, subscripts):
+    """The operands of each step."""
+    steps, _ = mx.einsum_path(subscripts, *arrays)
+    return [mx.array(step, mx.int32) for step in steps]
+
+
 def by_single(function):
     """The function in `float32`, as MLX has only that on a CPU, or is wrong in half types."""
 
@@ -274,6 +283,7 @@ OPS = {
     "block_masked_mm": by_single(block_masked_mm),
     "segmented_mm": by_single(mx.segmented_mm),
     "einsum": lambda *arrays, subscripts: mx.einsum(subscripts, *arrays),
+    "einsum_path": einsum_path,
     "tensordot": lambda a, b, axes: mx.tensordot(a, b, axes),
     "hadamard_transform": lambda x, scale=None: mx.hadamard_transform(x, scale),
     "conv_general": lambda x, w, padding=0, **args: mx.conv_general(
