@@ -1,10 +1,11 @@
-//! Any index into a small array, against a model that walks the places one by one.
+//! Any index into a small array, read and set, against a model that walks the places one by one.
 
 #![no_main]
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use mlx_core::{Array, Index, Slice};
+use mlx_core_fuzz::Number;
 
 #[derive(Arbitrary, Debug)]
 struct Case {
@@ -15,40 +16,24 @@ struct Case {
 
 #[derive(Arbitrary, Debug)]
 enum Entry {
-    At(Place),
-    Slice { start: Option<Place>, stop: Option<Place>, step: Place },
-    Take(Vec<Place>),
+    At(Number),
+    Slice { start: Option<Number>, stop: Option<Number>, step: Number },
+    Take(Vec<Number>),
     NewAxis,
     Ellipsis,
-}
-
-/// A number near zero, or any.
-#[derive(Arbitrary, Clone, Copy, Debug)]
-enum Place {
-    Near(i8),
-    Far(i32),
-}
-
-impl Place {
-    fn number(self) -> i32 {
-        match self {
-            Self::Near(place) => i32::from(place % 8),
-            Self::Far(place) => place,
-        }
-    }
 }
 
 impl Entry {
     fn index(&self) -> Index {
         match self {
-            Self::At(place) => Index::At(place.number()),
+            Self::At(place) => Index::At(place.get()),
             Self::Slice { start, stop, step } => Index::Slice(Slice {
-                start: start.map(Place::number),
-                stop: stop.map(Place::number),
-                step: step.number(),
+                start: start.map(Number::get),
+                stop: stop.map(Number::get),
+                step: step.get(),
             }),
             Self::Take(places) => {
-                let places: Vec<i32> = places.iter().take(4).map(|place| place.number()).collect();
+                let places: Vec<i32> = places.iter().take(4).map(|place| place.get()).collect();
                 Index::Take(Array::from_slice(&places, [places.len() as i32]).unwrap())
             }
             Self::NewAxis => Index::NewAxis,
@@ -63,9 +48,13 @@ fuzz_target!(|case: Case| {
     let values: Vec<i32> = (0..shape.iter().product()).collect();
     let array = Array::from_slice(&values, &shape).unwrap();
     let entries = &case.entries[..case.entries.len().min(6)];
-    let Ok(found) = array.index(entries.iter().map(Entry::index).collect::<Vec<_>>()) else { return };
+    let index = || entries.iter().map(Entry::index).collect::<Vec<_>>();
+    let Ok(found) = array.index(index()) else { return };
     let Some((lengths, expected)) = model(&shape, &values, entries) else { return };
-    assert_eq!((found.shape(), found.to_vec::<i32>().unwrap()), (&lengths[..], expected));
+    assert_eq!((found.shape(), found.to_vec::<i32>().unwrap()), (&lengths[..], expected.clone()));
+    let changed = array.at(index()).set(-1).unwrap().to_vec::<i32>().unwrap();
+    let replaced = values.iter().map(|value| if expected.contains(value) { -1 } else { *value });
+    assert_eq!(changed, replaced.collect::<Vec<_>>());
 });
 
 /// The shape and the values of a valid index without arrays.
@@ -77,21 +66,22 @@ fn model(shape: &[i32], values: &[i32], entries: &[Entry]) -> Option<(Vec<i32>, 
     let (mut lengths, mut offsets, mut axis) = (Vec::new(), vec![0], 0);
     let mut walk = |places: Vec<i32>, axis: usize| {
         let stride: i32 = shape[axis + 1..].iter().product();
-        offsets = offsets.iter().flat_map(|base| places.iter().map(move |place| base + place * stride)).collect();
+        offsets =
+            offsets.iter().flat_map(|base| places.iter().map(move |place| base + place * stride)).collect();
     };
-    let all = Entry::Slice { start: None, stop: None, step: Place::Near(1) };
+    let all = Entry::Slice { start: None, stop: None, step: Number::Near(1) };
     let missing = std::iter::repeat_n(&all, shape.len() - used);
     let at = entries.iter().position(|entry| matches!(entry, Entry::Ellipsis)).unwrap_or(entries.len());
     let (before, after) = entries.split_at(at);
     for entry in before.iter().chain(missing).chain(after.iter().skip(1)) {
         match entry {
             Entry::At(place) => {
-                let place = place.number();
+                let place = place.get();
                 walk(vec![if place < 0 { place + shape[axis] } else { place }], axis);
                 axis += 1;
             }
             Entry::Slice { start, stop, step } => {
-                let places = range(start.map(Place::number), stop.map(Place::number), step.number(), shape[axis]);
+                let places = range(start.map(Number::get), stop.map(Number::get), step.get(), shape[axis]);
                 lengths.push(places.len() as i32);
                 walk(places, axis);
                 axis += 1;

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 
 use crate::steps::{Outcome, Steps, done, unless_refused};
-use crate::{assets, process, repo, sanitize, test, vendor};
+use crate::{assets, fuzz, process, repo, sanitize, test, vendor};
 
 /// Run one job of the continuous integration.
 #[derive(Args)]
@@ -16,7 +16,7 @@ Examples:
   cargo xtask ci linux     the same as cargo xtask test
   cargo xtask ci metal     the whole suite on an Apple GPU
   cargo xtask ci msrv      build with the oldest supported Rust
-  cargo xtask ci nightly   advisories, the long tests, and AddressSanitizer over mlx-core")]
+  cargo xtask ci nightly   advisories, the long tests, mlx-core under AddressSanitizer, and fuzzing")]
 pub struct Options {
     /// Which job.
     pub job: Job,
@@ -70,6 +70,12 @@ fn nightly(root: &Path) -> Result<()> {
     })?;
     steps.run("toolchain", || install("nightly"))?;
     steps.run("sanitize", || done(sanitize::run(&sanitize::Options { filter: None })))?;
+    steps.run("fuzz", || {
+        if !process::is_installed("cargo", &["fuzz"]) {
+            process::run(process::cargo().args(["install", "--locked", "cargo-fuzz"]))?;
+        }
+        done(fuzz::run(&fuzz::Options { target: None, minutes: 5 }))
+    })?;
     steps.finish();
     Ok(())
 }

@@ -4,9 +4,9 @@ use std::cell::RefCell;
 use std::fmt;
 use std::rc::Rc;
 
-use crate::ffi::call;
 use crate::ffi::pool::{self, Lease};
 use crate::ffi::stream::RawStream;
+use crate::ffi::{call, gate};
 use crate::{Device, Error, Kind, Result};
 
 thread_local! {
@@ -99,6 +99,7 @@ impl fmt::Debug for Stream {
 
 impl Choice {
     fn new() -> Self {
+        gate::begin_thread();
         let mut choice =
             Self { scopes: Vec::new(), defaults: Vec::new(), all: Vec::new(), leases: Vec::new() };
         // A thread that gets no queue from the pool asks MLX for its own later.
@@ -119,6 +120,8 @@ impl Choice {
     fn own(&mut self, raw: RawStream, device: Device) -> Result<Stream> {
         if device.is_cpu() {
             pool::note(&raw)?;
+        } else {
+            gate::close_before_gpu();
         }
         Ok(self.add(raw, device))
     }
@@ -162,6 +165,7 @@ impl Drop for Choice {
             let _ = stream.synchronize();
         }
         call::end_thread();
+        gate::end_thread();
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! The graph says through which public item a function of mlx-c is reached; that it is reached at all, the linker
 //! says (`linked`). It is an approximation: a body is a bag of paths, methods and words, without types. A path
-//! `a::b` leads to `b` of the module or type `a`; where there is none, as in `T::FREE`, and for a method `.b()`,
-//! to every `b`, but at a higher cost, so that a shortest way prefers what is certain. A table such as
+//! `a::b` leads to `b` of the module or type `a`; where there is none, as in `T::FREE`, to every `b`, but at a
+//! higher cost, so that a shortest way prefers what is certain. A method `.b()` does so if one type alone has it. A table such as
 //! `unary! { abs, .. }` is one definition a row: each word of the row takes the place of each `$variable`.
 //! A type is dropped where it is named.
 
@@ -115,7 +115,10 @@ fn targets(
             Some(owner) => (of(owner, name), true),
             None => (of(from.module(), name), false),
         },
-        Reference::Method(_) => (Vec::new(), true),
+        Reference::Method(name) => {
+            let owners: BTreeSet<_> = named(name).iter().map(|&at| &definitions[at].owner).collect();
+            (Vec::new(), owners.len() == 1)
+        }
     };
     if certain.is_empty() && may_guess { guess(reference.name()) } else { certain }
 }

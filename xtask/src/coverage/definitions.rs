@@ -71,6 +71,7 @@ impl Definition {
     /// The documented item that this is.
     pub fn public_item(&self, items: &BTreeSet<String>) -> Option<String> {
         let places: Vec<&str> = match &self.owner {
+            Some(owner) if owner.is_empty() => self.names.iter().map(String::as_str).collect(),
             Some(owner) => vec![owner],
             None if self.is_ffi() => return None,
             None => self.modules.iter().map(String::as_str).chain([""]).collect(),
@@ -205,7 +206,7 @@ pub fn fill_tables(definitions: &mut [Definition]) {
                     "impl" => {
                         row.owner = Some(if name.starts_with('$') { String::new() } else { name.clone() })
                     }
-                    "const" => drop(row.names.insert(name.clone())),
+                    "const" | "fn" => drop(row.names.insert(name.clone())),
                     _ => {}
                 }
             }
@@ -238,7 +239,7 @@ fn rows(tokens: TokenStream) -> Vec<TokenStream> {
     tokens.split(|token| is_sign(token, end)).map(|row| row.iter().cloned().collect()).collect()
 }
 
-/// Adds what some tokens name. In a macro, a variable keeps its `$`, and `impl … X {` and `const X` are paths that
+/// Adds what some tokens name. In a macro, a variable keeps its `$`, and `impl … X {`, `const X` and `fn X` are paths that
 /// `fill_tables` reads.
 fn collect(tokens: TokenStream, owner: Option<&str>, found: &mut BTreeSet<Reference>) {
     let (mut before, mut signs) = (None::<String>, String::new());
@@ -255,8 +256,11 @@ fn collect(tokens: TokenStream, owner: Option<&str>, found: &mut BTreeSet<Refere
                 }
                 match (signs.trim_end_matches('$'), &before) {
                     ("::", Some(before)) => found.insert(Reference::Path(before.clone(), word.clone())),
-                    ("", Some(before)) if before == "const" => {
+                    ("", Some(before)) if before == "const" || before == "fn" => {
                         found.insert(Reference::Path(before.clone(), word.clone()))
+                    }
+                    (".", Some(before)) if before == "self" && owner.is_some() => {
+                        found.insert(Reference::Path(owner.unwrap_or_default().to_owned(), word.clone()))
                     }
                     (sign, _) if sign.ends_with("::") || sign == "." => {
                         found.insert(Reference::Method(word.clone()))
@@ -268,7 +272,7 @@ fn collect(tokens: TokenStream, owner: Option<&str>, found: &mut BTreeSet<Refere
                 signs.clear();
             }
             TokenTree::Punct(sign) => {
-                if ![':', '$'].contains(&sign.as_char()) {
+                if ![':', '$', '.'].contains(&sign.as_char()) {
                     before = None;
                 }
                 signs.push(sign.as_char());

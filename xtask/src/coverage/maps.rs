@@ -13,6 +13,9 @@ pub struct Map {
     /// The public item for a name.
     #[serde(default)]
     pub paths: BTreeMap<String, String>,
+    /// A function of mlx-c that does the same with other arguments, and is reached.
+    #[serde(default)]
+    pub twins: BTreeMap<String, String>,
     /// Why a name has none.
     #[serde(default)]
     pub reasons: BTreeMap<String, String>,

@@ -11,6 +11,8 @@ use super::maps::Map;
 const C_FUNCTIONS: usize = 640;
 /// What it must reach of Python's names, in percent, without the deprecated and GPU-only namespaces.
 const PYTHON_PERCENT: usize = 97;
+/// How many MLX 0.32.2 has, so that none is lost.
+const PYTHON_NAMES: usize = 499;
 const OUTSIDE_THE_BAR: [&str; 3] = ["mx.metal", "mx.cuda", "mx.array"];
 
 /// What is known of mlx-c's functions.
@@ -30,18 +32,26 @@ pub struct Table {
 /// How each function of mlx-c is reached.
 pub fn c(evidence: &Evidence, items: &BTreeSet<String>, map: &Map) -> Table {
     let raw = evidence.calls.raw_names();
+    let is_called = |name: &str| raw.contains(name) && evidence.linked.contains(name);
+    let way_to = |name: &str| {
+        let found = || map.paths.get(name).cloned().or_else(|| evidence.calls.way_to(name, items));
+        is_called(name).then(found).flatten()
+    };
     let mut mistakes = Vec::new();
     let mut groups: BTreeMap<&str, Vec<Row>> = BTreeMap::new();
-    let (mut reached, mut semantic) = (Share::default(), Share::default());
+    let (mut reached, mut semantic, mut twins) = (Share::default(), Share::default(), 0);
     for function in &evidence.functions {
         let name = function.name.as_str();
-        let is_called = raw.contains(name) && evidence.linked.contains(name);
-        let way = is_called
-            .then(|| map.paths.get(name).cloned().or_else(|| evidence.calls.way_to(name, items)))
-            .flatten();
-        let row = Row::new(name, way, map, items, &mut mistakes);
+        let mut row = Row::new(name, way_to(name), map, items, &mut mistakes);
+        if let (None, Some(twin)) = (&row.way, map.twins.get(name)) {
+            row.way = way_to(twin);
+            row.twin = Some(twin.clone());
+            twins += usize::from(row.way.is_some());
+        } else if map.twins.contains_key(name) {
+            mistakes.push(format!("{name}: has a twin, but is reached itself"));
+        }
         if row.way.is_none() && row.reason.is_none() {
-            mistakes.push(format!("{name}: {}", missing(is_called, raw.contains(name))));
+            mistakes.push(format!("{name}: {}", missing(is_called(name), raw.contains(name))));
         }
         reached.add(row.way.is_some());
         if function.is_semantic() {
@@ -55,17 +65,21 @@ pub fn c(evidence: &Evidence, items: &BTreeSet<String>, map: &Map) -> Table {
         mistakes.push(format!("{} functions of mlx-c are reached, fewer than {C_FUNCTIONS}", reached.part));
     }
     let summary = format!(
-        "{reached} functions of mlx-c 0.7.0 are reached from safe Rust; {semantic} of those that are not plumbing"
+        "{reached} functions of mlx-c 0.7.0 are reached from safe Rust, {twins} of them by a twin; {semantic} of those \
+         that are not plumbing"
     );
-    let introduction = "Four more exist on other processors. Plumbing is what handles arrays, containers, closures, \
-                        strings and errors. The item is the nearest that leads to the function.";
+    let introduction = "A twin is a function that does the same with other arguments. Four more exist on other \
+                        processors. Plumbing is what handles arrays, containers, closures, strings and errors. The \
+                        item is the nearest that leads to the function.";
     Table { text: text("mlx-c from safe Rust", &summary, introduction, &groups), summary, mistakes }
 }
 
 fn missing(is_called: bool, is_named: bool) -> &'static str {
     match (is_called, is_named) {
         (true, _) => "is called, but no public item is known: add it to xtask/coverage/c.toml",
-        (false, true) => "no test in crates/mlx-core/tests reaches it: test it, or write a reason",
+        (false, true) => {
+            "no test in crates/mlx-core/tests reaches the binding: use and test it, or write a reason"
+        }
         (false, false) => "mlx-core/src/ffi never calls it: bind it, or write a reason",
     }
 }
@@ -85,6 +99,9 @@ pub fn python(items: &BTreeSet<String>, map: &Map) -> Table {
         }
         groups.entry(space).or_default().push(row);
     }
+    if all.whole != PYTHON_NAMES {
+        mistakes.push(format!("xtask/coverage/python.toml has {} names, not {PYTHON_NAMES}", all.whole));
+    }
     if bar.part * 100 < bar.whole * PYTHON_PERCENT {
         mistakes.push(format!("{bar} names of Python's are reached, fewer than {PYTHON_PERCENT} %"));
     }
@@ -101,6 +118,8 @@ struct Row {
     name: String,
     way: Option<String>,
     reason: Option<String>,
+    /// The function through which the item reaches what the name stands for.
+    twin: Option<String>,
 }
 
 impl Row {
@@ -113,17 +132,19 @@ impl Row {
         mistakes: &mut Vec<String>,
     ) -> Self {
         let reason = map.reasons.get(name).cloned();
-        if let Some(item) = way.iter().find(|item| !items.contains(*item)) {
+        // What Rust has itself needs no item here.
+        let exists = |item: &String| items.contains(item) || item.starts_with("std::");
+        if let Some(item) = way.iter().find(|item| !exists(item)) {
             mistakes.push(format!("{name}: mlx-core documents no `{item}`"));
         }
-        let way = way.filter(|item| items.contains(item));
+        let way = way.filter(exists);
         if way.is_some() && reason.is_some() {
             mistakes.push(format!("{name}: has a reason, but is reached"));
         }
         if reason.as_ref().is_some_and(|reason| reason.trim().is_empty()) {
             mistakes.push(format!("{name}: its reason is empty"));
         }
-        Self { name: name.to_owned(), way, reason }
+        Self { name: name.to_owned(), way, reason, twin: None }
     }
 }
 
@@ -162,10 +183,11 @@ fn text(title: &str, summary: &str, introduction: &str, groups: &BTreeMap<&str, 
     );
     for (group, rows) in groups {
         let _ = write!(out, "\n## `{group}`\n\n| name | reached through |\n| --- | --- |\n");
-        for Row { name, way, reason } in rows {
-            let cell = match (way, reason) {
-                (Some(item), _) => format!("`{item}`"),
-                (None, reason) => format!("not: {}", reason.as_deref().unwrap_or("?")),
+        for Row { name, way, reason, twin } in rows {
+            let cell = match (way, twin) {
+                (Some(item), None) => format!("`{item}`"),
+                (Some(item), Some(twin)) => format!("`{item}`, by `{twin}`"),
+                (None, _) => format!("not: {}", reason.as_deref().unwrap_or("?")),
             };
             let _ = writeln!(out, "| `{name}` | {cell} |");
         }

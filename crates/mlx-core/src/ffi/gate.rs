@@ -5,15 +5,20 @@
 
 use std::cell::Cell;
 use std::ffi::c_int;
+use std::sync::Once;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::pool;
 
 /// Threads inside, counted in lanes, so that they do not write to one place.
 static LANES: [Lane; 64] = [const { Lane(AtomicUsize::new(0)) }; 64];
 static CLOSED: AtomicBool = AtomicBool::new(false);
+/// Threads whose own data MLX is destroying.
+static ENDING: AtomicUsize = AtomicUsize::new(0);
+/// How long the end of the program waits for them.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 #[repr(align(64))]
 struct Lane(AtomicUsize);
@@ -23,6 +28,33 @@ thread_local! {
     static DEPTH: Cell<usize> = const { Cell::new(0) };
     /// Whether this thread ends the program.
     static ENDS: Cell<bool> = const { Cell::new(false) };
+    static LAST: Last = const { Last(Cell::new(false)) };
+}
+
+/// What a thread drops after MLX destroyed its own data of that thread, and whether the thread is ending.
+struct Last(Cell<bool>);
+
+impl Drop for Last {
+    fn drop(&mut self) {
+        if self.0.get() {
+            ENDING.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+}
+
+/// To be called before MLX makes data of this thread: what is made later is destroyed earlier.
+pub(crate) fn begin_thread() {
+    let _ = LAST.try_with(|_| ());
+}
+
+/// From here on, what MLX has of this thread is destroyed, which no call guards: on a GPU it frees handles, which the
+/// end of the program must not overtake.
+pub(crate) fn end_thread() {
+    let _ = LAST.try_with(|last| {
+        if !last.0.replace(true) {
+            ENDING.fetch_add(1, Ordering::SeqCst);
+        }
+    });
 }
 
 /// A call that is running.
@@ -93,6 +125,12 @@ pub(super) fn close_at_exit() {
     let _ = unsafe { atexit(close) };
 }
 
+/// Has it closed before the libraries of a GPU shut down too: they set that up when they are first used.
+pub(crate) fn close_before_gpu() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(close_at_exit);
+}
+
 /// Lets no further call begin, and waits for those that run and for what they started.
 extern "C" fn close() {
     ENDS.set(true);
@@ -100,6 +138,10 @@ extern "C" fn close() {
     CLOSED.store(true, Ordering::SeqCst);
     let inside = || LANES.iter().map(|lane| lane.0.load(Ordering::SeqCst)).sum::<usize>();
     while inside() > own {
+        thread::sleep(Duration::from_micros(100));
+    }
+    let start = Instant::now();
+    while ENDING.load(Ordering::SeqCst) > 0 && start.elapsed() < PATIENCE {
         thread::sleep(Duration::from_micros(100));
     }
     pool::finish_all();

@@ -17,7 +17,7 @@ pub(crate) mod export;
 pub(crate) mod facts;
 mod failure;
 pub(crate) mod frozen;
-mod gate;
+pub(crate) mod gate;
 pub(crate) mod gguf;
 pub(crate) mod gpu;
 pub(crate) mod graph;

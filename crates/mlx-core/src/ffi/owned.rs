@@ -1,16 +1,11 @@
 //! C's handles, freed when they are dropped.
 
-use std::ptr;
-
 use mlx_sys as sys;
 
-use super::gate;
+use super::{error, gate};
 
-/// A kind of handle: a pointer to something of C's, or null.
+/// A kind of handle.
 pub(super) trait Raw: Copy {
-    /// A handle of nothing, which C fills or refuses.
-    const EMPTY: Self;
-
     /// Frees one; C allows an empty one.
     ///
     /// # Safety
@@ -18,11 +13,15 @@ pub(super) trait Raw: Copy {
     unsafe fn free(self);
 }
 
-macro_rules! handles {
-    ($($raw:ident { $($field:ident),* } => $free:ident,)*) => {$(
-        impl Raw for sys::$raw {
-            const EMPTY: Self = Self { $($field: ptr::null_mut()),* };
+/// A kind of handle that C fills.
+pub(super) trait Empty: Raw {
+    /// A handle of nothing, which C fills or refuses.
+    fn empty() -> Self;
+}
 
+macro_rules! handles {
+    ($($raw:ident => $free:ident;)*) => {$(
+        impl Raw for sys::$raw {
             unsafe fn free(self) {
                 // SAFETY: by this function's contract.
                 unsafe { sys::$free(self) };
@@ -31,47 +30,77 @@ macro_rules! handles {
     )*};
 }
 
+macro_rules! empty_handles {
+    ($($raw:ident => $new:ident;)*) => {$(
+        impl Empty for sys::$raw {
+            fn empty() -> Self {
+                // SAFETY: takes nothing, and gives a pointer to nothing, or to something new.
+                unsafe { sys::$new() }
+            }
+        }
+    )*};
+}
+
 handles! {
-    mlx_array { ctx } => mlx_array_free,
-    mlx_closure { ctx } => mlx_closure_free,
-    mlx_fast_cuda_kernel { ctx } => mlx_fast_cuda_kernel_free,
-    mlx_fast_cuda_kernel_config { ctx } => mlx_fast_cuda_kernel_config_free,
-    mlx_fast_metal_kernel { ctx } => mlx_fast_metal_kernel_free,
-    mlx_fast_metal_kernel_config { ctx } => mlx_fast_metal_kernel_config_free,
-    mlx_closure_custom { ctx } => mlx_closure_custom_free,
-    mlx_closure_custom_jvp { ctx } => mlx_closure_custom_jvp_free,
-    mlx_closure_custom_vmap { ctx } => mlx_closure_custom_vmap_free,
-    mlx_closure_kwargs { ctx } => mlx_closure_kwargs_free,
-    mlx_closure_value_and_grad { ctx } => mlx_closure_value_and_grad_free,
-    mlx_compile_cache { ctx } => mlx_compile_cache_free,
-    mlx_device { ctx } => mlx_device_free,
-    mlx_device_info { ctx } => mlx_device_info_free,
-    mlx_distributed_group { ctx } => mlx_distributed_group_free,
-    mlx_io_gguf { ctx } => mlx_io_gguf_free,
-    mlx_io_reader { ctx } => mlx_io_reader_free,
-    mlx_io_writer { ctx } => mlx_io_writer_free,
-    mlx_function_exporter { ctx } => mlx_function_exporter_free,
-    mlx_imported_function { ctx } => mlx_imported_function_free,
-    mlx_map_string_to_array { ctx } => mlx_map_string_to_array_free,
-    mlx_map_string_to_array_iterator { ctx, map_ctx } => mlx_map_string_to_array_iterator_free,
-    mlx_map_string_to_string { ctx } => mlx_map_string_to_string_free,
-    mlx_map_string_to_string_iterator { ctx, map_ctx } => mlx_map_string_to_string_iterator_free,
-    mlx_node_namer { ctx } => mlx_node_namer_free,
-    mlx_stream { ctx } => mlx_stream_free,
-    mlx_string { ctx } => mlx_string_free,
-    mlx_vector_array { ctx } => mlx_vector_array_free,
-    mlx_vector_string { ctx } => mlx_vector_string_free,
+    mlx_array => mlx_array_free;
+    mlx_closure => mlx_closure_free;
+    mlx_closure_custom => mlx_closure_custom_free;
+    mlx_closure_custom_jvp => mlx_closure_custom_jvp_free;
+    mlx_closure_custom_vmap => mlx_closure_custom_vmap_free;
+    mlx_closure_kwargs => mlx_closure_kwargs_free;
+    mlx_closure_value_and_grad => mlx_closure_value_and_grad_free;
+    mlx_compile_cache => mlx_compile_cache_free;
+    mlx_device => mlx_device_free;
+    mlx_device_info => mlx_device_info_free;
+    mlx_distributed_group => mlx_distributed_group_free;
+    mlx_fast_cuda_kernel => mlx_fast_cuda_kernel_free;
+    mlx_fast_cuda_kernel_config => mlx_fast_cuda_kernel_config_free;
+    mlx_fast_metal_kernel => mlx_fast_metal_kernel_free;
+    mlx_fast_metal_kernel_config => mlx_fast_metal_kernel_config_free;
+    mlx_function_exporter => mlx_function_exporter_free;
+    mlx_imported_function => mlx_imported_function_free;
+    mlx_io_gguf => mlx_io_gguf_free;
+    mlx_io_reader => mlx_io_reader_free;
+    mlx_io_writer => mlx_io_writer_free;
+    mlx_map_string_to_array => mlx_map_string_to_array_free;
+    mlx_map_string_to_array_iterator => mlx_map_string_to_array_iterator_free;
+    mlx_map_string_to_string => mlx_map_string_to_string_free;
+    mlx_map_string_to_string_iterator => mlx_map_string_to_string_iterator_free;
+    mlx_node_namer => mlx_node_namer_free;
+    mlx_stream => mlx_stream_free;
+    mlx_string => mlx_string_free;
+    mlx_vector_array => mlx_vector_array_free;
+    mlx_vector_string => mlx_vector_string_free;
+}
+
+empty_handles! {
+    mlx_array => mlx_array_new;
+    mlx_closure => mlx_closure_new;
+    mlx_closure_value_and_grad => mlx_closure_value_and_grad_new;
+    mlx_compile_cache => mlx_compile_cache_new;
+    mlx_device_info => mlx_device_info_new;
+    mlx_distributed_group => mlx_distributed_group_new;
+    mlx_io_gguf => mlx_io_gguf_new;
+    mlx_map_string_to_array => mlx_map_string_to_array_new;
+    mlx_map_string_to_string => mlx_map_string_to_string_new;
+    mlx_stream => mlx_stream_new;
+    mlx_string => mlx_string_new;
+    mlx_vector_array => mlx_vector_array_new;
+    mlx_vector_string => mlx_vector_string_new;
 }
 
 /// A handle that nobody else frees.
 pub(super) struct Owned<T: Raw>(T);
 
-impl<T: Raw> Owned<T> {
+impl<T: Empty> Owned<T> {
     /// A handle of nothing, for C to fill.
     pub(super) fn empty() -> Self {
-        Self(T::EMPTY)
+        error::install_handler();
+        Self(T::empty())
     }
+}
 
+impl<T: Raw> Owned<T> {
     /// Takes over what C made.
     ///
     /// # Safety

@@ -14,9 +14,9 @@ macro_rules! scans {
                 if self.size() > 0 {
                     return raw::$op(self, at, reverse, inclusive $(, $dtype)?);
                 }
-                // MLX divides by the length of the axis; along another of length 1 there is as little to total.
+                // MLX divides by the length of the axis. Only the type of the result is asked of it.
                 let other = raw::expand_dims(self, -1)?;
-                raw::squeeze_axis(&raw::$op(&other, -1, reverse, inclusive $(, $dtype)?)?, -1)
+                self.astype(raw::$op(&other, -1, reverse, inclusive $(, $dtype)?)?.dtype())
             }
         )*}
     };

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 use mlx_core::distributed::{Backend, Group, init};
 use mlx_core::{Array, Complex64, Dtype, Element, Kind, eval};
 
+use crate::values::on_cpu;
+
 const CHILD: &str = "MLX_CORE_TEST_RING";
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -17,8 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[track_caller]
 fn two(name: &str, f: impl FnOnce(&Group)) {
     if env::var_os(CHILD).is_some() {
-        let group = init(Backend::Ring, true).unwrap();
-        return f(&group);
+        return on_cpu(|| f(&init(Backend::Ring, true).unwrap()));
     }
     let listeners = [0, 1].map(|_| TcpListener::bind("127.0.0.1:0").unwrap());
     let hosts = listeners.each_ref().map(|one| [one.local_addr().unwrap().to_string()]);

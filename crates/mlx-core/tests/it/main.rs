@@ -1,5 +1,6 @@
 //! The safe API, held against golden data, NumPy's rules and what a careless caller may write.
 
+#[cfg(test)]
 mod arrange;
 #[cfg(test)]
 mod at;
@@ -7,6 +8,8 @@ mod at;
 mod build;
 #[cfg(test)]
 mod compile;
+mod conv;
+#[cfg(test)]
 mod conv;
 #[cfg(test)]
 mod custom;
@@ -20,6 +23,7 @@ mod distributed;
 mod division;
 #[cfg(test)]
 mod dtype;
+#[cfg(test)]
 mod einsum;
 #[cfg(test)]
 mod elementwise;
@@ -35,9 +39,11 @@ mod export;
 mod extent;
 #[cfg(test)]
 mod facts;
+#[cfg(test)]
 mod failure;
 #[cfg(test)]
 mod fast;
+#[cfg(test)]
 mod fft;
 #[cfg(test)]
 mod frozen;
@@ -53,9 +59,11 @@ mod grad;
 mod graph;
 #[cfg(test)]
 mod index;
+#[cfg(test)]
 mod index_model;
 #[cfg(test)]
 mod kernel;
+#[cfg(test)]
 mod layout;
 #[cfg(test)]
 mod linalg;
@@ -63,6 +71,7 @@ mod linalg;
 mod load;
 #[cfg(test)]
 mod matmul;
+#[cfg(test)]
 mod memory;
 #[cfg(test)]
 mod npy;
@@ -72,9 +81,11 @@ mod npz;
 mod operator;
 #[cfg(test)]
 mod owner;
+#[cfg(test)]
 mod place;
 #[cfg(test)]
 mod pool;
+#[cfg(test)]
 mod precision;
 #[cfg(test)]
 mod print;
@@ -89,12 +100,16 @@ mod read;
 #[cfg(test)]
 mod reduction;
 #[cfg(test)]
+mod relation;
+#[cfg(test)]
 mod safetensors;
+#[cfg(test)]
 mod scatter;
 #[cfg(test)]
 mod sequence;
 #[cfg(test)]
 mod shape;
+#[cfg(test)]
 mod shard;
 #[cfg(test)]
 mod slice;
