@@ -8,7 +8,6 @@ mod at;
 mod build;
 #[cfg(test)]
 mod compile;
-mod conv;
 #[cfg(test)]
 mod custom;
 #[cfg(test)]
