@@ -141,7 +141,7 @@ fuzz_target!(|case: Case| {
             Ok(y) if y.nbytes() <= BYTES => x = y,
             _ => return,
         }
-        let lengths: i64 = x.shape().iter().map(|&length| i64::from(length)).product();
+        let lengths: i128 = x.shape().iter().map(|&length| i128::from(length)).product();
         assert_eq!(usize::try_from(lengths), Ok(x.size()));
         if x.eval().is_err() {
             return;

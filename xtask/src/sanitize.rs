@@ -41,7 +41,8 @@ fn command(root: &Path, host: &str, filter: Option<&str>) -> Result<Command> {
     let mut cargo = process::nightly(root)?;
     cargo.args(["test", "-p", "mlx-core", "--lib", "--tests", "--target", host, "--target-dir"]);
     cargo.arg(repo::target(root)?.join("sanitize"));
-    cargo.args(filter.map(|filter| ["--", filter]).into_iter().flatten());
+    // Some tests look at the memory of the whole process, in which no other may run then.
+    cargo.args(["--", "--test-threads=1"]).args(filter);
     let leaks = root.join("xtask/sanitize/leaks.txt");
     cargo.env("RUSTFLAGS", "-Zsanitizer=address");
     instrument_c(&mut cargo);

@@ -61,7 +61,12 @@ pub use eval::{async_eval, eval};
 pub use frozen::{Freeze, Frozen, Thaw};
 pub use half::{bf16, f16};
 pub use mlx_derive::Tree;
-pub use ops::{BlockMasks, Closeness, Contraction, Conv, ConvGeneral, ConvTranspose, ConvolveMode, Diagonal, EinsumPath, GlobalScales, Indexing, Limits, MatrixIndices, NanToNum, PadMode, Quantization, QuantizationMode, Quantized, QuantizedFactor, Side, Update, broadcast_arrays, broadcast_shapes, concatenate, einsum, einsum_path, meshgrid, select, stack};
+pub use ops::{
+    BlockMasks, Closeness, Contraction, Conv, ConvGeneral, ConvTranspose, ConvolveMode, Diagonal, EinsumPath,
+    GlobalScales, Indexing, Limits, MatrixIndices, NanToNum, PadMode, Quantization, QuantizationMode,
+    Quantized, QuantizedFactor, Side, Update, broadcast_arrays, broadcast_shapes, concatenate, einsum,
+    einsum_path, meshgrid, select, stack,
+};
 pub use owner::{Owner, Pending};
 pub use scalar::Scalar;
 pub use stream::Stream;

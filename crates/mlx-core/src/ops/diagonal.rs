@@ -53,19 +53,27 @@ impl Array {
     pub fn tri(shape: [i32; 2], diagonal: i32, dtype: Dtype) -> Result<Self> {
         check(&shape, dtype, "tri")?;
         let [rows, columns] = shape;
+        if rows == 0 || columns == 0 {
+            return raw::zeros(&shape, dtype);
+        }
         raw::tri(rows, columns, near(diagonal), dtype)
     }
 
     /// Elements below the given diagonal and on it; the others are zero.
     #[track_caller]
     pub fn tril(&self, diagonal: i32) -> Result<Self> {
-        raw::tril(self, near(diagonal))
+        if self.has_no_triangle() { Ok(self.clone()) } else { raw::tril(self, near(diagonal)) }
     }
 
     /// Elements above the given diagonal and on it; the others are zero.
     #[track_caller]
     pub fn triu(&self, diagonal: i32) -> Result<Self> {
-        raw::triu(self, near(diagonal))
+        if self.has_no_triangle() { Ok(self.clone()) } else { raw::triu(self, near(diagonal)) }
+    }
+
+    /// Whether matrices have no elements, of which MLX would still count along each side, however long.
+    fn has_no_triangle(&self) -> bool {
+        self.ndim() >= 2 && self.size() == 0
     }
 
     /// The square matrix with this vector on a diagonal, or the vector on a diagonal of this matrix.

@@ -165,7 +165,13 @@ mod tests {
             let found = vmap(by_kernel, 0, 0)(&(xs.clone(), ws.clone())).unwrap();
             for row in 0..3 {
                 let expected = by_kernel(&(xs.index(row).unwrap(), ws.index(row).unwrap())).unwrap();
-                assert!(found.index(row).unwrap().allclose(&expected, 1e-4, 1e-4).unwrap());
+                assert!(
+                    found
+                        .index(row)
+                        .unwrap()
+                        .allclose(&expected, crate::Closeness { rtol: 1e-4, atol: 1e-4, equal_nan: false })
+                        .unwrap()
+                );
             }
         }
         let none = (numbers(&[0, 1, 5, 5, 2]), numbers(&[0, 3, 1, 2, 2]));

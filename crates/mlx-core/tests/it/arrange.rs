@@ -318,3 +318,15 @@ fn a_grid_has_the_coordinates_of_its_places() {
     assert_eq!(meshgrid([], false, Indexing::Xy).unwrap().len(), 0);
     assert_eq!(meshgrid([&none(&[0]), &x], false, Indexing::Ij).unwrap()[1].shape(), [0, 2]);
 }
+
+#[test]
+fn a_triangle_without_elements_takes_no_memory_however_long_its_side() {
+    for shape in [[i32::MAX, 0], [0, i32::MAX]] {
+        let triangle = Array::tri(shape, 0, Dtype::Float32).unwrap();
+        assert!(triangle.to_vec::<f32>().unwrap().is_empty());
+        assert_eq!(triangle.shape(), shape);
+        for part in [triangle.tril(0), triangle.triu(0)] {
+            assert_eq!(part.unwrap().to_vec::<f32>().unwrap().len(), 0);
+        }
+    }
+}

@@ -5,7 +5,7 @@ use mlx_core::random::{Key, normal};
 use mlx_core::{Array, Dtype, Kind, Result, keep};
 use mlx_testkit::{Tolerance, assert_close};
 
-use crate::values::{near, on_cpu, values};
+use crate::values::{on_cpu, values};
 
 /// Random matrices.
 fn random<const N: usize>(shape: [i32; N]) -> Array {

@@ -9,6 +9,8 @@ mod build;
 #[cfg(test)]
 mod compile;
 #[cfg(test)]
+mod conv;
+#[cfg(test)]
 mod custom;
 #[cfg(test)]
 mod derivative;
@@ -70,6 +72,7 @@ mod load;
 mod matmul;
 #[cfg(test)]
 mod memory;
+mod nesting;
 #[cfg(test)]
 mod npy;
 #[cfg(test)]
@@ -86,7 +89,6 @@ mod pool;
 mod precision;
 #[cfg(test)]
 mod print;
-mod nesting;
 #[cfg(test)]
 mod program;
 #[cfg(test)]
