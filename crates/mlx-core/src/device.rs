@@ -144,7 +144,7 @@ impl DeviceInfo {
 impl Default for Device {
     fn default() -> Self {
         static DEFAULT: OnceLock<Device> = OnceLock::new();
-        *DEFAULT.get_or_init(|| Self::gpu(0).unwrap_or(Self::Cpu))
+        *DEFAULT.get_or_init(|| ffi::device::preferred().unwrap_or(Self::Cpu))
     }
 }
 

@@ -57,6 +57,16 @@ impl Stream {
         })
     }
 
+    /// The device and the number of every queue of the process, whichever thread uses it: MLX never takes one back.
+    #[track_caller]
+    pub fn queues() -> Result<Vec<(Device, i32)>> {
+        let mut queues = Vec::new();
+        for stream in RawStream::all()? {
+            queues.push((stream.device()?, stream.index()?));
+        }
+        Ok(queues)
+    }
+
     /// The device that the stream is on.
     pub fn device(&self) -> Device {
         self.device

@@ -19,6 +19,7 @@
 #include "mlx/primitives.h"
 
 using mlx::core::array;
+using mlx::core::Stream;
 
 namespace {
 
@@ -36,10 +37,15 @@ Ids ids_of(const std::vector<array>& arrays) {
   return ids;
 }
 
+size_t all_inputs(const array& a) {
+  return a.inputs().size();
+}
+
 // Calls `visit` once for each array that `roots` depend on and that is not in `seen`, inputs first, in MLX's
-// order but without recursion. Returns how many calls MLX would nest.
+// order but without recursion; of the inputs of each, as many as `count` says. Returns how many calls MLX would
+// nest.
 template <typename Visit>
-size_t walk(const std::vector<array>& roots, Ids seen, Visit visit) {
+size_t walk(const std::vector<array>& roots, Ids seen, Visit visit, size_t (*count)(const array&) = all_inputs) {
   size_t depth = 0;
   std::vector<std::pair<array, size_t>> path;
   auto enter = [&](const array& a) {
@@ -56,7 +62,7 @@ size_t walk(const std::vector<array>& roots, Ids seen, Visit visit) {
     enter(root);
     while (!path.empty()) {
       auto& [a, next] = path.back();
-      if (next < a.inputs().size()) {
+      if (next < count(a)) {
         array input = a.inputs()[next++];
         enter(input);
       } else {
@@ -230,18 +236,18 @@ int rows_of(const Rows& rows) {
   return rows.second < 0 ? -1 : rows.first.shape(rows.second);
 }
 
-array moved(const Rows& rows, int axis) {
-  return rows.second == axis ? rows.first : mlx::core::moveaxis(rows.first, rows.second, axis);
+array moved(const Rows& rows, int axis, Stream s) {
+  return rows.second == axis ? rows.first : mlx::core::moveaxis(rows.first, rows.second, axis, s);
 }
 
 // `count` rows along axis 0.
-Rows repeated(const Rows& rows, int count) {
+Rows repeated(const Rows& rows, int count, Stream s) {
   if (rows.second >= 0) {
-    return {moved(rows, 0), 0};
+    return {moved(rows, 0, s), 0};
   }
   auto shape = rows.first.shape();
   shape.insert(shape.begin(), count);
-  return {mlx::core::broadcast_to(rows.first, shape), 0};
+  return {mlx::core::broadcast_to(rows.first, shape, s), 0};
 }
 
 // Some of MLX's rules do not broadcast what has no rows, and write past the end; one is wrong for rows along the
@@ -273,6 +279,51 @@ depends_rule(const std::vector<array>& inputs, const std::vector<int>& axes, siz
 
 using RowMap = std::unordered_map<std::uintptr_t, Rows>;
 
+// The primitive of `a` on one row after the other.
+std::pair<std::vector<array>, std::vector<int>>
+row_by_row(const array& a, const std::vector<array>& inputs, const std::vector<int>& axes, int count) {
+  auto s = a.primitive().stream();
+  std::vector<array> outputs;
+  for (int row = 0; row < count; ++row) {
+    std::vector<array> ins;
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      ins.push_back(axes[i] < 0 ? inputs[i] : mlx::core::take(inputs[i], row, axes[i], s));
+    }
+    outputs.push_back(array(a.shape(), a.dtype(), a.primitive_ptr(), std::move(ins)));
+  }
+  if (count == 0) {
+    auto shape = a.shape();
+    shape.insert(shape.begin(), 0);
+    return {{mlx::core::zeros(shape, a.dtype(), s)}, {0}};
+  }
+  return {{mlx::core::stack(outputs, 0, s)}, {0}};
+}
+
+// MLX makes groups of a convolution whose kernels differ between rows, and its kernels for groups write past the
+// end where padding is negative, as it is in gradients.
+bool is_grouped(const array& a, const std::vector<int>& axes) {
+  return starts_with(a.primitive().name(), "Convolution") && axes.size() == 2 && axes[0] >= 0 && axes[1] >= 0;
+}
+
+// MLX numbers the rows of a scatter in the type of its indices, which may not reach them.
+void widen_indices(const array& a, std::vector<array>& inputs) {
+  std::string name = a.primitive().name();
+  if (!starts_with(name, "Scatter") || starts_with(name, "ScatterAxis")) {
+    return;
+  }
+  for (size_t i = 1; i + 1 < inputs.size(); ++i) {
+    if (inputs[i].itemsize() < 4) {
+      inputs[i] = mlx::core::astype(inputs[i], mlx::core::int32, a.primitive().stream());
+    }
+  }
+}
+
+// A function with rules has its own values as its last inputs, which its rule does not use.
+size_t inputs_of_rule(const array& a) {
+  bool has_rules = a.has_primitive() && starts_with(a.primitive().name(), "CustomTransforms");
+  return a.inputs().size() - (has_rules ? a.siblings().size() + 1 : 0);
+}
+
 // Adds the outputs of `a` for all rows, if it has an input that differs between them.
 void add_rows(RowMap& known, const array& a, int count) {
   std::vector<array> inputs;
@@ -290,13 +341,15 @@ void add_rows(RowMap& known, const array& a, int count) {
   }
   if (needs_rows_in_front(a.primitive().name())) {
     for (size_t i = 0; i < inputs.size(); ++i) {
-      std::tie(inputs[i], axes[i]) = repeated({inputs[i], axes[i]}, count);
+      std::tie(inputs[i], axes[i]) = repeated({inputs[i], axes[i]}, count, a.primitive().stream());
     }
   }
+  widen_indices(a, inputs);
   auto rows = a.outputs();
   auto [outputs, out_axes] = starts_with(a.primitive().name(), "Depends")
       ? depends_rule(inputs, axes, rows.size())
-      : a.primitive().vmap(inputs, axes);
+      : is_grouped(a, axes) ? row_by_row(a, inputs, axes, count)
+                            : a.primitive().vmap(inputs, axes);
   if (outputs.size() != rows.size() || out_axes.size() < rows.size()) {
     refuse(a, "has a rule for vmap that gives another number of arrays");
   }
@@ -387,8 +440,10 @@ extern "C" int mlx_shim_vmap_replace(
     const mlx_vector_array arguments,
     const mlx_vector_array values,
     const int* in_axes,
-    const int* out_axes) {
+    const int* out_axes,
+    const mlx_stream s) {
   return guarded([&] {
+    auto stream = mlx_stream_get_(s);
     auto& whole = mlx_vector_array_get_(inputs);
     auto& row = mlx_vector_array_get_(arguments);
     RowMap known;
@@ -401,13 +456,13 @@ extern "C" int mlx_shim_vmap_replace(
       }
     }
     auto& results = mlx_vector_array_get_(values);
-    walk(results, ids_of(row), [&](const array& a) { add_rows(known, a, count); });
+    walk(results, ids_of(row), [&](const array& a) { add_rows(known, a, count); }, inputs_of_rule);
     std::vector<array> out;
     for (size_t i = 0; i < results.size(); ++i) {
       auto found = known.find(results[i].id());
       Rows rows = found == known.end() ? Rows{results[i], -1} : found->second;
-      auto batch = moved(rows.second < 0 ? repeated(rows, count) : rows, out_axes[i]);
-      out.push_back(mlx::core::astype(batch, results[i].dtype()));
+      auto batch = moved(rows.second < 0 ? repeated(rows, count, stream) : rows, out_axes[i], stream);
+      out.push_back(mlx::core::astype(batch, results[i].dtype(), stream));
     }
     mlx_vector_array_set_(*batches, std::move(out));
   });
@@ -444,8 +499,12 @@ extern "C" int mlx_shim_adopt_streams(const mlx_vector_array outputs, const mlx_
   });
 }
 
-extern "C" int mlx_shim_pack_constants(mlx_vector_array* outputs, const mlx_vector_array inputs) {
+extern "C" int mlx_shim_pack_constants(
+    mlx_vector_array* outputs,
+    const mlx_vector_array inputs,
+    const mlx_stream s) {
   return guarded([&] {
+    auto stream = mlx_stream_get_(s);
     auto ids = ids_of(mlx_vector_array_get_(inputs));
     auto pack = [&](array& a) {
       if (a.has_primitive() || ids.count(a.id()) > 0) {
@@ -456,7 +515,7 @@ extern "C" int mlx_shim_pack_constants(mlx_vector_array* outputs, const mlx_vect
       }
       a.wait();
       if (!a.flags().row_contiguous || a.data_size() < a.size()) {
-        auto packed = mlx::core::contiguous(a);
+        auto packed = mlx::core::contiguous(a, false, stream);
         packed.eval();
         a = packed;
       }

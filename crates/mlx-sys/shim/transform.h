@@ -10,6 +10,8 @@
 #include "mlx/c/closure.h"
 #include "mlx/c/export.h"
 #include "mlx/c/graph_utils.h"
+#include "mlx/c/map.h"
+#include "mlx/c/stream.h"
 #include "mlx/c/string.h"
 #include "mlx/c/vector.h"
 
@@ -37,7 +39,8 @@ int mlx_shim_vmap_replace(
     const mlx_vector_array arguments,
     const mlx_vector_array values,
     const int* in_axes,
-    const int* out_axes);
+    const int* out_axes,
+    const mlx_stream s);
 
 // Whether a transform traces `array` now.
 int mlx_shim_is_tracer(bool* tracer, const mlx_array array);
@@ -51,7 +54,7 @@ int mlx_shim_adopt_streams(const mlx_vector_array outputs, const mlx_vector_arra
 
 // Replaces the constants between `inputs` and `outputs` by ones that lie in memory in order. Fails if one has no
 // value.
-int mlx_shim_pack_constants(mlx_vector_array* outputs, const mlx_vector_array inputs);
+int mlx_shim_pack_constants(mlx_vector_array* outputs, const mlx_vector_array inputs, const mlx_stream s);
 
 // An exporter of a function with keywords, with a text for the file's head.
 mlx_function_exporter mlx_shim_function_exporter_new(
@@ -59,6 +62,15 @@ mlx_function_exporter mlx_shim_function_exporter_new(
     const mlx_closure_kwargs fun,
     bool shapeless,
     const char* metadata);
+
+// Traces a function and describes what it does as JSON; its constants come by the names that they have there.
+int mlx_shim_describe(
+    mlx_string* json,
+    mlx_map_string_to_array* constants,
+    const mlx_closure_kwargs fun,
+    const mlx_vector_array arguments,
+    const mlx_map_string_to_array keywords,
+    bool shapeless);
 
 #ifdef __cplusplus
 }

@@ -3334,6 +3334,7 @@ unsafe extern "C" {
         values: mlx_vector_array,
         in_axes: *const ::core::ffi::c_int,
         out_axes: *const ::core::ffi::c_int,
+        s: mlx_stream,
     ) -> ::core::ffi::c_int;
     pub fn mlx_shim_is_tracer(tracer: *mut bool, array: mlx_array) -> ::core::ffi::c_int;
     pub fn mlx_shim_graph_text(
@@ -3346,6 +3347,7 @@ unsafe extern "C" {
     pub fn mlx_shim_pack_constants(
         outputs: *mut mlx_vector_array,
         inputs: mlx_vector_array,
+        s: mlx_stream,
     ) -> ::core::ffi::c_int;
     pub fn mlx_shim_function_exporter_new(
         file: *const ::core::ffi::c_char,
@@ -3353,4 +3355,12 @@ unsafe extern "C" {
         shapeless: bool,
         metadata: *const ::core::ffi::c_char,
     ) -> mlx_function_exporter;
+    pub fn mlx_shim_describe(
+        json: *mut mlx_string,
+        constants: *mut mlx_map_string_to_array,
+        fun: mlx_closure_kwargs,
+        arguments: mlx_vector_array,
+        keywords: mlx_map_string_to_array,
+        shapeless: bool,
+    ) -> ::core::ffi::c_int;
 }

@@ -118,6 +118,9 @@ def contracted():
         for layout in ("transposed", "strided"):
             inputs = [recipe("f32", "small", shape, layout) for shape in shapes]
             yield Case("einsum", inputs, {"subscripts": subscripts})
+        if "..." not in subscripts:
+            inputs = [recipe("f32", "small", shape) for shape in shapes]
+            yield Case("einsum_path", inputs, {"subscripts": subscripts})
     for subscripts in ("ij,jk->il", "ij", "ijk,jk->ik"):
         inputs = [recipe("f32", "small", (3, 4)), recipe("f32", "small", (4, 5))]
         yield Case("einsum", inputs, {"subscripts": subscripts}, may_refuse=True)
@@ -136,8 +139,7 @@ def chosen():
     indices = [recipe("u32", "=0,1,2", (3,)), recipe("u32", "=0,0,2", (3,))]
     yield Case("gather_mm", [*inputs, *indices], {"sorted_indices": True})
     for segments, count in (("=0,2,2,5,5,6", 3), ("=0,6", 1), ("=0,3,3,3", 2)):
-        # MLX multiplies half types wrongly.
-        for dtype in ("f32", "f64"):
+        for dtype in ("f32", "f64", "f16", "bf16"):
             inputs = [recipe(dtype, "small", (3, 6)), recipe(dtype, "small", (6, 4))]
             yield Case("segmented_mm", [*inputs, recipe("u32", segments, (count, 2))])
     for masks in (
@@ -254,10 +256,18 @@ def hadamard():
     yield Case("hadamard_transform", [recipe("f32", "any", (2, 7))], may_refuse=True)
 
 
+def einsum_path(*arrays, subscripts):
+    """The operands of each step."""
+    steps, _ = mx.einsum_path(subscripts, *arrays)
+    return [mx.array(step, mx.int32) for step in steps]
+
+
 def by_single(function):
-    """The function in `float32`, as MLX has only that on a CPU."""
+    """The function in `float32`, as MLX has only that on a CPU, or is wrong in half types."""
 
     def run(a, b, *others, **args):
+        if a.dtype == mx.float64:
+            return function(a, b, *others, **args)
         return function(a.astype(mx.float32), b.astype(mx.float32), *others, **args).astype(a.dtype)
 
     return run
@@ -271,7 +281,9 @@ def block_masked_mm(a, b, *masks, block_size, **args):
 OPS = {
     "gather_mm": by_single(mx.gather_mm),
     "block_masked_mm": by_single(block_masked_mm),
+    "segmented_mm": by_single(mx.segmented_mm),
     "einsum": lambda *arrays, subscripts: mx.einsum(subscripts, *arrays),
+    "einsum_path": einsum_path,
     "tensordot": lambda a, b, axes: mx.tensordot(a, b, axes),
     "hadamard_transform": lambda x, scale=None: mx.hadamard_transform(x, scale),
     "conv_general": lambda x, w, padding=0, **args: mx.conv_general(

@@ -34,6 +34,9 @@ def cases():
         if mode != "affine":
             for dtype in ("f32", "bf16"):
                 yield Case("qqmm", [recipe(dtype, "unit", (1, 128)), recipe(dtype, "unit", (4, 128))], args)
+    for dtype in ("f32", "f16", "bf16"):
+        for greatest in ("=4", "=1.5"):
+            yield Case("quantize_scaled", [recipe(dtype, "any", (2, 128)), recipe("f32", greatest, ())])
     for mode, bits, group in (("affine", 7, 32), ("affine", 4, 48), ("mxfp4", 8, 32), ("nvfp4", 4, 32)):
         args = {"mode": mode, "bits": bits, "group_size": group}
         yield Case("quantize", [recipe("f32", "any", (2, 128))], args, may_refuse=True)
@@ -47,6 +50,12 @@ def cases():
 
 def quantize(w, mode, bits, group_size):
     return mx.quantize(w, group_size, bits, mode)
+
+
+def quantize_scaled(w, scale):
+    """The parts, and what they stand for."""
+    parts = mx.quantize(w, mode="nvfp4", global_scale=scale)
+    return *parts, mx.dequantize(*parts, mode="nvfp4", global_scale=scale, dtype=w.dtype)
 
 
 def scheme(mode, bits, group_size):
@@ -73,6 +82,7 @@ def qqmm(x, w, **args):
 
 OPS = {
     "quantize": quantize,
+    "quantize_scaled": quantize_scaled,
     "dequantize": dequantize,
     "quantized_matmul": quantized_matmul,
     "gather_qmm": gather_qmm,

@@ -16,6 +16,9 @@ pub struct Map {
     /// A function of mlx-c that does the same with other arguments, and is reached.
     #[serde(default)]
     pub twins: BTreeMap<String, String>,
+    /// What of Rust does the same without a call.
+    #[serde(default)]
+    pub rust: BTreeMap<String, String>,
     /// Why a name has none.
     #[serde(default)]
     pub reasons: BTreeMap<String, String>,

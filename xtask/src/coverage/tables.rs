@@ -39,7 +39,8 @@ pub fn c(evidence: &Evidence, items: &BTreeSet<String>, map: &Map) -> Table {
     };
     let mut mistakes = Vec::new();
     let mut groups: BTreeMap<&str, Vec<Row>> = BTreeMap::new();
-    let (mut reached, mut semantic, mut twins) = (Share::default(), Share::default(), 0);
+    let (mut reached, mut semantic) = (Share::default(), Share::default());
+    let (mut twins, mut by_rust) = (0, 0);
     for function in &evidence.functions {
         let name = function.name.as_str();
         let mut row = Row::new(name, way_to(name), map, items, &mut mistakes);
@@ -47,7 +48,10 @@ pub fn c(evidence: &Evidence, items: &BTreeSet<String>, map: &Map) -> Table {
             row.way = way_to(twin);
             row.twin = Some(twin.clone());
             twins += usize::from(row.way.is_some());
-        } else if map.twins.contains_key(name) {
+        } else if let (None, Some(item)) = (&row.way, map.rust.get(name)) {
+            row = Row { by_rust: true, ..Row::new(name, Some(item.clone()), map, items, &mut mistakes) };
+            by_rust += usize::from(row.way.is_some());
+        } else if map.twins.contains_key(name) || map.rust.contains_key(name) {
             mistakes.push(format!("{name}: has a twin, but is reached itself"));
         }
         if row.way.is_none() && row.reason.is_none() {
@@ -65,10 +69,11 @@ pub fn c(evidence: &Evidence, items: &BTreeSet<String>, map: &Map) -> Table {
         mistakes.push(format!("{} functions of mlx-c are reached, fewer than {C_FUNCTIONS}", reached.part));
     }
     let summary = format!(
-        "{reached} functions of mlx-c 0.7.0 are reached from safe Rust, {twins} of them by a twin; {semantic} of those \
-         that are not plumbing"
+        "{reached} functions of mlx-c 0.7.0 are reached from safe Rust: {} by calls, {twins} by a twin, {by_rust} by what \
+         Rust does itself; {semantic} of those that are not plumbing",
+        reached.part - twins - by_rust
     );
-    let introduction = "A twin is a function that does the same with other arguments. Four more exist on other \
+    let introduction = "A twin is a function that does the same with other arguments, or more. Four more exist on other \
                         processors. Plumbing is what handles arrays, containers, closures, strings and errors. The \
                         item is the nearest that leads to the function.";
     Table { text: text("mlx-c from safe Rust", &summary, introduction, &groups), summary, mistakes }
@@ -120,6 +125,8 @@ struct Row {
     reason: Option<String>,
     /// The function through which the item reaches what the name stands for.
     twin: Option<String>,
+    /// Whether the item does the same without a call.
+    by_rust: bool,
 }
 
 impl Row {
@@ -144,13 +151,13 @@ impl Row {
         if reason.as_ref().is_some_and(|reason| reason.trim().is_empty()) {
             mistakes.push(format!("{name}: its reason is empty"));
         }
-        Self { name: name.to_owned(), way, reason, twin: None }
+        Self { name: name.to_owned(), way, reason, twin: None, by_rust: false }
     }
 }
 
 /// Names in a map that nobody knows.
 fn strangers(map: &Map, known: &BTreeSet<&str>, source: &str) -> Vec<String> {
-    let names = map.paths.keys().chain(map.reasons.keys());
+    let names = map.paths.keys().chain(map.reasons.keys()).chain(map.twins.keys()).chain(map.rust.keys());
     names
         .filter(|name| !known.contains(name.as_str()))
         .map(|name| format!("{name}: {source} has none"))
@@ -183,8 +190,9 @@ fn text(title: &str, summary: &str, introduction: &str, groups: &BTreeMap<&str, 
     );
     for (group, rows) in groups {
         let _ = write!(out, "\n## `{group}`\n\n| name | reached through |\n| --- | --- |\n");
-        for Row { name, way, reason, twin } in rows {
+        for Row { name, way, reason, twin, by_rust } in rows {
             let cell = match (way, twin) {
+                (Some(item), None) if *by_rust => format!("`{item}`, without a call"),
                 (Some(item), None) => format!("`{item}`"),
                 (Some(item), Some(twin)) => format!("`{item}`, by `{twin}`"),
                 (None, _) => format!("not: {}", reason.as_deref().unwrap_or("?")),

@@ -78,9 +78,9 @@ pub(crate) fn vector(
     f: impl FnOnce(*mut sys::mlx_vector_array, sys::mlx_stream) -> c_int,
 ) -> Result<Vec<Array>> {
     let stream = stream::current()?;
-    let mut out = Vector::empty();
+    let mut out = Vector::<Array>::empty();
     status(op, || f(out.as_mut_ptr(), stream.raw()))?;
-    let arrays = out.into_arrays()?;
+    let arrays = out.into_vec()?;
     for array in &arrays {
         array.check_shape(op)?;
     }

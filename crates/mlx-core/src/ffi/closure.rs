@@ -120,7 +120,7 @@ impl<'a> Closure<'a> {
             // SAFETY: live handles; `out` owns what C fills.
             unsafe { sys::mlx_closure_apply(out.as_mut_ptr(), self.raw(), inputs.raw()) }
         })?;
-        out.into_arrays()
+        out.into_vec()
     }
 }
 
@@ -153,7 +153,7 @@ pub(super) unsafe extern "C" fn free<T>(payload: *mut c_void) {
 /// `vector` must be live.
 pub(super) unsafe fn arrays_of(vector: sys::mlx_vector_array) -> Result<Vec<Array>> {
     // SAFETY: live by this function's contract.
-    unsafe { Vector::copy_of(vector) }?.into_arrays()
+    unsafe { Vector::copy_of(vector) }?.into_vec()
 }
 
 /// Puts the arrays into a vector of C's.

@@ -25,6 +25,30 @@ impl RawDevice {
     }
 }
 
+impl Device {
+    /// The device that C names.
+    #[track_caller]
+    pub(super) fn from_c(raw: &Owned<sys::mlx_device>) -> Result<Self> {
+        let (mut kind, mut index) = (sys::mlx_device_type_::MLX_CPU, 0);
+        // SAFETY: writes the kind of a live device.
+        call::status("device", || unsafe { sys::mlx_device_get_type(&raw mut kind, raw.raw()) })?;
+        // SAFETY: writes the number of a live device.
+        call::status("device", || unsafe { sys::mlx_device_get_index(&raw mut index, raw.raw()) })?;
+        let is_cpu = kind == sys::mlx_device_type_::MLX_CPU;
+        Ok(if is_cpu { Self::Cpu } else { Self::Gpu(u32::try_from(index).unwrap_or_default()) })
+    }
+}
+
+/// The device that MLX would choose.
+#[track_caller]
+pub(crate) fn preferred() -> Result<Device> {
+    // SAFETY: C gives an empty handle away.
+    let mut raw = unsafe { Owned::new(sys::mlx_device_new()) };
+    // SAFETY: fills a handle that is owned here. MLX's choice is never changed, which it does not lock.
+    call::status("device", || unsafe { sys::mlx_get_default_device(raw.as_mut_ptr()) })?;
+    Device::from_c(&raw)
+}
+
 /// Whether MLX can run on `device`.
 #[track_caller]
 pub(crate) fn is_available(device: Device) -> Result<bool> {

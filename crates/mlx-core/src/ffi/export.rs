@@ -10,7 +10,7 @@ use super::map::Arrays;
 use super::owned::Owned;
 use super::{Vector, call, io, string, transform};
 use crate::transform::Keywords;
-use crate::{Array, Result};
+use crate::{Array, Result, stream};
 
 /// What an exported function does.
 pub(crate) type Body = dyn Fn(Vec<Array>, Keywords) -> Result<Vec<Array>>;
@@ -24,16 +24,7 @@ impl Exporter {
     pub(crate) fn create(path: &Path, body: Box<Body>, any_shapes: bool, metadata: &str) -> Result<Self> {
         let file = io::terminated("export_function", path)?;
         let metadata = string::terminated("export_function", metadata)?;
-        call::prepare();
-        let payload = Box::into_raw(Box::new(body)).cast::<c_void>();
-        // SAFETY: `payload` is what `apply` and `free` expect; C frees it with the last copy of the closure.
-        let closure = unsafe {
-            Owned::new(sys::mlx_closure_kwargs_new_func_payload(
-                Some(apply),
-                payload,
-                Some(free::<Box<Body>>),
-            ))
-        };
+        let closure = closure(body);
         // SAFETY: a live closure and two terminated texts; C gives the exporter away, empty if it failed.
         let exporter = unsafe {
             Owned::new(sys::mlx_shim_function_exporter_new(
@@ -60,6 +51,43 @@ impl Exporter {
     }
 }
 
+/// What a function does, as JSON, and the constants that it needs.
+#[track_caller]
+pub(crate) fn describe(
+    body: Box<Body>,
+    arguments: &[Array],
+    keywords: &Keywords,
+    any_shapes: bool,
+) -> Result<(String, Keywords)> {
+    let closure = closure(body);
+    let arguments = Vector::collect(arguments)?;
+    let keywords = Arrays::new(keywords.iter().map(|(name, array)| (name.as_str(), array)))?;
+    let mut constants = Arrays::empty();
+    let json = string::read("describe", |out| {
+        // SAFETY: live handles; `read` and `constants` own what C fills.
+        unsafe {
+            sys::mlx_shim_describe(
+                out,
+                constants.as_mut_ptr(),
+                closure.raw(),
+                arguments.raw(),
+                keywords.raw(),
+                any_shapes,
+            )
+        }
+    })?;
+    Ok((json, constants.read()?))
+}
+
+fn closure(body: Box<Body>) -> Owned<sys::mlx_closure_kwargs> {
+    call::prepare();
+    let payload = Box::into_raw(Box::new(body)).cast::<c_void>();
+    // SAFETY: `payload` is what `apply` and `free` expect; C frees it with the last copy of the closure.
+    unsafe {
+        Owned::new(sys::mlx_closure_kwargs_new_func_payload(Some(apply), payload, Some(free::<Box<Body>>)))
+    }
+}
+
 unsafe extern "C" fn apply(
     out: *mut sys::mlx_vector_array,
     arguments: sys::mlx_vector_array,
@@ -67,16 +95,17 @@ unsafe extern "C" fn apply(
     payload: *mut c_void,
 ) -> c_int {
     run(|| {
-        // SAFETY: the payload of `Exporter::create`, alive while its closure is called.
+        // SAFETY: the payload of `closure`, alive while C calls it.
         let body = unsafe { &*payload.cast::<Box<Body>>() };
         // SAFETY: C lends a live vector and a live map for this call.
         let (arguments, keywords) = unsafe { (arrays_of(arguments)?, Arrays::copy_of(keywords)?.read()?) };
         let inputs = Vector::collect(arguments.iter().chain(keywords.values()))?;
         let mut outputs = Vector::collect(&body(arguments, keywords)?)?;
         transform::check_depth(&outputs)?;
+        let stream = stream::current()?;
         call::status("export_function", || {
             // SAFETY: changes the vector, which is owned here, and the graph between live arrays.
-            unsafe { sys::mlx_shim_pack_constants(outputs.as_mut_ptr(), inputs.raw()) }
+            unsafe { sys::mlx_shim_pack_constants(outputs.as_mut_ptr(), inputs.raw(), stream.raw()) }
         })?;
         // SAFETY: C passes an empty vector that it owns.
         call::status("export_function", || unsafe { sys::mlx_vector_array_set(out, outputs.raw()) })
@@ -119,6 +148,6 @@ impl Imported {
             unsafe { sys::mlx_shim_adopt_streams(out.raw(), inputs.raw()) }
         })?;
         transform::check_sizes(&out)?;
-        out.into_arrays()
+        out.into_vec()
     }
 }

@@ -1,14 +1,14 @@
 //! What MLX knows about a device.
 
 use std::collections::BTreeMap;
-use std::ffi::{CStr, c_char};
+use std::ffi::{CStr, CString};
 use std::ptr;
 
 use mlx_sys as sys;
 
-use super::call;
 use super::device::RawDevice;
 use super::owned::Owned;
+use super::{Vector, call};
 use crate::device::Fact;
 use crate::{Device, Result};
 
@@ -29,29 +29,18 @@ pub(crate) fn count(device: Device) -> Result<i32> {
 #[track_caller]
 pub(crate) fn facts(device: Device) -> Result<BTreeMap<String, Fact>> {
     let raw = RawDevice::new(device);
-    let (mut info, mut keys) = (Owned::empty(), Owned::empty());
+    let (mut info, mut keys) = (Owned::empty(), Vector::<CString>::empty());
     call::status("device", || {
         // SAFETY: fills a handle that `info` owns from a live device.
         unsafe { sys::mlx_device_info_get(info.as_mut_ptr(), raw.raw()) }
     })?;
     // SAFETY: fills a handle that `keys` owns from a live one.
     call::status("device", || unsafe { sys::mlx_device_info_get_keys(keys.as_mut_ptr(), info.raw()) })?;
-    // SAFETY: reads the length of a live vector.
-    let length = unsafe { sys::mlx_vector_string_size(keys.raw()) };
-    (0..length).map(|at| entry(&info, &keys, at)).collect()
+    keys.into_vec()?.iter().map(|name| entry(&info, name)).collect()
 }
 
 #[track_caller]
-fn entry(
-    info: &Owned<sys::mlx_device_info>,
-    keys: &Owned<sys::mlx_vector_string>,
-    at: usize,
-) -> Result<(String, Fact)> {
-    let mut key: *mut c_char = ptr::null_mut();
-    // SAFETY: C checks the place, and writes a pointer into the vector.
-    call::status("device", || unsafe { sys::mlx_vector_string_get(&raw mut key, keys.raw(), at) })?;
-    // SAFETY: a terminated string of a live vector, which nothing changes.
-    let name = unsafe { CStr::from_ptr(key) };
+fn entry(info: &Owned<sys::mlx_device_info>, name: &CStr) -> Result<(String, Fact)> {
     let (mut is_text, mut text, mut number) = (false, ptr::null(), 0);
     call::status("device", || {
         // SAFETY: writes one bool about a key of a live handle.

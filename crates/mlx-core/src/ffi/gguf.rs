@@ -1,14 +1,13 @@
 //! GGUF files, by MLX's own reader and writer.
 
 use std::collections::BTreeMap;
-use std::ffi::{CStr, c_int};
+use std::ffi::{CStr, CString, c_int};
 use std::path::Path;
 
 use mlx_sys as sys;
 
 use super::owned::Owned;
-use super::strings::StringVector;
-use super::{Handle, call, error, io, string};
+use super::{Handle, Vector, call, error, io, string};
 use crate::io::GgufValue;
 use crate::{Array, Device, Error, Kind, Result, stream};
 
@@ -49,11 +48,11 @@ impl RawGguf {
 
     #[track_caller]
     pub(crate) fn arrays(&self) -> Result<BTreeMap<String, Array>> {
-        let mut keys = StringVector::empty();
+        let mut keys = Vector::<CString>::empty();
         // SAFETY: fills a vector that `keys` owns from a live object.
         call::status("load_gguf", || unsafe { sys::mlx_io_gguf_get_keys(keys.as_mut_ptr(), self.0.raw()) })?;
         let mut arrays = BTreeMap::new();
-        for name in keys.read("load_gguf")? {
+        for name in keys.into_texts()? {
             let (key, mut out) = (string::terminated("load_gguf", &name)?, Handle::empty());
             call::status("load_gguf", || {
                 // SAFETY: fills a handle that `out` owns; the object and the key are live.
@@ -77,13 +76,13 @@ impl RawGguf {
             })?));
         }
         if self.has(sys::mlx_io_gguf_has_metadata_vector_string, &key)? {
-            let mut out = StringVector::empty();
+            let mut out = Vector::<CString>::empty();
             call::status("load_gguf", || {
                 let (out, gguf) = (out.as_mut_ptr(), self.0.raw());
                 // SAFETY: fills a vector that is owned here from a live object.
                 unsafe { sys::mlx_io_gguf_get_metadata_vector_string(out, gguf, key.as_ptr()) }
             })?;
-            return out.read("load_gguf").map(GgufValue::Strings);
+            return out.into_texts().map(GgufValue::Strings);
         }
         if self.has(sys::mlx_io_gguf_has_metadata_array, &key)? {
             let mut out = Handle::empty();
@@ -133,7 +132,7 @@ impl RawGguf {
                 })
             }
             GgufValue::Strings(list) => {
-                let list = StringVector::new("save_gguf", list)?;
+                let list = Vector::of_texts("save_gguf", list)?;
                 call::status("save_gguf", || {
                     // SAFETY: C copies the key and the vector, both live.
                     unsafe { sys::mlx_io_gguf_set_metadata_vector_string(gguf, key.as_ptr(), list.raw()) }

@@ -1,6 +1,6 @@
 //! Kernels written in the language of a GPU.
 
-use std::ffi::{CString, c_char};
+use std::ffi::CString;
 use std::fmt;
 
 use mlx_sys as sys;
@@ -124,8 +124,8 @@ impl CudaKernel {
 /// The texts of a kernel as C wants them.
 struct Parts {
     texts: [CString; 3],
-    inputs: Owned<sys::mlx_vector_string>,
-    outputs: Owned<sys::mlx_vector_string>,
+    inputs: Vector<CString>,
+    outputs: Vector<CString>,
     arity: usize,
 }
 
@@ -135,20 +135,9 @@ impl Parts {
         let [name, source, header] = texts;
         let text = |text| string::terminated("kernel", text);
         let texts = [text(name)?, text(source)?, text(header)?];
-        Ok(Self { texts, arity: inputs.len(), inputs: strings(inputs)?, outputs: strings(outputs)? })
+        let (arity, inputs) = (inputs.len(), Vector::of_texts("kernel", inputs)?);
+        Ok(Self { texts, arity, inputs, outputs: Vector::of_texts("kernel", outputs)? })
     }
-}
-
-#[track_caller]
-fn strings(list: &[&str]) -> Result<Owned<sys::mlx_vector_string>> {
-    let mut texts = Vec::new();
-    for text in list {
-        texts.push(string::terminated("kernel", text)?);
-    }
-    let mut pointers: Vec<*const c_char> = texts.iter().map(|text| text.as_ptr()).collect();
-    call::prepare();
-    // SAFETY: as many terminated texts as C is told, which it copies; it gives the vector away.
-    Ok(unsafe { Owned::new(sys::mlx_vector_string_new_data(pointers.as_mut_ptr(), pointers.len())) })
 }
 
 macro_rules! launches {

@@ -35,7 +35,6 @@ mod sink;
 pub(crate) mod source;
 pub(crate) mod stream;
 mod string;
-mod strings;
 pub(crate) mod transform;
 mod vector;
 

@@ -5,7 +5,7 @@ use mlx_sys as sys;
 use super::{error, gate};
 
 /// A kind of handle.
-pub(super) trait Raw: Copy {
+pub(crate) trait Raw: Copy {
     /// Frees one; C allows an empty one.
     ///
     /// # Safety
@@ -14,7 +14,7 @@ pub(super) trait Raw: Copy {
 }
 
 /// A kind of handle that C fills.
-pub(super) trait Empty: Raw {
+pub(crate) trait Empty: Raw {
     /// A handle of nothing, which C fills or refuses.
     fn empty() -> Self;
 }
@@ -70,6 +70,8 @@ handles! {
     mlx_stream => mlx_stream_free;
     mlx_string => mlx_string_free;
     mlx_vector_array => mlx_vector_array_free;
+    mlx_vector_int => mlx_vector_int_free;
+    mlx_vector_stream => mlx_vector_stream_free;
     mlx_vector_string => mlx_vector_string_free;
 }
 
@@ -86,6 +88,8 @@ empty_handles! {
     mlx_stream => mlx_stream_new;
     mlx_string => mlx_string_new;
     mlx_vector_array => mlx_vector_array_new;
+    mlx_vector_int => mlx_vector_int_new;
+    mlx_vector_stream => mlx_vector_stream_new;
     mlx_vector_string => mlx_vector_string_new;
 }
 

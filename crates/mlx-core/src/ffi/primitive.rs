@@ -11,6 +11,7 @@ use mlx_sys as sys;
 
 use super::closure::Closure;
 use super::element::elements;
+use super::owned::Owned;
 use super::{Vector, call, string};
 use crate::kernel::{Failure, Kernel, Spec};
 use crate::{Array, Dtype, Element, Result};
@@ -83,8 +84,10 @@ unsafe extern "C" fn run(
         Err(panic) => format!("the kernel panicked: {}", panic_text(&*panic)),
     };
     let text = CString::new(text.replace('\0', " ")).unwrap_or_default();
-    // SAFETY: C gave an empty string to fill, and frees it. The text is copied.
-    unsafe { error.write(sys::mlx_string_new_data(text.as_ptr())) };
+    // SAFETY: copies a terminated text, and gives the string away.
+    let text: Owned<sys::mlx_string> = unsafe { Owned::new(sys::mlx_string_new_data(text.as_ptr())) };
+    // SAFETY: C lends a string of its own, which becomes a copy of this one.
+    unsafe { sys::mlx_string_set(error, text.raw()) };
     1
 }
 

@@ -5,9 +5,9 @@ use std::slice;
 
 use mlx_sys as sys;
 
-use super::call;
 use super::closure::{arrays_of, fill, free, run};
 use super::owned::Owned;
+use super::{Vector, call};
 use crate::{Array, Result};
 
 /// From primals, cotangents and outputs to cotangents of the primals.
@@ -113,12 +113,11 @@ unsafe extern "C" fn apply_vmap(
         // SAFETY: one live vector, and `count` axes.
         let (inputs, axes) = unsafe { (arrays_of(inputs)?, ints(axes, count)) };
         let (outputs, axes) = rule(inputs, axes)?;
-        // SAFETY: C passes two empty vectors that it owns, and copies the numbers.
+        let axes = Vector::collect(&axes)?;
+        // SAFETY: C passes two empty vectors that it owns, and copies the arrays and the numbers.
         unsafe {
             fill(out, &outputs)?;
-            call::status("vmap", || {
-                sys::mlx_vector_int_set_data(out_axes, axes.as_ptr().cast_mut(), axes.len())
-            })
+            call::status("vmap", || sys::mlx_vector_int_set(out_axes, axes.raw()))
         }
     })
 }

@@ -4,7 +4,7 @@ use mlx_sys as sys;
 
 use super::device::RawDevice;
 use super::owned::Owned;
-use super::{call, error};
+use super::{Vector, call, error};
 use crate::{Device, Result};
 
 /// An owned `mlx_stream`: a name for one of MLX's queues, not the queue itself, which lives on.
@@ -15,10 +15,10 @@ impl RawStream {
     #[track_caller]
     pub(crate) fn default_of(device: Device) -> Result<Self> {
         let device = RawDevice::new(device);
-        let mut out = Self(Owned::empty());
+        let mut out = Self::empty();
         call::status("stream", || {
             // SAFETY: fills a handle that `out` owns from a live device.
-            unsafe { sys::mlx_get_default_stream(out.0.as_mut_ptr(), device.raw()) }
+            unsafe { sys::mlx_get_default_stream(out.as_mut_ptr(), device.raw()) }
         })?;
         Ok(out)
     }
@@ -46,9 +46,9 @@ impl RawStream {
     /// Another name for the same queue.
     #[track_caller]
     pub(super) fn copy(&self) -> Result<Self> {
-        let mut out = Self(Owned::empty());
+        let mut out = Self::empty();
         // SAFETY: fills a handle that `out` owns from a live one, which C only reads.
-        call::status("stream", || unsafe { sys::mlx_stream_set(out.0.as_mut_ptr(), self.raw()) })?;
+        call::status("stream", || unsafe { sys::mlx_stream_set(out.as_mut_ptr(), self.raw()) })?;
         Ok(out)
     }
 
@@ -61,6 +61,15 @@ impl RawStream {
         Ok(index)
     }
 
+    /// A name for C to fill.
+    pub(super) fn empty() -> Self {
+        Self(Owned::empty())
+    }
+
+    pub(super) fn as_mut_ptr(&mut self) -> *mut sys::mlx_stream {
+        self.0.as_mut_ptr()
+    }
+
     pub(super) fn raw(&self) -> sys::mlx_stream {
         self.0.raw()
     }
@@ -70,6 +79,25 @@ impl RawStream {
         call::prepare();
         // SAFETY: both are live: C would not catch what it throws about an empty one.
         unsafe { sys::mlx_stream_equal(self.raw(), other.raw()) }
+    }
+
+    /// The device that the queue is on.
+    #[track_caller]
+    pub(crate) fn device(&self) -> Result<Device> {
+        // SAFETY: C gives an empty handle away.
+        let mut device = unsafe { Owned::new(sys::mlx_device_new()) };
+        // SAFETY: fills a handle that is owned here from a live stream.
+        call::status("stream", || unsafe { sys::mlx_stream_get_device(device.as_mut_ptr(), self.raw()) })?;
+        Device::from_c(&device)
+    }
+
+    /// A name for each queue of the process.
+    #[track_caller]
+    pub(crate) fn all() -> Result<Vec<Self>> {
+        let mut streams = Vector::<Self>::empty();
+        // SAFETY: fills a vector that is owned here, under MLX's own lock.
+        call::status("stream", || unsafe { sys::mlx_get_streams(streams.as_mut_ptr()) })?;
+        streams.into_vec()
     }
 
     /// Waits for all work on the stream.

@@ -4,8 +4,8 @@ use std::ffi::{CStr, CString, c_int};
 
 use mlx_sys as sys;
 
-use super::call;
 use super::owned::Owned;
+use super::{Vector, call};
 use crate::{Error, Kind, Result};
 
 /// Runs a function that fills a string, and copies that.
@@ -24,5 +24,22 @@ pub(super) fn terminated(op: &'static str, text: &str) -> Result<CString> {
     match CString::new(text) {
         Ok(text) => Ok(text),
         Err(_) => Err(Error::new(Kind::Io, op, format!("{text:?} holds a zero byte"))),
+    }
+}
+
+impl Vector<CString> {
+    /// A vector that holds a copy of each text.
+    #[track_caller]
+    pub(super) fn of_texts(op: &'static str, texts: &[impl AsRef<str>]) -> Result<Self> {
+        let mut owned = Vec::with_capacity(texts.len());
+        for text in texts {
+            owned.push(terminated(op, text.as_ref())?);
+        }
+        Self::collect(&owned)
+    }
+
+    #[track_caller]
+    pub(super) fn into_texts(self) -> Result<Vec<String>> {
+        Ok(self.into_vec()?.iter().map(|text| text.to_string_lossy().into_owned()).collect())
     }
 }

@@ -7,7 +7,7 @@ use mlx_sys as sys;
 use super::owned::Owned;
 use super::rule::Rules;
 use super::{Closure, Vector, call};
-use crate::{Array, Dtype, Result};
+use crate::{Array, Dtype, Result, stream};
 
 /// The values of `f`, and the gradients of the first with respect to all inputs.
 pub(crate) fn value_and_grad(f: &Closure<'_>, inputs: &[Array]) -> Result<[Vec<Array>; 2]> {
@@ -77,7 +77,7 @@ impl Trace {
         let Self([arguments, values]) = self;
         let (inputs, arguments, values) =
             (Vector::collect(inputs)?, Vector::collect(arguments)?, Vector::collect(values)?);
-        let mut batches = Vector::empty();
+        let (mut batches, stream) = (Vector::empty(), stream::current()?);
         call::status("vmap", || {
             // SAFETY: live handles, an axis that exists for each, and a vector that `batches` owns.
             unsafe {
@@ -88,11 +88,12 @@ impl Trace {
                     values.raw(),
                     axes.as_ptr(),
                     out.as_ptr(),
+                    stream.raw(),
                 )
             }
         })?;
         check_sizes(&batches)?;
-        batches.into_arrays()
+        batches.into_vec()
     }
 }
 
@@ -123,7 +124,7 @@ pub(crate) fn depends(arrays: &[Array], dependencies: &[Array]) -> Result<Vec<Ar
         // SAFETY: live vectors; `out` owns what C fills.
         unsafe { sys::mlx_depends(out.as_mut_ptr(), arrays.raw(), dependencies.raw()) }
     })?;
-    out.into_arrays()
+    out.into_vec()
 }
 
 /// Refuses a graph that MLX cannot walk over on this thread's stack.
@@ -156,5 +157,5 @@ fn pair(
 ) -> Result<[Vec<Array>; 2]> {
     let (mut a, mut b) = (Vector::empty(), Vector::empty());
     call::status(op, || f(a.as_mut_ptr(), b.as_mut_ptr()))?;
-    Ok([a.into_arrays()?, b.into_arrays()?])
+    Ok([a.into_vec()?, b.into_vec()?])
 }

@@ -1,76 +1,207 @@
-//! Vectors of arrays.
+//! C's vectors: of arrays, texts, numbers and streams.
 
-use std::fmt;
+use std::ffi::{CStr, CString, c_char, c_int};
+use std::{fmt, ptr};
 
 use mlx_sys as sys;
 
-use super::owned::Owned;
+use super::owned::{Empty, Owned};
+use super::stream::RawStream;
 use super::{Handle, call};
 use crate::{Array, Result};
 
-/// An owned `mlx_vector_array`.
-pub(crate) struct Vector(Owned<sys::mlx_vector_array>);
+/// What C has a vector of.
+pub(crate) trait Item: Sized {
+    /// How C takes one.
+    type Raw: Copy;
+    /// C's vector.
+    type Vector: Empty;
 
-impl Vector {
+    fn raw(&self) -> Self::Raw;
+
+    /// Replaces what `vector` holds.
+    ///
+    /// # Safety
+    /// `vector` must be valid and its own, and `data` point to `len` live items, which C copies.
+    unsafe fn set_data(vector: *mut Self::Vector, data: *const Self::Raw, len: usize) -> c_int;
+
+    /// Makes `vector` hold what `from` holds.
+    ///
+    /// # Safety
+    /// Both must be live, and `vector` its own.
+    unsafe fn set(vector: *mut Self::Vector, from: Self::Vector) -> c_int;
+
+    /// How many items there are.
+    ///
+    /// # Safety
+    /// `vector` must be live.
+    unsafe fn size(vector: Self::Vector) -> usize;
+
+    /// An item, which C checks to be there.
+    ///
+    /// # Safety
+    /// `vector` must be live.
+    unsafe fn get(vector: Self::Vector, index: usize) -> Result<Self>;
+}
+
+macro_rules! items {
+    ($($item:ty, $raw:ty => $vector:ident, $set_data:ident, $set:ident, $size:ident,
+        |$value:ident| $as_raw:expr, |$from:ident, $index:ident| $get:expr;)*) => {$(
+        impl Item for $item {
+            type Raw = $raw;
+            type Vector = sys::$vector;
+
+            fn raw(&self) -> $raw {
+                let $value = self;
+                $as_raw
+            }
+
+            unsafe fn set_data(vector: *mut sys::$vector, data: *const $raw, len: usize) -> c_int {
+                // SAFETY: by this function's contract; where C's type lets it write, it does not.
+                unsafe { sys::$set_data(vector, data.cast_mut(), len) }
+            }
+
+            unsafe fn set(vector: *mut sys::$vector, from: sys::$vector) -> c_int {
+                // SAFETY: by this function's contract.
+                unsafe { sys::$set(vector, from) }
+            }
+
+            unsafe fn size(vector: sys::$vector) -> usize {
+                // SAFETY: by this function's contract.
+                unsafe { sys::$size(vector) }
+            }
+
+            #[track_caller]
+            unsafe fn get($from: sys::$vector, $index: usize) -> Result<Self> {
+                $get
+            }
+        }
+    )*};
+}
+
+items! {
+    Array, sys::mlx_array => mlx_vector_array, mlx_vector_array_set_data, mlx_vector_array_set, mlx_vector_array_size,
+        |array| Array::raw(array),
+        |from, index| {
+            let mut out = Handle::empty();
+            // SAFETY: C copies a handle of a live vector into one that `out` owns.
+            call::status("vector", || unsafe { sys::mlx_vector_array_get(out.as_mut_ptr(), from, index) })?;
+            Ok(Self::from_handle(out))
+        };
+    CString, *const c_char => mlx_vector_string, mlx_vector_string_set_data, mlx_vector_string_set, mlx_vector_string_size,
+        |text| text.as_ptr(),
+        |from, index| {
+            let mut text = ptr::null_mut();
+            // SAFETY: writes a pointer into a live vector.
+            call::status("vector", || unsafe { sys::mlx_vector_string_get(&raw mut text, from, index) })?;
+            // SAFETY: the call succeeded, so this is a terminated string of the live vector.
+            Ok(unsafe { CStr::from_ptr(text) }.to_owned())
+        };
+    c_int, c_int => mlx_vector_int, mlx_vector_int_set_data, mlx_vector_int_set, mlx_vector_int_size,
+        |number| *number,
+        |from, index| {
+            let mut number = 0;
+            // SAFETY: writes one number.
+            call::status("vector", || unsafe { sys::mlx_vector_int_get(&raw mut number, from, index) })?;
+            Ok(number)
+        };
+    RawStream, sys::mlx_stream => mlx_vector_stream, mlx_vector_stream_set_data, mlx_vector_stream_set, mlx_vector_stream_size,
+        |stream| RawStream::raw(stream),
+        |from, index| {
+            let mut out = RawStream::empty();
+            // SAFETY: C copies a name of a live vector into one that `out` owns.
+            call::status("vector", || unsafe { sys::mlx_vector_stream_get(out.as_mut_ptr(), from, index) })?;
+            Ok(out)
+        };
+}
+
+/// An owned vector, of arrays unless something else is said.
+pub(crate) struct Vector<T: Item = Array>(Owned<T::Vector>);
+
+impl<T: Item> Vector<T> {
     pub(super) fn empty() -> Self {
         Self(Owned::empty())
     }
 
-    pub(super) fn as_mut_ptr(&mut self) -> *mut sys::mlx_vector_array {
+    pub(super) fn as_mut_ptr(&mut self) -> *mut T::Vector {
         self.0.as_mut_ptr()
     }
 
-    pub(super) fn raw(&self) -> sys::mlx_vector_array {
+    pub(super) fn raw(&self) -> T::Vector {
         self.0.raw()
     }
 
-    /// A vector that holds a handle of each array.
+    /// A vector that holds a copy or a handle of each item.
     #[track_caller]
-    pub(crate) fn collect<'a>(arrays: impl IntoIterator<Item = &'a Array>) -> Result<Self> {
-        let raw: Vec<_> = arrays.into_iter().map(Array::raw).collect();
+    pub(crate) fn collect<'a>(items: impl IntoIterator<Item = &'a T>) -> Result<Self>
+    where
+        T: 'a,
+    {
+        let raw: Vec<_> = items.into_iter().map(T::raw).collect();
         let mut vector = Self::empty();
-        call::status("vector", || {
-            // SAFETY: C copies `raw.len()` live handles into a vector that `vector` owns.
-            unsafe { sys::mlx_vector_array_set_data(vector.as_mut_ptr(), raw.as_ptr(), raw.len()) }
-        })?;
+        // SAFETY: as many live items as C is told, into a vector that is owned here.
+        call::status("vector", || unsafe { T::set_data(vector.as_mut_ptr(), raw.as_ptr(), raw.len()) })?;
         Ok(vector)
     }
 
-    /// Another vector of the arrays in one of C's.
+    /// Another vector of the items in one of C's.
     ///
     /// # Safety
     /// `raw` must be live.
     #[track_caller]
-    pub(super) unsafe fn copy_of(raw: sys::mlx_vector_array) -> Result<Self> {
+    pub(super) unsafe fn copy_of(raw: T::Vector) -> Result<Self> {
         let mut vector = Self::empty();
-        call::status("vector", || {
-            // SAFETY: live by this function's contract; C copies its handles.
-            unsafe { sys::mlx_vector_array_set(vector.as_mut_ptr(), raw) }
-        })?;
+        // SAFETY: live by this function's contract, into a vector that is owned here.
+        call::status("vector", || unsafe { T::set(vector.as_mut_ptr(), raw) })?;
         Ok(vector)
     }
 
     #[track_caller]
-    pub(super) fn into_arrays(self) -> Result<Vec<Array>> {
+    pub(super) fn into_vec(self) -> Result<Vec<T>> {
         (0..self.len()).map(|index| self.get(index)).collect()
     }
 
     fn len(&self) -> usize {
-        // SAFETY: reads the length of a live vector.
-        unsafe { sys::mlx_vector_array_size(self.raw()) }
+        // SAFETY: a live vector.
+        unsafe { T::size(self.raw()) }
     }
 
     #[track_caller]
-    fn get(&self, index: usize) -> Result<Array> {
-        let mut out = Handle::empty();
-        // SAFETY: C checks the index and copies the handle.
-        call::status("vector", || unsafe { sys::mlx_vector_array_get(out.as_mut_ptr(), self.raw(), index) })?;
-        Ok(Array::from_handle(out))
+    fn get(&self, index: usize) -> Result<T> {
+        // SAFETY: a live vector.
+        unsafe { T::get(self.raw(), index) }
     }
 }
 
-impl fmt::Debug for Vector {
+impl<T: Item + fmt::Debug> fmt::Debug for Vector<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries((0..self.len()).filter_map(|index| self.get(index).ok())).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Device;
+
+    /// Puts items in, and takes them out of a copy.
+    fn through<T: Item>(items: &[T]) -> Vec<T> {
+        let vector = Vector::collect(items).unwrap();
+        assert!(vector.get(items.len()).is_err());
+        // SAFETY: a live vector.
+        let copy = unsafe { Vector::<T>::copy_of(vector.raw()) }.unwrap();
+        copy.into_vec().unwrap()
+    }
+
+    #[test]
+    fn every_kind_of_vector_gives_back_what_it_was_given() {
+        assert_eq!(through(&[3, -1]), [3, -1]);
+        assert_eq!(through(&[c"a".to_owned(), c"".to_owned()]), [c"a".to_owned(), c"".to_owned()]);
+        let arrays = through(&[Array::from(1), Array::from(2)]);
+        assert_eq!(arrays.iter().map(|a| a.item::<i32>().unwrap()).collect::<Vec<_>>(), [1, 2]);
+        let stream = RawStream::default_of(Device::Cpu).unwrap();
+        let index = stream.index().unwrap();
+        assert_eq!(through(&[stream])[0].index().unwrap(), index);
+        assert!(through::<c_int>(&[]).is_empty());
     }
 }

@@ -140,7 +140,12 @@ impl Array {
     #[track_caller]
     pub fn segmented_mm(&self, other: &Self, segments: &Self) -> Result<Self> {
         let places = segments.counted("segmented_mm")?.maximum(0)?.minimum(self.dim(-1)?)?;
-        let product = raw::segmented_mm(self, other, &places.astype(Dtype::Uint32)?)?;
+        let dtype = self.dtype().promote(other.dtype());
+        // The CPU takes half types from the wrong places.
+        let is_half = matches!(dtype, Dtype::Float16 | Dtype::Bfloat16) && Device::current().is_cpu();
+        let wide = if is_half { Dtype::Float32 } else { dtype };
+        let places = places.astype(Dtype::Uint32)?;
+        let product = raw::segmented_mm(&self.astype(wide)?, &other.astype(wide)?, &places)?.astype(dtype)?;
         refuse_long(&product, "segmented_mm")?;
         let empty = product.size() == 0;
         product.or_zeros(empty)

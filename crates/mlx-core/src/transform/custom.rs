@@ -68,8 +68,13 @@ pub fn checkpoint<T: Tree + 'static, U: Tree + 'static>(
     let at = Location::caller();
     let f = Rc::new(f);
     let again = Rc::clone(&f);
+    // The values again, but only after the outputs; MLX has no rule for the tangents of that.
+    let after = custom_function(|(primals, outputs): &(Vec<Array>, Vec<Array>)| {
+        ffi::transform::depends(primals, outputs)
+    })
+    .jvp(|_, (tangents, _)| Ok(tangents.clone()));
     let custom = custom_function(move |x: &T| f(x)).vjp(move |primals, cotangents, outputs| {
-        let primals = primals.with_leaves(ffi::transform::depends(&owned(primals), &owned(outputs))?)?;
+        let primals = primals.with_leaves(after.call(&(owned(primals), owned(outputs)))?)?;
         Ok(vjp(&*again, &primals, cotangents)?.1)
     });
     move |x| custom.call_at(x, at)
@@ -108,6 +113,26 @@ impl<T: Tree + 'static, U: Tree + 'static> CustomFunction<T, U> {
         self.call_at(x, Location::caller())
     }
 
+    /// The function of batches along `axes`, whose rules are those of this one for each row.
+    fn batched(&self, axes: &[Option<i32>]) -> Self {
+        let (f, at) = (Rc::clone(&self.f), axes.to_vec());
+        let mut batched = custom_function(move |x: &T| vmap(&*f, at.clone(), 0)(x));
+        if let (Some(rule), axes) = (self.pull.clone(), axes.to_vec()) {
+            batched =
+                batched.vjp(move |x, cotangents, value| pull_rows(&*rule, &axes, x, (cotangents, value)));
+        }
+        if let (Some(rule), axes) = (self.push.clone(), axes.to_vec()) {
+            let both = [&axes[..], &axes[..]].concat();
+            batched = batched.jvp(move |x, tangents| {
+                vmap(|(x, tangents): &(T, T)| rule(x, tangents), both.clone(), 0)(&(
+                    copy(x)?,
+                    copy(tangents)?,
+                ))
+            });
+        }
+        batched
+    }
+
     fn call_at(&self, x: &T, at: &'static Location<'static>) -> Result<U> {
         outcome(at, || {
             let call =
@@ -130,6 +155,29 @@ impl<T, U> Clone for CustomFunction<T, U> {
             batch: self.batch.clone(),
         }
     }
+}
+
+/// What `rule` gives for each row, back along the axes of the argument; an array that is the same in all rows has
+/// the sum of theirs.
+fn pull_rows<T: Tree, U: Tree>(
+    rule: &Pull<T, U>,
+    axes: &[Option<i32>],
+    x: &T,
+    (cotangents, value): (&U, &U),
+) -> Result<T> {
+    let values = 2 * value.leaves().len();
+    let all: Vec<_> = axes.iter().copied().chain(std::iter::repeat_n(Some(0), values)).collect();
+    let rows = vmap(|(x, cotangents, value): &(T, U, U)| rule(x, cotangents, value), all, 0);
+    let mut axes = axes.iter();
+    rows(&(copy(x)?, copy(cotangents)?, copy(value)?))?.tree_map(|_, rows| match axes.next() {
+        Some(&Some(axis)) => raw::moveaxis(rows, 0, axis),
+        _ => rows.sum(0),
+    })
+}
+
+/// The same tree; a tree need not be `Clone`.
+fn copy<T: Tree>(tree: &T) -> Result<T> {
+    tree.tree_map(|_, leaf| Ok(leaf.clone()))
 }
 
 /// One call of a function. MLX keeps it with the arrays of its value, so it has none of them itself.
@@ -156,7 +204,9 @@ fn rules<T: Tree + 'static, U: Tree + 'static>(call: &Rc<Call<T, U>>) -> Rules {
 
 impl<T: Tree + 'static, U: Tree + 'static> Call<T, U> {
     fn run(&self, inputs: Vec<Array>) -> Result<Vec<Array>> {
-        let value = (self.function.f)(&self.argument.with_leaves(inputs.iter().cloned())?)?;
+        // MLX would push tangents through the function too, even if it has a rule of its own.
+        let stopped = inputs.iter().map(raw::stop_gradient).collect::<Result<Vec<_>>>()?;
+        let value = (self.function.f)(&self.argument.with_leaves(stopped)?)?;
         let outputs = owned(&value);
         if outputs.is_empty() {
             return Err(refused("the function returns no array".to_owned()));
@@ -213,7 +263,7 @@ impl<T: Tree + 'static, U: Tree + 'static> Call<T, U> {
         let inputs = self.argument.with_leaves(inputs)?;
         let (values, out) = match &self.function.batch {
             Some(rule) => rule(&inputs, &axes)?,
-            None => (vmap(&*self.function.f, axes, 0)(&inputs)?, BatchAxes::from(0)),
+            None => (self.function.batched(&axes).call(&inputs)?, BatchAxes::from(0)),
         };
         let values = owned(&values);
         let out = out.resolve("arrays of the value", &values, 0)?;

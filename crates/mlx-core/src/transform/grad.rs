@@ -156,10 +156,14 @@ impl<'a, T: Tree> Argument<'a, T> {
 
     /// The derivatives by the variables, with zeros for the rest.
     fn derivatives(&self, derivatives: Vec<Array>) -> Result<T> {
-        let mut derivatives = derivatives.into_iter();
-        self.tree.tree_map(|_, leaf| {
-            let derivative = if is_variable(leaf) { derivatives.next() } else { None };
-            derivative.map_or_else(|| raw::zeros_like(leaf), Ok)
+        let mut derivatives = derivatives.into_iter().peekable();
+        self.tree.tree_map(|_, leaf| match derivatives.next_if(|_| is_variable(leaf)) {
+            Some(derivative) if derivative.shape() == leaf.shape() => Ok(derivative),
+            Some(wrong) => {
+                let message = format!("MLX gave {wrong:?} as the derivative by {leaf:?}");
+                Err(Error::new(Kind::Mlx, "grad", message))
+            }
+            None => raw::zeros_like(leaf),
         })
     }
 }

@@ -12,6 +12,7 @@ mod export;
 mod grad;
 mod graph;
 mod header;
+mod program;
 mod tree;
 mod vmap;
 
@@ -20,5 +21,6 @@ pub use custom::{CustomFunction, checkpoint, custom_function};
 pub use export::{Export, Exporter, ImportedFunction, Keywords, export_function, import_function};
 pub use grad::{grad, jvp, value_and_grad, vjp};
 pub use graph::Graph;
+pub use program::{Node, Parameter, Program, Step, describe};
 pub use tree::{Path, Tree};
 pub use vmap::{BatchAxes, vmap};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Display, Write};
 
 use crate::random::Key;
-use crate::{Array, Dtype, Error, Kind, Result};
+use crate::{Array, Dtype, Error, Kind, Quantized, Result};
 
 /// A value that is made of arrays: an array, tuples, lists and maps of them, and structs of those.
 ///
@@ -177,6 +177,31 @@ impl Tree for Key {
 
     fn same_form(&self, _: &Self) -> bool {
         true
+    }
+}
+
+impl Tree for Quantized {
+    fn visit_leaves<'a>(&'a self, path: &mut Path, visit: &mut dyn FnMut(&str, &'a Array)) {
+        path.within("weight", |path| self.weight.visit_leaves(path, visit));
+        path.within("scales", |path| self.scales.visit_leaves(path, visit));
+        path.within("biases", |path| self.biases.visit_leaves(path, visit));
+    }
+
+    fn map_leaves(
+        &self,
+        path: &mut Path,
+        map: &mut dyn FnMut(&str, &Array) -> Result<Array>,
+    ) -> Result<Self> {
+        Ok(Self {
+            weight: path.within("weight", |path| self.weight.map_leaves(path, map))?,
+            scales: path.within("scales", |path| self.scales.map_leaves(path, map))?,
+            biases: path.within("biases", |path| self.biases.map_leaves(path, map))?,
+            scheme: self.scheme,
+        })
+    }
+
+    fn same_form(&self, other: &Self) -> bool {
+        self.biases.same_form(&other.biases) && self.scheme == other.scheme
     }
 }
 

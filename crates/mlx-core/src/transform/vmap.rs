@@ -141,3 +141,42 @@ pub(super) fn batch(inputs: &[Array], axes: &[i32]) -> Result<i32> {
     }
     Ok(first)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Dtype;
+    use crate::ffi::raw;
+    use crate::transform::grad;
+
+    /// Numbers without a pattern.
+    fn numbers(shape: &[i32]) -> Array {
+        let n = shape.iter().product();
+        let x = Array::arange(0..n).and_then(|x| x.astype(Dtype::Float32)?.sin());
+        x.and_then(|x| x.reshape(shape)).unwrap()
+    }
+
+    #[test]
+    fn gradients_of_wide_padding_are_those_of_each_row() {
+        let (xs, ws) = (numbers(&[3, 1, 5, 5, 2]), numbers(&[3, 3, 1, 2, 2]));
+        let loss = |x: &Array, w: &Array| raw::conv2d(x, w, 1, 1, 3, 3, 2, 2, 1)?.square()?.sum(..);
+        let by_kernel = |(x, w): &(Array, Array)| grad(|w: &Array| loss(x, w))(w);
+        for _ in 0..20 {
+            let found = vmap(by_kernel, 0, 0)(&(xs.clone(), ws.clone())).unwrap();
+            for row in 0..3 {
+                let expected = by_kernel(&(xs.index(row).unwrap(), ws.index(row).unwrap())).unwrap();
+                assert!(
+                    found
+                        .index(row)
+                        .unwrap()
+                        .allclose(&expected, crate::Closeness { rtol: 1e-4, atol: 1e-4, equal_nan: false })
+                        .unwrap()
+                );
+            }
+        }
+        let none = (numbers(&[0, 1, 5, 5, 2]), numbers(&[0, 3, 1, 2, 2]));
+        assert_eq!(vmap(by_kernel, 0, 0)(&none).unwrap().shape(), [0, 3, 1, 2, 2]);
+        // The gradient by the image has another shape than the image, and is refused.
+        assert!(grad(|x: &Array| loss(x, &ws.index(0)?))(&xs.index(0).unwrap()).is_err());
+    }
+}

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use mlx_core::transform::{
     Shapes, checkpoint, compile, custom_function, grad, jvp, value_and_grad, vjp, vmap,
 };
-use mlx_core::{Array, Closeness, Dtype, Kind, Result};
+use mlx_core::{Array, Closeness, Dtype, Kind, Quantization, Quantized, Result};
 
 fn floats(x: &Array) -> Vec<f32> {
     x.to_vec().unwrap()
@@ -241,6 +241,47 @@ fn rules_of_a_function_may_use_transforms_themselves() {
         .vjp(|x, c, _| grad(|x: &Array| x.square()?.sum(..))(x)? * c);
     let x = Array::from([1.0, 2.0]);
     assert_eq!(floats(&grad(|x: &Array| f.call(x))(&x).unwrap()), [2.0, 4.0]);
+}
+
+#[test]
+fn a_rule_serves_ops_that_have_none() {
+    let bits = custom_function(|x: &Array| x.view(Dtype::Int32)?.view(Dtype::Float32))
+        .jvp(|_, t| t * 3.0)
+        .vjp(|_, c, _| c * 2.0);
+    let x = Array::from([1.0, 2.0]);
+    let (value, tangent) = jvp(|x: &Array| bits.call(x), &x, &x).unwrap();
+    assert_eq!((floats(&value), floats(&tangent)), (vec![1.0, 2.0], vec![3.0, 6.0]));
+    assert_eq!(floats(&grad(|x: &Array| bits.call(x)?.sum(..))(&x).unwrap()), [2.0, 2.0]);
+
+    let w =
+        Quantized::of(&Array::ones([2, 64], Dtype::Float32).unwrap(), Quantization::affine(8, 64)).unwrap();
+    let rows = Array::ones([3, 1, 64], Dtype::Float32).unwrap();
+    assert!(vmap(|x: &Array| x.quantized_matmul(&w), 0, 0)(&rows).is_err());
+    let product = custom_function({
+        let w = w.clone();
+        move |x: &Array| x.quantized_matmul(&w)
+    })
+    .vmap(move |x: &Array, _: &[Option<i32>]| Ok((x.quantized_matmul(&w)?, 0)));
+    let products = vmap(|x: &Array| product.call(x)? + 1.0, 0, 0)(&rows).unwrap();
+    assert_eq!((products.shape(), floats(&products)), (&[3, 1, 2][..], vec![65.0; 6]));
+}
+
+#[test]
+fn rules_for_derivatives_hold_in_a_batch_too() {
+    let f = custom_function(|(x, w): &Pair| x * w)
+        .vjp(|(x, w), c, y| Ok((((c * w)? * 10.0)?, ((c * x)? + &(y * 0.0)?)?)))
+        .jvp(|(x, _), (dx, _)| (dx * 5.0)? + &(x * 0.0)?);
+    let (x, w) = (Array::from([1.0, 2.0, 3.0]), Array::from(4.0));
+    let sum = |x: &Pair| vmap(|x: &Pair| f.call(x), [Some(0), None], 0)(x)?.sum(..);
+    let (dx, dw) = grad(sum)(&(x.clone(), w.clone())).unwrap();
+    assert_eq!((floats(&dx), floats(&dw)), (vec![40.0; 3], vec![6.0]));
+    let rows = |x: &Array| vmap(|x: &Pair| f.call(x), [Some(0), None], 0)(&(x.clone(), w.clone()));
+    let (_, tangents) = jvp(rows, &x, &Array::from([1.0, 1.0, 1.0])).unwrap();
+    assert_eq!(floats(&tangents), [5.0; 3]);
+    let columns = Array::from([[1.0, 2.0], [3.0, 4.0]]);
+    let f = custom_function(|x: &Array| x.square()?.sum(..)).vjp(|x, c, _| (x * c)? * 7.0);
+    let dx = grad(|x: &Array| vmap(|x: &Array| f.call(x), 1, 0)(x)?.sum(..))(&columns).unwrap();
+    assert_eq!(floats(&dx), [7.0, 14.0, 21.0, 28.0]);
 }
 
 #[test]

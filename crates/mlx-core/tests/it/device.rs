@@ -92,3 +92,12 @@ fn the_default_device_is_the_one_the_job_means() {
         _ => {}
     }
 }
+
+#[test]
+fn a_new_stream_is_among_the_queues_of_the_process() {
+    let stream = Stream::new(Device::Cpu).unwrap();
+    let queues = Stream::queues().unwrap();
+    assert!(queues.contains(&(Device::Cpu, stream.index().unwrap())), "{queues:?}");
+    let numbers: std::collections::BTreeSet<_> = queues.iter().map(|(_, index)| index).collect();
+    assert_eq!(numbers.len(), queues.len());
+}

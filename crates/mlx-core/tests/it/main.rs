@@ -72,6 +72,7 @@ mod load;
 mod matmul;
 #[cfg(test)]
 mod memory;
+mod nesting;
 #[cfg(test)]
 mod npy;
 #[cfg(test)]
@@ -88,6 +89,8 @@ mod pool;
 mod precision;
 #[cfg(test)]
 mod print;
+#[cfg(test)]
+mod program;
 #[cfg(test)]
 mod quantize;
 #[cfg(test)]

@@ -51,6 +51,11 @@ fn graphs_as_deep_as_the_stack_allows_are_walked() {
             jvp(|x: &Array| deep(x, n), &ones(1), &ones(1)).unwrap();
             vmap(|x: &Array| deep(x, n), 0, 0)(&ones(1)).unwrap().eval().unwrap();
             mlx_core::transform::Graph::of([&deep(&ones(1), n).unwrap()]).dot().unwrap();
+            if n < 5_000 {
+                compile(move |x: &Array| deep(x, n), Shapes::Exact)(&ones(1)).unwrap();
+                let folder = tempfile::tempdir().unwrap();
+                export_function(folder.path().join("f"), move |x: &Array| deep(x, n), &ones(1)).unwrap();
+            }
         };
         std::thread::Builder::new().stack_size(stack).spawn(run).unwrap().join().unwrap();
     }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use mlx_core::random::Key;
-use mlx_core::transform::Path;
-use mlx_core::{Array, Dtype, Kind, Result, Tree};
+use mlx_core::transform::{Path, Shapes, compile, grad};
+use mlx_core::{Array, Dtype, Kind, Quantization, Quantized, Result, Tree};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Opaque(f32);
@@ -199,5 +199,23 @@ fn a_key_is_a_tree_of_one_array() -> Result<()> {
     assert_eq!(draw(&key)?, draw(&next)?);
     let wrong = key.with_leaves([Array::from([1.0, 2.0, 3.0])])?;
     assert!(draw(&wrong).is_err());
+    Ok(())
+}
+
+#[test]
+fn a_quantized_matrix_is_a_tree_with_gradients_for_its_scales() -> Result<()> {
+    let matrix = Array::arange(0..64 * 2)?.reshape([2, 64])?.astype(Dtype::Float32)?;
+    let quantized = Quantized::of(&(matrix / 100.0)?, Quantization::affine(8, 64))?;
+    assert_eq!(names(&quantized), ["weight", "scales", "biases"]);
+    let x = Array::ones([1, 64], Dtype::Float32)?;
+    let product = move |w: &Quantized| x.quantized_matmul(w)?.sum(..);
+    let gradient = grad(&product)(&quantized)?;
+    assert_eq!(gradient.weight.dtype(), Dtype::Uint32);
+    assert_eq!(gradient.biases.as_ref().unwrap().to_vec::<f32>()?, [64.0, 64.0]);
+    let value = product(&quantized)?.item::<f32>()?;
+    let compiled = compile(product, Shapes::Exact)(&quantized)?.item::<f32>()?;
+    assert!((value - compiled).abs() < 1e-3 * value.abs());
+    let other = Quantized { biases: None, ..quantized.clone() };
+    assert!(quantized.same_form(&gradient) && !quantized.same_form(&other));
     Ok(())
 }

@@ -142,6 +142,17 @@ fn gradients_of_each_row_come_from_a_batch_of_gradients() {
 }
 
 #[test]
+fn more_rows_than_an_index_type_can_count_are_kept_apart() {
+    let x = count(&[300, 3]);
+    for indices in [Array::from([2_u8, 0, 2]), Array::from_slice(&[2_i8, 0, -1], [3]).unwrap()] {
+        let picked = |x: &Array| x.take(&indices, 0)?.square()?.sum(..);
+        let found = vmap(grad(picked), 0, 0)(&x).unwrap();
+        let expected = (&x * &Array::from([2.0, 0.0, 4.0])).unwrap();
+        assert_eq!(floats(&found), floats(&expected));
+    }
+}
+
+#[test]
 fn a_gradient_goes_through_a_batch() {
     let x = count(&[2, 3]);
     let f = |x: &Array| vmap(|r: &Array| r.square()?.sum(..), 0, 0)(x)?.sum(..);

@@ -8,6 +8,7 @@ mod fast;
 mod fourier;
 mod index;
 mod linalg;
+mod places;
 mod product;
 mod promotion;
 mod quantized;
@@ -170,6 +171,7 @@ fn every_family_of_the_data_is_run() {
         "fourier",
         "index",
         "linalg",
+        "places",
         "product",
         "promotion",
         "quantized",

@@ -2,7 +2,7 @@
 
 use mlx_core::{
     Array, BlockMasks, Contraction, Conv, ConvGeneral, ConvTranspose, ConvolveMode, MatrixIndices, Result,
-    einsum,
+    einsum, einsum_path,
 };
 use serde_json::Value;
 
@@ -10,11 +10,24 @@ use super::{Args, holds, one};
 
 #[test]
 fn products_agree_with_python() {
-    holds("product", 649, run);
+    holds("product", 671, run);
 }
 
 fn run(op: &str, inputs: &[Array], args: Args<'_>) -> Option<Result<Vec<Array>>> {
+    if op == "einsum_path" {
+        return Some(steps(inputs, args));
+    }
     matrices(op, inputs, args).or_else(|| convolutions(op, inputs, args)).map(one)
+}
+
+/// The operands of each step.
+fn steps(inputs: &[Array], args: Args<'_>) -> Result<Vec<Array>> {
+    let steps = einsum_path(args.text("subscripts"), inputs)?.steps;
+    let array = |step: Vec<usize>| {
+        let places: Vec<i32> = step.into_iter().map(|place| i32::try_from(place).unwrap()).collect();
+        Array::from_slice(&places, [places.len() as i32])
+    };
+    steps.into_iter().map(array).collect()
 }
 
 fn matrices(op: &str, inputs: &[Array], args: Args<'_>) -> Option<Result<Array>> {

@@ -6,7 +6,7 @@ use super::{Args, holds, one};
 
 #[test]
 fn quantized_matrices_agree_with_python() {
-    holds("quantized", 495, run);
+    holds("quantized", 501, run);
 }
 
 fn run(op: &str, inputs: &[Array], args: Args<'_>) -> Option<Result<Vec<Array>>> {
@@ -15,6 +15,7 @@ fn run(op: &str, inputs: &[Array], args: Args<'_>) -> Option<Result<Vec<Array>>>
         "quantize" => {
             Quantized::of(x, scheme(args)).map(|q| [q.weight, q.scales].into_iter().chain(q.biases).collect())
         }
+        "quantize_scaled" => quantize_scaled(x, &inputs[1]),
         "dequantize" => one(Quantized::of(x, scheme(args)).and_then(|q| q.dequantize(Some(x.dtype())))),
         "quantized_matmul" => one(Quantized::of(&inputs[1], scheme(args)).and_then(|weight| {
             x.quantized_matmul(QuantizedFactor { weight: &weight, transpose: args.flag("transpose") })
@@ -30,6 +31,13 @@ fn run(op: &str, inputs: &[Array], args: Args<'_>) -> Option<Result<Vec<Array>>>
 /// The factor keeps numbers from ties, which MLX rounds in two ways.
 fn qqmm(x: &Array, w: &Array, scheme: Quantization) -> Result<Array> {
     (x * 0.77)?.qqmm(&Quantized::of(&(w * 0.77)?, scheme)?, None)
+}
+
+/// The parts, and what they stand for.
+fn quantize_scaled(x: &Array, scale: &Array) -> Result<Vec<Array>> {
+    let quantized = Quantized::of_scaled(x, scale)?;
+    let back = quantized.dequantize_scaled(scale, Some(x.dtype()))?;
+    Ok(vec![quantized.weight, quantized.scales, back])
 }
 
 fn scheme(args: Args<'_>) -> Quantization {
