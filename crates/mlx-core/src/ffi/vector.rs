@@ -57,17 +57,17 @@ macro_rules! items {
             }
 
             unsafe fn set_data(vector: *mut sys::$vector, data: *const $raw, len: usize) -> c_int {
-                // SAFETY: by this function's contract; where C's type lets it write, it does not.
+                // SAFETY: live items and a valid vector; where C's type lets it write to items, it does not.
                 unsafe { sys::$set_data(vector, data.cast_mut(), len) }
             }
 
             unsafe fn set(vector: *mut sys::$vector, from: sys::$vector) -> c_int {
-                // SAFETY: by this function's contract.
+                // SAFETY: two live vectors, of which C copies the second.
                 unsafe { sys::$set(vector, from) }
             }
 
             unsafe fn size(vector: sys::$vector) -> usize {
-                // SAFETY: by this function's contract.
+                // SAFETY: C reads the length of a live vector.
                 unsafe { sys::$size(vector) }
             }
 
@@ -188,7 +188,7 @@ mod tests {
     fn through<T: Item>(items: &[T]) -> Vec<T> {
         let vector = Vector::collect(items).unwrap();
         assert!(vector.get(items.len()).is_err());
-        // SAFETY: a live vector.
+        // SAFETY: `vector` lives until the copy is made.
         let copy = unsafe { Vector::<T>::copy_of(vector.raw()) }.unwrap();
         copy.into_vec().unwrap()
     }
