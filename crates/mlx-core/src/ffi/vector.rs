@@ -178,30 +178,3 @@ impl<T: Item + fmt::Debug> fmt::Debug for Vector<T> {
         f.debug_list().entries((0..self.len()).filter_map(|index| self.get(index).ok())).finish()
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::Device;
-
-    /// Puts items in, and takes them out of a copy.
-    fn through<T: Item>(items: &[T]) -> Vec<T> {
-        let vector = Vector::collect(items).unwrap();
-        assert!(vector.get(items.len()).is_err());
-        // SAFETY: `vector` lives until the copy is made.
-        let copy = unsafe { Vector::<T>::copy_of(vector.raw()) }.unwrap();
-        copy.into_vec().unwrap()
-    }
-
-    #[test]
-    fn every_kind_of_vector_gives_back_what_it_was_given() {
-        assert_eq!(through(&[3, -1]), [3, -1]);
-        assert_eq!(through(&[c"a".to_owned(), c"".to_owned()]), [c"a".to_owned(), c"".to_owned()]);
-        let arrays = through(&[Array::from(1), Array::from(2)]);
-        assert_eq!(arrays.iter().map(|a| a.item::<i32>().unwrap()).collect::<Vec<_>>(), [1, 2]);
-        let stream = RawStream::default_of(Device::Cpu).unwrap();
-        let index = stream.index().unwrap();
-        assert_eq!(through(&[stream])[0].index().unwrap(), index);
-        assert!(through::<c_int>(&[]).is_empty());
-    }
-}
