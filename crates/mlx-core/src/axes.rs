@@ -1,6 +1,6 @@
 //! Which axes an op goes over, and how.
 
-use std::ops::RangeFull;
+use std::ops::{Deref, RangeFull};
 
 /// The axes of a reduction: `-1`, `[0, 1]` or `..` for all; with [`keep`], they stay with length 1.
 ///
@@ -14,7 +14,7 @@ use std::ops::RangeFull;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Axes {
-    pub(crate) list: Option<Vec<i32>>,
+    pub(crate) list: Option<List>,
     pub(crate) keep: bool,
 }
 
@@ -31,19 +31,54 @@ impl From<RangeFull> for Axes {
 
 impl From<i32> for Axes {
     fn from(axis: i32) -> Self {
-        Self { list: Some(vec![axis]), keep: false }
+        Self { list: Some(List::One([axis])), keep: false }
     }
 }
 
 impl From<&[i32]> for Axes {
     fn from(axes: &[i32]) -> Self {
-        Self { list: Some(axes.to_vec()), keep: false }
+        Self { list: Some(axes.into()), keep: false }
     }
 }
 
 impl<const N: usize> From<[i32; N]> for Axes {
     fn from(axes: [i32; N]) -> Self {
-        Self { list: Some(axes.to_vec()), keep: false }
+        Self { list: Some(axes[..].into()), keep: false }
+    }
+}
+
+/// Some axes. One alone, as most often, takes no memory of its own.
+#[derive(Clone, Debug)]
+pub(crate) enum List {
+    One([i32; 1]),
+    Many(Vec<i32>),
+}
+
+impl Deref for List {
+    type Target = [i32];
+
+    fn deref(&self) -> &[i32] {
+        match self {
+            Self::One(axis) => axis,
+            Self::Many(axes) => axes,
+        }
+    }
+}
+
+impl PartialEq for List {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for List {}
+
+impl From<&[i32]> for List {
+    fn from(axes: &[i32]) -> Self {
+        match axes {
+            &[axis] => Self::One([axis]),
+            _ => Self::Many(axes.to_vec()),
+        }
     }
 }
 

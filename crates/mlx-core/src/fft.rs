@@ -156,7 +156,7 @@ impl FftN {
         op: &'static str,
     ) -> Result<(Vec<i32>, Vec<i32>)> {
         let axes = match (&self.axes.list, default) {
-            (Some(list), _) => list.clone(),
+            (Some(list), _) => list.to_vec(),
             (None, Some(last)) => (-last..0).collect(),
             (None, None) if self.n.is_some() => {
                 return Err(Error::new(Kind::Shape, op, "lengths need a list of axes"));
@@ -210,5 +210,8 @@ pub fn ifftshift(a: &Array, axes: impl Into<Axes>) -> Result<Array> {
 }
 
 fn listed(a: &Array, axes: Axes) -> Vec<i32> {
-    axes.list.unwrap_or_else(|| (0..).zip(a.shape()).map(|(axis, _)| axis).collect())
+    match axes.list {
+        Some(list) => list.to_vec(),
+        None => (0..).zip(a.shape()).map(|(axis, _)| axis).collect(),
+    }
 }

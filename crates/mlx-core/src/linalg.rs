@@ -316,7 +316,7 @@ fn finite(a: &Array, op: &'static str) -> Result<(Array, Array)> {
 /// The same for matrices in these axes, or in all.
 #[track_caller]
 fn finite_over(a: &Array, axes: Option<&[i32]>, keep: bool) -> Result<(Array, Array)> {
-    let over = |keep| Axes { list: axes.map(<[i32]>::to_vec), keep };
+    let over = |keep| Axes { list: axes.map(Into::into), keep };
     let a = &straight(a)?;
     let finite = raw::isfinite(a)?;
     let zero = raw::zeros(&[], a.dtype())?;

@@ -17,6 +17,8 @@ use super::definitions::{self, Definition, Reference};
 
 const CERTAIN: u32 = 1;
 const GUESSED: u32 = 8;
+/// How much farther an item of the function's own name may be than the nearest.
+const SLACK: u32 = 2;
 
 /// The definitions of mlx-core and which of them name which.
 pub struct Calls {
@@ -63,7 +65,7 @@ impl Calls {
         inside.flat_map(|definition| definition.raw_names()).collect()
     }
 
-    /// The nearest public item through which a function of mlx-c is called.
+    /// The nearest public item through which a function of mlx-c is called; one of its name may be a little farther.
     pub fn way_to(&self, function: &str, items: &BTreeSet<String>) -> Option<String> {
         let mut heap = BinaryHeap::new();
         for (at, definition) in self.definitions.iter().enumerate() {
@@ -71,25 +73,35 @@ impl Calls {
                 heap.push(Reverse((0, at)));
             }
         }
-        let (mut seen, mut found) = (BTreeSet::new(), None::<(u32, String)>);
+        let (mut seen, mut found) = (BTreeSet::new(), BTreeSet::new());
+        let mut farthest = u32::MAX;
         while let Some(Reverse((cost, at))) = heap.pop() {
-            if found.as_ref().is_some_and(|(best, _)| *best < cost) {
+            if cost > farthest {
                 break;
             }
             if !seen.insert(at) {
                 continue;
             }
             match self.definitions[at].public_item(items) {
-                Some(item) if found.as_ref().is_none_or(|(_, other)| item < *other) => {
-                    found = Some((cost, item))
+                Some(item) => {
+                    farthest = farthest.min(cost + SLACK);
+                    found.insert((!is_named_after(function, &item), cost, item));
                 }
-                _ => {
+                None => {
                     heap.extend(self.callers[at].iter().map(|(caller, step)| Reverse((cost + step, *caller))))
                 }
             }
         }
-        found.map(|(_, item)| item)
+        found.pop_first().map(|(_, _, item)| item)
     }
+}
+
+/// Whether an end of the item's path, such as `group_size`, begins the function's name.
+fn is_named_after(function: &str, item: &str) -> bool {
+    let (function, path) = (function.trim_start_matches("mlx_"), item.to_lowercase().replace("::", "_"));
+    let ends = path.match_indices('_').map(|(at, _)| &path[at + 1..]).chain([path.as_str()]);
+    ends.filter(|end| end.len() > 2)
+        .any(|end| function.strip_prefix(end).is_some_and(|rest| rest.is_empty() || rest.starts_with('_')))
 }
 
 /// Where a reference may lead.
@@ -170,6 +182,20 @@ mod tests {
         let ops = ("fast.rs", "use crate::ffi::raw; pub fn norm() { inner() } fn inner() { raw::abs(); }");
         assert_eq!(way(&[RAW, ops], "mlx_abs", &["fast::norm"]).unwrap(), "fast::norm");
         assert_eq!(way(&[RAW, ops], "mlx_exp", &["fast::norm"]), None);
+    }
+
+    #[test]
+    fn of_near_items_the_one_of_the_name_is_taken() {
+        let ops = (
+            "fast.rs",
+            "use crate::ffi::raw; pub fn abs() { inner() } fn inner() { raw::abs(); } pub fn a() { raw::abs() }",
+        );
+        assert_eq!(way(&[RAW, ops], "mlx_abs", &["fast::a", "fast::abs"]).unwrap(), "fast::abs");
+        assert!(is_named_after("mlx_distributed_group_size", "distributed::Group::size"));
+        assert!(
+            is_named_after("mlx_sum_axes", "Array::sum")
+                && !is_named_after("mlx_vector_int_size", "Array::size")
+        );
     }
 
     #[test]

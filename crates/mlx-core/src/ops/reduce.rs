@@ -71,7 +71,10 @@ impl Array {
     /// `dtype` cannot hold it.
     #[track_caller]
     pub fn number_of_elements(&self, axes: impl Into<Axes>, dtype: Dtype) -> Result<Self> {
-        let axes = axes.into().list.unwrap_or_else(|| (0..).take(self.ndim()).collect());
+        let axes = match axes.into().list {
+            Some(list) => list.to_vec(),
+            None => (0..).take(self.ndim()).collect(),
+        };
         let mut count = 1.0;
         for &axis in &axes {
             // MLX takes axes that are not there for others.
