@@ -162,16 +162,13 @@ macro_rules! launches {
                 let config = unsafe { Owned::new(sys::$new()) };
                 let raw = config.raw();
                 let ([x, y, z], [group_x, group_y, group_z]) = (launch.grid, launch.threadgroup);
-                // SAFETY: these write numbers into a live configuration.
-                call::status($op, || unsafe { sys::$grid(raw, x, y, z) })?;
-                // SAFETY: as above.
-                call::status($op, || unsafe { sys::$group(raw, group_x, group_y, group_z) })?;
-                // SAFETY: as above.
-                call::status($op, || unsafe { sys::$verbose(raw, launch.verbose) })?;
-                if let Some(value) = launch.init_value {
-                    // SAFETY: as above.
-                    call::status($op, || unsafe { sys::$init(raw, value) })?;
-                }
+                let (init, verbose) = (launch.init_value, launch.verbose);
+                // SAFETY: all of these write numbers into a live configuration.
+                call::status($op, || unsafe {
+                    let init = init.map_or(0, |value| sys::$init(raw, value));
+                    let (grid, group) = (sys::$grid(raw, x, y, z), sys::$group(raw, group_x, group_y, group_z));
+                    init | grid | group | sys::$verbose(raw, verbose)
+                })?;
                 for Spec { shape, dtype } in &launch.outputs {
                     // SAFETY: C copies as many lengths as `shape` has.
                     call::status($op, || unsafe { sys::$output(raw, shape.as_ptr(), shape.len(), dtype.raw()) })?;
@@ -233,5 +230,99 @@ fn check(launch: &Launch<'_>, (found, wanted): (usize, usize), op: &'static str)
             Err(Error::new(Kind::Shape, op, format!("an output of shape {shape:?} does not fit in memory")))
         }
         None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Dtype, cuda, metal};
+
+    /// Whichever kind of kernel this build of MLX makes; none where it makes neither.
+    enum Kernel {
+        Cuda(CudaKernel),
+        Metal(MetalKernel),
+    }
+
+    impl Kernel {
+        /// A kernel of one thread an element, `i`, and of the body `y[i] = …` over `x`.
+        fn new(body: &str) -> Option<Self> {
+            let (cuda, metal) = (cuda::is_available().unwrap(), metal::is_available().unwrap());
+            let thread = if cuda {
+                "cooperative_groups::this_grid().thread_rank()"
+            } else {
+                "thread_position_in_grid.x"
+            };
+            let source = format!("auto i = {thread}; {body}");
+            // SAFETY: a thread touches one element, and the tests launch as many threads as there are elements.
+            unsafe {
+                if cuda {
+                    return CudaKernel::new("test", &["x"], &["y"], &source, CudaOptions::default())
+                        .ok()
+                        .map(Self::Cuda);
+                }
+                let kernel = MetalKernel::new("test", &["x"], &["y"], &source, MetalOptions::default());
+                kernel.ok().filter(|_| metal).map(Self::Metal)
+            }
+        }
+
+        fn apply<'a>(
+            &self,
+            inputs: impl IntoIterator<Item = &'a Array>,
+            launch: &Launch<'_>,
+        ) -> Result<Vec<Array>> {
+            match self {
+                Self::Cuda(kernel) => kernel.apply(inputs, launch),
+                Self::Metal(kernel) => kernel.apply(inputs, launch),
+            }
+        }
+    }
+
+    #[test]
+    fn a_launch_that_does_not_suit_is_refused() {
+        let error = |launch: &Launch<'_>, found| check(launch, (found, 1), "kernel").unwrap_err();
+        assert!(error(&Launch::default(), 0).message().contains("has 1 inputs, and was given 0"));
+        assert!(error(&Launch { grid: [0, 1, 1], ..Launch::default() }, 1).message().contains("below 1"));
+        assert!(
+            error(&Launch { threadgroup: [1, -1, 1], ..Launch::default() }, 1).message().contains("below 1")
+        );
+        let outputs = vec![Spec::new([-1], Dtype::Uint8)];
+        assert!(error(&Launch { outputs, ..Launch::default() }, 1).message().contains("does not fit"));
+        check(&Launch::default(), (1, 1), "kernel").unwrap();
+    }
+
+    #[test]
+    fn a_kernel_computes_where_there_is_a_gpu() {
+        let x = Array::arange(0..6).unwrap().astype(Dtype::Float32).unwrap().reshape([2, 3]).unwrap();
+        let launch = Launch {
+            grid: [6, 1, 1],
+            outputs: vec![Spec::new([3, 2], Dtype::Float32)],
+            template: vec![("T", Dtype::Float32.into()), ("POWER", 3.into()), ("NEGATE", false.into())],
+            ..Launch::default()
+        };
+        let power = "T p = 1; for (int n = 0; n < POWER; n++) { p *= x[i]; } y[i] = NEGATE ? -p : p;";
+        let Some(kernel) = Kernel::new(power) else { return };
+        let cubes = kernel.apply([&x.t().unwrap()], &launch).unwrap();
+        assert_eq!(cubes[0].to_vec::<f32>().unwrap(), [0.0, 27.0, 1.0, 64.0, 8.0, 125.0]);
+    }
+
+    #[test]
+    fn a_kernel_without_its_gpu_is_an_error() {
+        if cuda::is_available().unwrap() || metal::is_available().unwrap() {
+            return;
+        }
+        let x = Array::from([1.0]);
+        let launch = Launch { outputs: vec![Spec::like(&x)], ..Launch::default() };
+        // SAFETY: neither kernel can run.
+        let (metal, cuda) = unsafe {
+            (
+                MetalKernel::new("none", &["x"], &["y"], "", MetalOptions::default()),
+                CudaKernel::new("none", &["x"], &["y"], "", CudaOptions::default()),
+            )
+        };
+        let metal = metal.and_then(|kernel| kernel.apply([&x], &launch)).unwrap_err();
+        let cuda = cuda.and_then(|kernel| kernel.apply([&x], &launch)).unwrap_err();
+        assert!(metal.message().contains("No Metal back-end"), "{metal}");
+        assert!(cuda.message().contains("No CUDA back-end"), "{cuda}");
     }
 }

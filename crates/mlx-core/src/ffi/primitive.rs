@@ -109,7 +109,7 @@ unsafe fn buffers<'a>(first: *const sys::mlx_shim_buffer, count: usize) -> &'a [
     if count == 0 {
         return &[];
     }
-    // SAFETY: by this function's contract.
+    // SAFETY: `count` live buffers from `first` on.
     unsafe { slice::from_raw_parts(first, count) }
 }
 

@@ -235,7 +235,7 @@ fn imported_functions_are_transformed() {
     let call = |x: &Array| Ok(f.call(x, &none())?.remove(0));
     let x = Array::from([0.0, 1.0]);
     let dx = grad(call)(&x).unwrap();
-    assert!(dx.allclose(&x.exp().unwrap(), near(1e-6, 0.0)).unwrap());
+    assert!(dx.allclose(x.exp().unwrap(), near(1e-6, 0.0)).unwrap());
     let rows = vmap(call, 0, 0)(&ones(&[3, 2])).unwrap();
     assert_eq!(rows.shape(), [3]);
 }

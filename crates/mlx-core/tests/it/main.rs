@@ -72,6 +72,7 @@ mod load;
 mod matmul;
 #[cfg(test)]
 mod memory;
+#[cfg(test)]
 mod nesting;
 #[cfg(test)]
 mod npy;
