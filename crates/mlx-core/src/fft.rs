@@ -98,7 +98,7 @@ macro_rules! along_one {
                 Some(n) => n,
                 None => Ends::$ends.length(a.dim(axis)?),
             };
-            raw::$raw(a, n, axis, norm.raw())
+            raw::$raw(&*a.for_gpu()?, n, axis, norm.raw())
         }
     )*};
 }
@@ -121,7 +121,7 @@ macro_rules! along_many {
         pub fn $name(a: &Array, how: impl Into<FftN>) -> Result<Array> {
             let how = how.into();
             let (n, axes) = how.resolve(a, Ends::$ends, $default, concat!("fft.", stringify!($name)))?;
-            raw::$raw(a, &n, &axes, how.norm.raw())
+            raw::$raw(&*a.for_gpu()?, &n, &axes, how.norm.raw())
         }
     )*};
 }

@@ -115,6 +115,9 @@ impl Choice {
         // A thread that gets no queue from the pool asks MLX for its own later.
         let leased = choice.lease().filter(|stream| pool::begin_thread(&stream.raw).is_ok());
         choice.defaults.extend(leased);
+        if !Device::default().is_cpu() {
+            gate::close_before_gpu();
+        }
         choice
     }
 
@@ -130,8 +133,6 @@ impl Choice {
     fn own(&mut self, raw: RawStream, device: Device) -> Result<Stream> {
         if device.is_cpu() {
             pool::note(&raw)?;
-        } else {
-            gate::close_before_gpu();
         }
         Ok(self.add(raw, device))
     }

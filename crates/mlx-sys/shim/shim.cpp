@@ -28,3 +28,17 @@ extern "C" int mlx_shim_array_view(mlx_shim_view* view, const mlx_array array) {
     return 1;
   }
 }
+
+extern "C" bool mlx_shim_array_fits(const mlx_array array) {
+  if (array.ctx == nullptr) {
+    return false;
+  }
+  auto& a = *static_cast<mlx::core::array*>(array.ctx);
+  size_t bytes = a.itemsize();
+  for (int length : a.shape()) {
+    if (length < 0 || __builtin_mul_overflow(bytes, static_cast<size_t>(length), &bytes)) {
+      return false;
+    }
+  }
+  return bytes < size_t(1) << 47;
+}

@@ -24,6 +24,9 @@ typedef struct mlx_shim_view_ {
 // Fills `view`. Fails unless `array` is evaluated and done.
 int mlx_shim_array_view(mlx_shim_view* view, const mlx_array array);
 
+// Whether no length is negative, and the bytes of all elements are fewer than a process has addresses.
+bool mlx_shim_array_fits(const mlx_array array);
+
 #ifdef __cplusplus
 }
 #endif

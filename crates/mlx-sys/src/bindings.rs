@@ -3317,6 +3317,7 @@ unsafe extern "C" {
         s: mlx_stream,
     ) -> ::core::ffi::c_int;
     pub fn mlx_shim_array_view(view: *mut mlx_shim_view, array: mlx_array) -> ::core::ffi::c_int;
+    pub fn mlx_shim_array_fits(array: mlx_array) -> bool;
     pub fn mlx_shim_array_share(res: *mut mlx_array, array: mlx_array) -> ::core::ffi::c_int;
     pub fn mlx_shim_thread_begin(stream: mlx_stream) -> ::core::ffi::c_int;
     pub fn mlx_shim_check_depth(outputs: mlx_vector_array) -> ::core::ffi::c_int;

@@ -12,16 +12,48 @@ use std::time::{Duration, Instant};
 
 use super::pool;
 
-/// Threads inside, counted in lanes, so that they do not write to one place.
-static LANES: [Lane; 64] = [const { Lane(AtomicUsize::new(0)) }; 64];
+/// Threads inside, counted in lanes, so that they do not write to one place. The first threads have one each; the
+/// last lanes are for all the others.
+static LANES: [Lane; 256] = [const { Lane(AtomicUsize::new(0)) }; 256];
+const SHARED: usize = 64;
 static CLOSED: AtomicBool = AtomicBool::new(false);
 /// Threads whose own data MLX is destroying.
 static ENDING: AtomicUsize = AtomicUsize::new(0);
 /// How long the end of the program waits for them.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Whether the libraries of a GPU are in use.
+static GPU: AtomicBool = AtomicBool::new(false);
+/// Threads of MLX's own that nobody can wait for free what a queue of a GPU had, after that queue is gone.
+const GRACE: Duration = Duration::from_millis(50);
 
 #[repr(align(64))]
 struct Lane(AtomicUsize);
+
+/// A thread's lane, and whether no other thread has it.
+#[derive(Clone, Copy)]
+struct Seat {
+    lane: &'static Lane,
+    is_own: bool,
+}
+
+impl Seat {
+    /// In one order with `close`: either it sees this thread inside, or this thread sees it.
+    fn take(self) {
+        if self.is_own {
+            self.lane.0.store(1, Ordering::SeqCst);
+        } else {
+            self.lane.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    fn leave(self) {
+        if self.is_own {
+            self.lane.0.store(0, Ordering::Release);
+        } else {
+            self.lane.0.fetch_sub(1, Ordering::Release);
+        }
+    }
+}
 
 thread_local! {
     /// How many calls of this thread are running, one inside the other: MLX calls back.
@@ -59,7 +91,7 @@ pub(crate) fn end_thread() {
 
 /// A call that is running.
 pub(super) struct Pass {
-    lane: Option<&'static Lane>,
+    seat: Option<Seat>,
 }
 
 /// Lets a call begin. Once the program ends, the thread stays here for ever.
@@ -77,40 +109,40 @@ pub(super) fn try_enter() -> Option<Pass> {
     let depth = DEPTH.get();
     if depth > 0 {
         DEPTH.set(depth + 1);
-        return Some(Pass { lane: None });
+        return Some(Pass { seat: None });
     }
-    let lane = lane();
-    // In one order with `close`: either it sees this thread inside, or this thread sees it.
-    lane.0.fetch_add(1, Ordering::SeqCst);
+    let seat = seat();
+    seat.take();
     if CLOSED.load(Ordering::SeqCst) && !ENDS.get() {
-        lane.0.fetch_sub(1, Ordering::Release);
+        seat.leave();
         return None;
     }
     DEPTH.set(1);
-    Some(Pass { lane: Some(lane) })
+    Some(Pass { seat: Some(seat) })
 }
 
 impl Drop for Pass {
     fn drop(&mut self) {
         DEPTH.set(DEPTH.get().saturating_sub(1));
-        if let Some(lane) = self.lane {
-            lane.0.fetch_sub(1, Ordering::Release);
+        if let Some(seat) = self.seat {
+            seat.leave();
         }
     }
 }
 
-/// This thread's lane.
-fn lane() -> &'static Lane {
+/// This thread's seat.
+fn seat() -> Seat {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     thread_local! {
-        static LANE: Cell<Option<&'static Lane>> = const { Cell::new(None) };
+        static SEAT: Cell<Option<Seat>> = const { Cell::new(None) };
     }
     let [first, ..] = &LANES;
-    LANE.get().unwrap_or_else(|| {
-        let number = NEXT.fetch_add(1, Ordering::Relaxed) % LANES.len();
-        let lane = LANES.get(number).unwrap_or(first);
-        LANE.set(Some(lane));
-        lane
+    SEAT.get().unwrap_or_else(|| {
+        let (number, own) = (NEXT.fetch_add(1, Ordering::Relaxed), LANES.len() - SHARED);
+        let at = if number < own { number } else { own + number % SHARED };
+        let seat = Seat { lane: LANES.get(at).unwrap_or(first), is_own: number < own };
+        SEAT.set(Some(seat));
+        seat
     })
 }
 
@@ -125,10 +157,14 @@ pub(super) fn close_at_exit() {
     let _ = unsafe { atexit(close) };
 }
 
-/// Has it closed before the libraries of a GPU shut down too: they set that up when they are first used.
+/// Has it closed before the libraries of a GPU shut down too: they set that up when they are first used, which they
+/// were when this is called.
 pub(crate) fn close_before_gpu() {
     static ONCE: Once = Once::new();
-    ONCE.call_once(close_at_exit);
+    ONCE.call_once(|| {
+        GPU.store(true, Ordering::SeqCst);
+        close_at_exit();
+    });
 }
 
 /// Lets no further call begin, and waits for those that run and for what they started.
@@ -139,6 +175,9 @@ extern "C" fn close() {
     let inside = || LANES.iter().map(|lane| lane.0.load(Ordering::SeqCst)).sum::<usize>();
     while inside() > own {
         thread::sleep(Duration::from_micros(100));
+    }
+    if GPU.load(Ordering::SeqCst) {
+        thread::sleep(GRACE);
     }
     let start = Instant::now();
     while ENDING.load(Ordering::SeqCst) > 0 && start.elapsed() < PATIENCE {

@@ -34,8 +34,6 @@ reduce! {
     max, max_axes;
     /// The average.
     mean, mean_axes;
-    /// The element in the middle of the order, or the average of the two there; NaN if there is one.
-    median, median_axes;
     /// The smallest element.
     min, min_axes;
     /// The product.
@@ -45,6 +43,17 @@ reduce! {
 }
 
 impl Array {
+    /// The element in the middle of the order, or the average of the two there; NaN if there is one.
+    #[track_caller]
+    pub fn median(&self, axes: impl Into<Axes>) -> Result<Self> {
+        let (Axes { list, keep }, x) = (axes.into(), self.in_order()?);
+        let x = x.for_gpu()?;
+        filled(match list {
+            Some(list) => raw::median_axes(&x, &list, keep)?,
+            None => raw::median(&x, keep)?,
+        })
+    }
+
     /// The variance; the divisor is the number of elements less `ddof`.
     #[track_caller]
     pub fn var(&self, axes: impl Into<Axes>, ddof: i32) -> Result<Self> {

@@ -85,7 +85,7 @@ impl Array {
         let (source, axis) = self.one_line(axes, op)?;
         let rows = source.size() / source.dim(axis)?.max(1) as usize;
         if i32::try_from(rows).is_ok() {
-            return Ok((source, axis));
+            return Ok((source.for_gpu()?.into_owned(), axis));
         }
         let message = format!("shape {:?} has more than 2147483647 rows to sort", source.shape());
         Err(Error::new(Kind::Shape, op, message))

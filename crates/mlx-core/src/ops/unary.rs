@@ -2,8 +2,10 @@
 //!
 //! On a CPU, MLX computes `exp`, `sin`, `cos`, `erf` and `sigmoid` of `float64` as exactly as those of `float32`.
 
+use std::borrow::Cow;
+
 use crate::ffi::{Vector, graph, raw};
-use crate::{Array, Dtype, Result};
+use crate::{Array, Device, Dtype, Result};
 
 macro_rules! unary {
     ($($(#[$doc:meta])* $name:ident,)*) => {
@@ -172,6 +174,16 @@ impl Array {
             return Ok(self.clone());
         }
         raw::contiguous(self, allow_col_major)
+    }
+
+    /// This array as kernels of a GPU need it that take other layouts for row-major order.
+    #[track_caller]
+    pub(crate) fn for_gpu(&self) -> Result<Cow<'_, Self>> {
+        if Device::current().is_cpu() {
+            Ok(Cow::Borrowed(self))
+        } else {
+            self.contiguous(false).map(Cow::Owned)
+        }
     }
 
     /// The same values, computed after `others`.
