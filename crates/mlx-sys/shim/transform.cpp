@@ -300,9 +300,12 @@ row_by_row(const array& a, const std::vector<array>& inputs, const std::vector<i
 }
 
 // MLX makes groups of a convolution whose kernels differ between rows, and its kernels for groups write past the
-// end where padding is negative, as it is in gradients.
+// end where padding is negative, as it is in gradients. Where there are groups already, it mixes them between rows.
 bool is_grouped(const array& a, const std::vector<int>& axes) {
-  return starts_with(a.primitive().name(), "Convolution") && axes.size() == 2 && axes[0] >= 0 && axes[1] >= 0;
+  if (!starts_with(a.primitive().name(), "Convolution") || axes.size() != 2 || axes[1] < 0) {
+    return false;
+  }
+  return axes[0] >= 0 || a.inputs()[0].shape(-1) != a.inputs()[1].shape(-1);
 }
 
 // MLX numbers the rows of a scatter in the type of its indices, which may not reach them.

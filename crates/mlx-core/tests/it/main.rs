@@ -11,6 +11,8 @@ mod compile;
 #[cfg(test)]
 mod conv;
 #[cfg(test)]
+mod conv_gradient;
+#[cfg(test)]
 mod custom;
 #[cfg(test)]
 mod derivative;
