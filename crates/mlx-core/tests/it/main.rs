@@ -106,6 +106,12 @@ mod reduction;
 #[cfg(test)]
 mod relation;
 #[cfg(test)]
+mod rule;
+#[cfg(test)]
+mod rule_element;
+#[cfg(test)]
+mod rule_matrix;
+#[cfg(test)]
 mod safetensors;
 #[cfg(test)]
 mod scatter;
