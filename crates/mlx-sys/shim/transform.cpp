@@ -359,6 +359,10 @@ void add_rows(RowMap& known, const array& a, int count) {
       ? depends_rule(inputs, axes, rows.size())
       : is_grouped(a, axes) ? row_by_row(a, inputs, axes, count)
                             : a.primitive().vmap(inputs, axes);
+  if (starts_with(a.primitive().name(), "DivMod")) {
+    // MLX names the axis once for both.
+    out_axes.resize(rows.size(), out_axes.at(0));
+  }
   if (outputs.size() != rows.size() || out_axes.size() < rows.size()) {
     refuse(a, "has a rule for vmap that gives another number of arrays");
   }

@@ -4,7 +4,7 @@
 //! Neither divisor reaches MLX.
 
 use crate::ffi::raw;
-use crate::{Array, Operand, Result, Scalar};
+use crate::{Array, Error, Kind, Operand, Result, Scalar};
 
 impl Array {
     /// The quotient rounded down; whole numbers are cut towards zero, and give 0 where `other` is 0.
@@ -21,9 +21,24 @@ impl Array {
     /// where that is 0.
     #[track_caller]
     pub fn divmod<'a>(&self, other: impl Operand<'a>) -> Result<(Self, Self)> {
-        // MLX's op for both has no derivatives and no rule for batches.
         let other = other.beside(self)?;
-        Ok((self.floor_divide(&*other)?, remainder(self, &other)?))
+        if !are_whole(self, &other) {
+            // MLX's op for both has a gradient of zeros.
+            return Ok((raw::floor_divide(self, &other)?, raw::remainder(self, &other)?));
+        }
+        let (quotient, rest) = pair(raw::divmod(self, &divisor(&other)?)?)?;
+        Ok((mended(self, &other, quotient)?, rest))
+    }
+}
+
+#[track_caller]
+fn pair(arrays: Vec<Array>) -> Result<(Array, Array)> {
+    match <[Array; 2]>::try_from(arrays) {
+        Ok([quotient, rest]) => Ok((quotient, rest)),
+        Err(arrays) => {
+            let message = format!("MLX returned {} arrays", arrays.len());
+            Err(Error::new(Kind::Mlx, "divmod", message))
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use mlx_core::{Array, Device, Result, stack};
 
 use crate::derivative::{self, numbers};
 use crate::rule_element::{ELEMENTS, FAST, PLACES, SHAPES};
-use crate::rule_matrix::{CONVOLUTIONS, FFT, LINALG, PRODUCTS};
+use crate::rule_matrix::{CONVOLUTIONS, FFT, GRADIENTS, LINALG, PRODUCTS};
 use crate::vmap::{self as batch, moved_to_end};
 
 /// What there is of derivatives.
@@ -39,7 +39,7 @@ pub(crate) type Op =
     (&'static str, &'static [&'static [i32]], fn(&[Array]) -> Result<Array>, Derivative, Batch);
 
 fn ops() -> impl Iterator<Item = Op> {
-    let tables = [LINALG, FFT, CONVOLUTIONS, PRODUCTS, ELEMENTS, SHAPES, PLACES, FAST];
+    let tables = [LINALG, FFT, CONVOLUTIONS, GRADIENTS, PRODUCTS, ELEMENTS, SHAPES, PLACES, FAST];
     tables.into_iter().flatten().copied()
 }
 

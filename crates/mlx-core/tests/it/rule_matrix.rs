@@ -2,13 +2,14 @@
 
 use mlx_core::fft::{self, Fft, FftN, Norm};
 use mlx_core::linalg::{self, Order, Triangle};
+use mlx_core::transform::grad;
 use mlx_core::{
     Array, BlockMasks, Conv, ConvGeneral, ConvTranspose, ConvolveMode, Dtype, MatrixIndices, Quantization,
     Quantized, QuantizedFactor, Result, einsum,
 };
 
 use crate::rule::Batch::{NoBatch, Rows};
-use crate::rule::Derivative::{Backward, Exact, Refused, Single, SingleBackward};
+use crate::rule::Derivative::{Exact, Refused, Single, SingleBackward};
 use crate::rule::Op;
 
 /// A matrix that is far from singular.
@@ -42,6 +43,12 @@ fn complex(x: &Array, y: &Array) -> Result<Array> {
 
 fn parts(x: &Array) -> Result<Array> {
     x.real()? + (x.imag()? * 2.0)?
+}
+
+/// The gradients of a convolution by both its arrays.
+fn gradients(x: &[Array], conv: Conv<1>) -> Result<(Array, Array)> {
+    let loss = |(x, w): &(Array, Array)| x.conv1d(w, conv)?.square()?.sum(..);
+    grad(loss)(&(single(&x[0])?, single(&x[1])?))
 }
 
 pub(crate) const LINALG: &[Op] = &[
@@ -90,11 +97,11 @@ pub(crate) const LINALG: &[Op] = &[
     ),
     ("eig", &[&[3, 3]], |x| linalg::eigvals(&single(&symmetric(&x[0])?)?)?.abs(), Refused, Rows),
     ("svdvals", &[&[3, 2]], |x| linalg::svdvals(&x[0]), Refused, Rows),
-    ("svd", &[&[3, 2]], |x| Ok(linalg::svd(&x[0])?[2].square()?), Refused, Rows),
+    ("svd", &[&[3, 2]], |x| linalg::svd(&x[0])?[2].square(), Refused, Rows),
     ("pinv", &[&[3, 2]], |x| linalg::pinv(&x[0]), Refused, Rows),
-    ("qr", &[&[3, 3]], |x| Ok(linalg::qr(&regular(&x[0])?)?[1].square()?), Refused, NoBatch),
-    ("lu", &[&[3, 3]], |x| Ok(linalg::lu(&regular(&x[0])?)?[2].square()?), Refused, NoBatch),
-    ("lu_factor", &[&[3, 3]], |x| Ok(linalg::lu_factor(&regular(&x[0])?)?[0].square()?), Refused, NoBatch),
+    ("qr", &[&[3, 3]], |x| linalg::qr(&regular(&x[0])?)?[1].square(), Refused, NoBatch),
+    ("lu", &[&[3, 3]], |x| linalg::lu(&regular(&x[0])?)?[2].square(), Refused, NoBatch),
+    ("lu_factor", &[&[3, 3]], |x| linalg::lu_factor(&regular(&x[0])?)?[0].square(), Refused, NoBatch),
     ("norm", &[&[2, 3]], |x| linalg::norm(&x[0], Order::Euclidean, ..), Exact, Rows),
     ("norm of an axis", &[&[2, 3]], |x| linalg::norm(&x[0], Order::Euclidean, 1), Exact, Rows),
     ("norm of p 1", &[&[2, 3]], |x| linalg::norm(&x[0], 1.0, 1), Exact, Rows),
@@ -302,6 +309,37 @@ pub(crate) const CONVOLUTIONS: &[Op] = &[
         "convolve same",
         &[&[4], &[4]],
         |x| single(&x[0])?.convolve(&single(&x[1])?, ConvolveMode::Same),
+        SingleBackward,
+        Rows,
+    ),
+];
+
+pub(crate) const GRADIENTS: &[Op] = &[
+    (
+        "conv1d by the input",
+        &[&[1, 6, 2], &[2, 3, 2]],
+        |x| Ok(gradients(x, Conv { stride: [2], padding: [1], ..Conv::default() })?.0),
+        SingleBackward,
+        Rows,
+    ),
+    (
+        "conv1d by the kernel",
+        &[&[1, 6, 2], &[2, 3, 2]],
+        |x| Ok(gradients(x, Conv { stride: [2], padding: [1], dilation: [2], groups: 1 })?.1),
+        SingleBackward,
+        Rows,
+    ),
+    (
+        "conv1d in groups by the input",
+        &[&[1, 6, 4], &[2, 3, 2]],
+        |x| Ok(gradients(x, Conv { padding: [4], groups: 2, ..Conv::default() })?.0),
+        SingleBackward,
+        Rows,
+    ),
+    (
+        "conv1d in groups by the kernel",
+        &[&[1, 6, 4], &[2, 3, 2]],
+        |x| Ok(gradients(x, Conv { stride: [2], padding: [1], groups: 2, ..Conv::default() })?.1),
         SingleBackward,
         Rows,
     ),

@@ -226,12 +226,14 @@ fn a_batch_whose_inner_arrays_do_not_fit_in_memory_is_refused() {
     assert!(error.message().contains("does not fit in memory"), "{error}");
 }
 
+type Draw<'a> = &'a dyn Fn(&Key) -> Result<Array>;
+
 #[test]
 fn a_batch_of_keys_draws_rows_of_their_own() {
     let weights = Array::from([0.1, 0.7, 0.2]);
     let mean_and_covariance = (Array::from([1.0, 2.0]), Array::from([[2.0, 0.5], [0.5, 1.0]]));
     let (mean, covariance) = &mean_and_covariance;
-    let draws: [(&str, &dyn Fn(&Key) -> Result<Array>); 13] = [
+    let draws: [(&str, Draw<'_>); 13] = [
         ("bits", &|key| random::bits([2, 2], 4, key)),
         ("uniform", &|key| random::uniform([2, 2], 1.0, 3.0, Dtype::Float32, key)),
         ("normal", &|key| random::normal([2, 2], Dtype::Float32, key)),
@@ -275,6 +277,10 @@ const OPS: &[(&str, &[&[i32]], Op)] = &[
     ("divide", &[&[], &[4]], |x| &x[0] / &x[1]),
     ("remainder", &[&[4], &[4]], |x| &x[0] % &x[1]),
     ("floor_divide", &[&[4], &[]], |x| x[0].floor_divide(&x[1])),
+    ("divmod", &[&[4], &[]], |x| {
+        let (quotient, rest) = x[0].astype(Dtype::Int32)?.divmod(&x[1].astype(Dtype::Int32)?)?;
+        (quotient * 100)? + rest
+    }),
     ("power", &[&[4], &[]], |x| (&x[0] * 0.1)?.power(&x[1])),
     ("maximum", &[&[4], &[1]], |x| x[0].maximum(&x[1])),
     ("minimum", &[&[4], &[4]], |x| x[0].minimum(&x[1])),
