@@ -326,7 +326,7 @@ pub(crate) const GRADIENTS: &[Op] = &[
         "conv1d by the kernel",
         &[&[1, 6, 2], &[2, 3, 2]],
         |x| Ok(gradients(x, Conv { stride: [2], padding: [1], dilation: [2], groups: 1 })?.1),
-        SingleBackward,
+        Refused,
         Rows,
     ),
     (
@@ -340,7 +340,7 @@ pub(crate) const GRADIENTS: &[Op] = &[
         "conv1d in groups by the kernel",
         &[&[1, 6, 4], &[2, 3, 2]],
         |x| Ok(gradients(x, Conv { stride: [2], padding: [1], groups: 2, ..Conv::default() })?.1),
-        SingleBackward,
+        Refused,
         Rows,
     ),
 ];
