@@ -250,11 +250,16 @@ Rows repeated(const Rows& rows, int count, Stream s) {
   return {mlx::core::broadcast_to(rows.first, shape, s), 0};
 }
 
-// Some of MLX's rules do not broadcast what has no rows, and write past the end; one is wrong for rows along the
-// last axis. They are right for rows along axis 0.
+bool is_scatter(const std::string& name) {
+  return starts_with(name, "Scatter") && !starts_with(name, "ScatterAxis");
+}
+
+// Some of MLX's rules do not broadcast what has no rows, and write past the end or into the first row; others are
+// wrong for rows along the last axis. They are right for rows along axis 0.
 bool needs_rows_in_front(const std::string& name) {
   return name == "BitwiseAnd" || name == "BitwiseOr" || name == "BitwiseXor" || name == "LeftShift" ||
-      name == "RightShift" || starts_with(name, "SliceUpdate") || starts_with(name, "View");
+      name == "RightShift" || starts_with(name, "SliceUpdate") || starts_with(name, "DynamicSliceUpdate") ||
+      starts_with(name, "View") || is_scatter(name);
 }
 
 // Whether `rows` are `count` of `row`.
@@ -300,15 +305,17 @@ row_by_row(const array& a, const std::vector<array>& inputs, const std::vector<i
 }
 
 // MLX makes groups of a convolution whose kernels differ between rows, and its kernels for groups write past the
-// end where padding is negative, as it is in gradients.
+// end where padding is negative, as it is in gradients. Where there are groups already, it mixes them between rows.
 bool is_grouped(const array& a, const std::vector<int>& axes) {
-  return starts_with(a.primitive().name(), "Convolution") && axes.size() == 2 && axes[0] >= 0 && axes[1] >= 0;
+  if (!starts_with(a.primitive().name(), "Convolution") || axes.size() != 2 || axes[1] < 0) {
+    return false;
+  }
+  return axes[0] >= 0 || a.inputs()[0].shape(-1) != a.inputs()[1].shape(-1);
 }
 
 // MLX numbers the rows of a scatter in the type of its indices, which may not reach them.
 void widen_indices(const array& a, std::vector<array>& inputs) {
-  std::string name = a.primitive().name();
-  if (!starts_with(name, "Scatter") || starts_with(name, "ScatterAxis")) {
+  if (!is_scatter(a.primitive().name())) {
     return;
   }
   for (size_t i = 1; i + 1 < inputs.size(); ++i) {
@@ -340,7 +347,9 @@ void add_rows(RowMap& known, const array& a, int count) {
     return;
   }
   if (needs_rows_in_front(a.primitive().name())) {
-    for (size_t i = 0; i < inputs.size(); ++i) {
+    // Where a slice begins is one for all rows.
+    bool begins = starts_with(a.primitive().name(), "DynamicSliceUpdate");
+    for (size_t i = 0; i < inputs.size() - begins; ++i) {
       std::tie(inputs[i], axes[i]) = repeated({inputs[i], axes[i]}, count, a.primitive().stream());
     }
   }
@@ -350,15 +359,23 @@ void add_rows(RowMap& known, const array& a, int count) {
       ? depends_rule(inputs, axes, rows.size())
       : is_grouped(a, axes) ? row_by_row(a, inputs, axes, count)
                             : a.primitive().vmap(inputs, axes);
+  if (starts_with(a.primitive().name(), "DivMod")) {
+    // MLX names the axis once for both.
+    out_axes.resize(rows.size(), out_axes.at(0));
+  }
   if (outputs.size() != rows.size() || out_axes.size() < rows.size()) {
     refuse(a, "has a rule for vmap that gives another number of arrays");
+  }
+  if (rows.size() == 1 && !are_rows_of(a, {outputs[0], out_axes[0]}, count)) {
+    std::tie(outputs, out_axes) = row_by_row(a, inputs, axes, count);
   }
   for (size_t i = 0; i < rows.size(); ++i) {
     Rows result{outputs[i], out_axes[i]};
     if (!are_rows_of(rows[i], result, count)) {
       refuse(a, "has a rule for vmap that gives arrays of other shapes");
     }
-    known.insert({rows[i].id(), result});
+    // What is the same in all rows is repeated, so that ops on it are known to be no longer those of the trace.
+    known.insert({rows[i].id(), result.second < 0 ? repeated(result, count, a.primitive().stream()) : result});
   }
 }
 

@@ -76,8 +76,8 @@ impl Array {
     /// `value`, a number or an array that broadcasts, in the shape and type of this array.
     #[track_caller]
     pub fn full_like<'a>(&self, value: impl Operand<'a>) -> Result<Self> {
-        let value = raw::broadcast_to(&*value.beside(self)?, self.shape())?;
-        raw::full_like(self, &value, self.dtype())
+        // MLX's own op multiplies gradients by the value.
+        raw::broadcast_to(&value.beside(self)?.astype(self.dtype())?, self.shape())?.contiguous(false)
     }
 
     /// A copy of `data`, which fills `shape`. Like any small allocation of Rust's, it ends the process where

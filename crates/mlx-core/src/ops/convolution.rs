@@ -112,7 +112,7 @@ impl Array {
     #[track_caller]
     pub fn conv1d(&self, weight: &Self, conv: Conv<1>) -> Result<Self> {
         if check(self, weight, &conv.into(), "conv1d")? {
-            return self.conv_padded(weight, conv.into());
+            return self.conv_spread(weight, conv.into());
         }
         let Conv { stride: [stride], padding: [padding], dilation: [dilation], groups } = conv;
         raw::conv1d(self, weight, stride, padding, dilation, groups)
@@ -122,7 +122,7 @@ impl Array {
     #[track_caller]
     pub fn conv2d(&self, weight: &Self, conv: Conv<2>) -> Result<Self> {
         if check(self, weight, &conv.into(), "conv2d")? {
-            return self.conv_padded(weight, conv.into());
+            return self.conv_spread(weight, conv.into());
         }
         let Conv { stride: s, padding: p, dilation: d, groups } = conv;
         let ([s0, s1], [p0, p1], [d0, d1]) = (s, p, d);
@@ -133,7 +133,7 @@ impl Array {
     #[track_caller]
     pub fn conv3d(&self, weight: &Self, conv: Conv<3>) -> Result<Self> {
         if check(self, weight, &conv.into(), "conv3d")? {
-            return self.conv_padded(weight, conv.into());
+            return self.conv_spread(weight, conv.into());
         }
         let Conv { stride: s, padding: p, dilation: d, groups } = conv;
         let ([s0, s1, s2], [p0, p1, p2], [d0, d1, d2]) = (s, p, d);
@@ -145,7 +145,7 @@ impl Array {
     pub fn conv_transpose1d(&self, weight: &Self, conv: ConvTranspose<1>) -> Result<Self> {
         let general = conv.general(spatial(weight, "conv_transpose1d")?);
         if check(self, weight, &general, "conv_transpose1d")? {
-            return self.conv_padded(weight, general);
+            return self.conv_spread(weight, general);
         }
         let ConvTranspose { stride: [s], padding: [p], dilation: [d], output_padding: [o], groups } = conv;
         raw::conv_transpose1d(self, weight, s, p, d, o, groups)
@@ -156,7 +156,7 @@ impl Array {
     pub fn conv_transpose2d(&self, weight: &Self, conv: ConvTranspose<2>) -> Result<Self> {
         let general = conv.general(spatial(weight, "conv_transpose2d")?);
         if check(self, weight, &general, "conv_transpose2d")? {
-            return self.conv_padded(weight, general);
+            return self.conv_spread(weight, general);
         }
         let ConvTranspose { stride: s, padding: p, dilation: d, output_padding: o, groups } = conv;
         let ([s0, s1], [p0, p1], [d0, d1], [o0, o1]) = (s, p, d, o);
@@ -168,7 +168,7 @@ impl Array {
     pub fn conv_transpose3d(&self, weight: &Self, conv: ConvTranspose<3>) -> Result<Self> {
         let general = conv.general(spatial(weight, "conv_transpose3d")?);
         if check(self, weight, &general, "conv_transpose3d")? {
-            return self.conv_padded(weight, general);
+            return self.conv_spread(weight, general);
         }
         let ConvTranspose { stride: s, padding: p, dilation: d, output_padding: o, groups } = conv;
         let ([s0, s1, s2], [p0, p1, p2], [d0, d1, d2], [o0, o1, o2]) = (s, p, d, o);
@@ -179,7 +179,7 @@ impl Array {
     #[track_caller]
     pub fn conv_general<const N: usize>(&self, weight: &Self, conv: ConvGeneral<N>) -> Result<Self> {
         if check(self, weight, &conv, "conv_general")? {
-            return self.conv_padded(weight, conv);
+            return self.conv_spread(weight, conv);
         }
         raw::conv_general(
             self,
@@ -194,16 +194,34 @@ impl Array {
         )
     }
 
-    /// The same convolution of an array that is padded first.
+    /// The same convolution of an array that is cut, dilated and padded first.
     #[track_caller]
-    fn conv_padded<const N: usize>(&self, weight: &Self, conv: ConvGeneral<N>) -> Result<Self> {
-        let axes: Vec<_> = (1..).take(N).collect();
-        let (low, high) = (conv.padding_lo.map(|n| n.max(0)), conv.padding_hi.map(|n| n.max(0)));
-        let zero = raw::zeros(&[], self.dtype())?;
-        let padded = raw::pad(self, &axes, &low, &high, &zero, c"constant")?;
-        let cut = |n: i32| n.min(0);
-        let (padding_lo, padding_hi) = (conv.padding_lo.map(cut), conv.padding_hi.map(cut));
-        padded.conv_general(weight, ConvGeneral { padding_lo, padding_hi, ..conv })
+    fn conv_spread<const N: usize>(&self, weight: &Self, conv: ConvGeneral<N>) -> Result<Self> {
+        let cut = |n: i32| n.saturating_neg().max(0);
+        let starts = [&[0][..], &conv.padding_lo.map(cut), &[0]].concat();
+        let tail = [&[0][..], &conv.padding_hi.map(cut), &[0]].concat();
+        let ends: Vec<_> = self.shape().iter().zip(tail).map(|(length, cut)| length - cut).collect();
+        let cut = raw::slice(self, &starts, &ends, &vec![1; N + 2])?;
+        let sides = conv.padding_lo.into_iter().zip(conv.padding_hi);
+        let widths: Vec<_> =
+            (1..).zip(sides).map(|(axis, (low, high))| (axis, low.max(0), high.max(0))).collect();
+        let padded = cut.dilated(conv.input_dilation)?.pad(widths, 0)?;
+        let plain = ConvGeneral { padding_lo: [0; N], padding_hi: [0; N], input_dilation: [1; N], ..conv };
+        padded.conv_general(weight, plain)
+    }
+
+    /// Zeros between the elements of the spatial axes.
+    #[track_caller]
+    fn dilated<const N: usize>(&self, distances: [i32; N]) -> Result<Self> {
+        let mut out = self.clone();
+        for (distance, axis) in distances.into_iter().zip(1..) {
+            if distance > 1 {
+                let wide = out.expand_dims(axis + 1)?.pad([(axis + 1, 0, distance - 1)], 0)?;
+                let flat = wide.flatten(axis, axis + 1)?;
+                out = flat.split_at([flat.dim(axis)? - distance + 1], axis)?.swap_remove(0);
+            }
+        }
+        Ok(out)
     }
 
     /// The discrete convolution of two one-dimensional arrays, as NumPy's `convolve` has it.
@@ -268,8 +286,8 @@ fn refuse<T>(op: &'static str, message: String) -> Result<T> {
     Err(Error::new(Kind::Shape, op, message))
 }
 
-/// Checks what MLX divides by, and that its integers hold all lengths. Whether the array is to be padded first: MLX
-/// writes as many outputs as see padding before the input, though there may be fewer in all.
+/// Checks what MLX divides by, and that its integers hold all lengths. Whether the array is to be dilated and padded
+/// first, see [`Line::is_plain`].
 #[track_caller]
 fn check<const N: usize>(
     input: &Array,
@@ -296,9 +314,10 @@ fn check<const N: usize>(
     }
     let mut padded = vec![input.shape().first().copied().unwrap_or_default()];
     let mut windows = padded.clone();
-    let mut overruns = false;
+    let mut is_plain = true;
     for axis in 0..N {
-        let Some((length, places)) = conv.extent(axis, &lengths, &kernel) else {
+        let line = conv.line(axis, &lengths, &kernel);
+        let Some((line, (length, places))) = line.and_then(|line| Some((line, line.extent()?))) else {
             return refuse(
                 op,
                 format!("{conv:?} does not fit axis {axis} of input {lengths:?}, kernel {kernel:?}"),
@@ -306,8 +325,7 @@ fn check<const N: usize>(
         };
         padded.push(length);
         windows.push(places);
-        let (low, stride) = (conv.padding_lo.get(axis), conv.stride.get(axis));
-        overruns |= low.zip(stride).is_some_and(|(&low, &stride)| low > 0 && (low - 1) / stride >= places);
+        is_plain &= line.is_plain();
     }
     padded.push(channels);
     windows.extend(kernel);
@@ -316,22 +334,71 @@ fn check<const N: usize>(
     if dtype.bytes_of(&padded).is_none() || dtype.bytes_of(&windows).is_none() {
         return refuse(op, format!("{conv:?} makes more of input {lengths:?} than fits in memory"));
     }
-    Ok(overruns && conv.input_dilation == [1; N])
+    Ok(!is_plain)
+}
+
+/// One spatial axis.
+#[derive(Clone, Copy)]
+struct Line {
+    /// The length of the input that is not cut.
+    length: i64,
+    low: i64,
+    high: i64,
+    stride: i64,
+    input_dilation: i64,
+    /// From the first place of the kernel to its last.
+    span: i64,
 }
 
 impl<const N: usize> ConvGeneral<N> {
-    /// The length of an axis with its padding, and how many outputs it has; `None` if a kernel does not fit in, or
-    /// a length in 32 bits.
-    fn extent(&self, axis: usize, lengths: &[i32; N], kernel: &[i32; N]) -> Option<(i32, i32)> {
+    /// `None` if the padding cuts the whole axis.
+    fn line(&self, axis: usize, lengths: &[i32; N], kernel: &[i32; N]) -> Option<Line> {
         let of = |list: &[i32; N]| list.get(axis).map(|&n| i64::from(n));
         let (low, high) = (of(&self.padding_lo)?, of(&self.padding_hi)?);
-        let left = of(lengths)? + low.min(0) + high.min(0);
-        if left < 1 {
+        let length = of(lengths)? + low.min(0) + high.min(0);
+        let line = Line {
+            length,
+            low: low.max(0),
+            high: high.max(0),
+            stride: of(&self.stride)?,
+            input_dilation: of(&self.input_dilation)?,
+            span: 1 + of(&self.kernel_dilation)? * (of(kernel)? - 1),
+        };
+        if length < 1 { None } else { Some(line) }
+    }
+}
+
+impl Line {
+    fn padded(&self) -> i64 {
+        1 + self.input_dilation * (self.length - 1) + self.low + self.high
+    }
+
+    fn places(&self) -> i64 {
+        (self.padded() - self.span) / self.stride + 1
+    }
+
+    /// The length with its padding, and how many outputs there are; `None` if a kernel does not fit in, or a length
+    /// in 32 bits.
+    fn extent(&self) -> Option<(i32, i32)> {
+        if self.padded() < self.span {
             return None;
         }
-        let padded = 1 + of(&self.input_dilation)? * (left - 1) + low.max(0) + high.max(0);
-        let span = 1 + of(&self.kernel_dilation)? * (of(kernel)? - 1);
-        let places = (padded - span) / of(&self.stride)? + 1;
-        if padded < span { None } else { Some((padded.try_into().ok()?, places.try_into().ok()?)) }
+        Some((self.padded().try_into().ok()?, self.places().try_into().ok()?))
+    }
+
+    /// Whether MLX does this without an error, forwards and backwards.
+    ///
+    /// It writes as many outputs as see padding before the input, though there may be fewer in all. Its gradients
+    /// have a wrong length where padding reaches beyond the kernel or differs between the sides, and where
+    /// elements that no output sees lie in a dilated input.
+    fn is_plain(&self) -> bool {
+        let overruns = |low: i64, stride: i64, places: i64| low > 0 && (low - 1) / stride >= places;
+        let back = self.span - 1 - self.low;
+        let unseen = (self.padded() - self.span) % self.stride;
+        back >= 0
+            && (0..self.input_dilation).contains(&(self.high - self.low))
+            && (self.input_dilation == 1 || unseen <= self.high)
+            && !overruns(self.low, self.stride, self.places())
+            && !overruns(back, self.input_dilation, self.length)
     }
 }

@@ -23,7 +23,8 @@ impl Array {
     pub fn divmod<'a>(&self, other: impl Operand<'a>) -> Result<(Self, Self)> {
         let other = other.beside(self)?;
         if !are_whole(self, &other) {
-            return pair(raw::divmod(self, &other)?);
+            // MLX's op for both has a gradient of zeros.
+            return Ok((raw::floor_divide(self, &other)?, raw::remainder(self, &other)?));
         }
         let (quotient, rest) = pair(raw::divmod(self, &divisor(&other)?)?)?;
         Ok((mended(self, &other, quotient)?, rest))

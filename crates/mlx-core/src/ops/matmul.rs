@@ -2,7 +2,7 @@
 
 use crate::ffi::raw;
 use crate::ops::select;
-use crate::{Array, Device, Dtype, Error, Kind, Operand, Result};
+use crate::{Array, Device, Dtype, Error, Index, Kind, Operand, Result};
 
 /// Which axes [`Array::tensordot`] sums over: a number of last and first axes, or a list for each side.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,6 +114,11 @@ impl Array {
     /// The matrix product with masks for blocks of `block_size` by `block_size` elements: 32 or 64.
     #[track_caller]
     pub fn block_masked_mm(&self, other: &Self, block_size: i32, masks: BlockMasks<'_>) -> Result<Self> {
+        if let Some(mask) = masks.out.filter(|mask| mask.dtype() != Dtype::Bool) {
+            // MLX's gradient by such a mask is wrong.
+            let product = self.block_masked_mm(other, block_size, BlockMasks { out: None, ..masks })?;
+            return &product * &product.over_blocks(mask, block_size)?.astype(product.dtype())?;
+        }
         let BlockMasks { out, lhs, rhs } = masks;
         let product = |a: &Self, b: &Self| raw::block_masked_mm(a, b, block_size, out, lhs, rhs);
         let result = single_precision(self, other, "block_masked_mm", product)?;
@@ -123,6 +128,17 @@ impl Array {
         // MLX masks its copies in place, and one that a batch shares more than once.
         let (a, b) = (self.for_each_of(&result)?, other.for_each_of(&result)?);
         single_precision(&a, &b, "block_masked_mm", product)
+    }
+
+    /// The entry of `mask` for the block of each element.
+    #[track_caller]
+    fn over_blocks(&self, mask: &Self, block_size: i32) -> Result<Self> {
+        let (m, n) = (self.dim(-2)?, self.dim(-1)?);
+        let batch = self.shape().split_last_chunk::<2>().map_or(&[][..], |(batch, _)| batch);
+        let blocks =
+            [m, n].map(|length| (i64::from(length) + i64::from(block_size) - 1) / i64::from(block_size));
+        let mask = mask.broadcast_to([batch, &blocks.map(|count| count as i32)].concat())?;
+        mask.repeat(block_size, -1)?.repeat(block_size, -2)?.index((Index::Ellipsis, ..m, ..n))
     }
 
     /// Matrices of its own for each of the leading axes of `product`.

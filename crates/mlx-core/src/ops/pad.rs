@@ -1,7 +1,5 @@
 //! Adding elements at the ends of axes.
 
-use std::ffi::CStr;
-
 use crate::ffi::raw;
 use crate::{Array, Error, Kind, Result, Scalar};
 
@@ -24,7 +22,7 @@ impl<T: Into<Scalar>> From<T> for PadMode {
     }
 }
 
-/// MLX makes a few ops for each time that a mirror shows the axis.
+/// How often a mirror may show an axis.
 const REFLECTIONS: i32 = 1000;
 
 impl Array {
@@ -45,10 +43,39 @@ impl Array {
     pub fn pad(&self, widths: impl AsRef<[(i32, i32, i32)]>, mode: impl Into<PadMode>) -> Result<Self> {
         let (widths, mode) = (self.all_widths(widths.as_ref())?, mode.into());
         self.check_source(&widths, mode)?;
+        let (name, value) = match mode {
+            PadMode::Constant(value) => (c"constant", value),
+            PadMode::Edge => (c"edge", Scalar::Int(0)),
+            PadMode::Reflect => return self.mirrored(&widths, true),
+            PadMode::Symmetric => return self.mirrored(&widths, false),
+        };
         let axes: Vec<_> = (0..).take(widths.len()).collect();
         let (before, after): (Vec<_>, Vec<_>) = widths.into_iter().unzip();
-        let (name, value) = mode.parts();
         raw::pad(self, &axes, &before, &after, &value.array(self.dtype())?, name)
+    }
+
+    /// The elements as mirrors at both ends show them, which may stand at the last elements or behind them. MLX's
+    /// own op leaves them out of gradients.
+    #[track_caller]
+    fn mirrored(&self, widths: &[(i32, i32)], at_the_last: bool) -> Result<Self> {
+        let mut out = self.clone();
+        for (axis, &(before, after)) in (0..).zip(widths) {
+            if (before, after) == (0, 0) {
+                continue;
+            }
+            let length = i64::from(self.dim(axis)?);
+            let period = (2 * (length - i64::from(at_the_last))).max(1);
+            let behind = i64::from(!at_the_last);
+            let shown = |place: i64| {
+                let place = place.rem_euclid(period);
+                if place < length { place } else { period - behind - place }
+            };
+            let ends = -i64::from(before)..length + i64::from(after);
+            let places: Vec<i32> = ends.map(|place| shown(place) as i32).collect();
+            let count = places.len() as i32;
+            out = out.take(&Self::from_vec(places, [count])?, axis)?;
+        }
+        Ok(out)
     }
 
     /// How many elements come before and after each axis. MLX reads one entry an axis, whichever are named.
@@ -87,17 +114,5 @@ impl Array {
             }
         }
         Ok(())
-    }
-}
-
-impl PadMode {
-    /// MLX's name and the number to add.
-    fn parts(self) -> (&'static CStr, Scalar) {
-        match self {
-            Self::Constant(value) => (c"constant", value),
-            Self::Edge => (c"edge", Scalar::Int(0)),
-            Self::Reflect => (c"reflect", Scalar::Int(0)),
-            Self::Symmetric => (c"symmetric", Scalar::Int(0)),
-        }
     }
 }

@@ -50,6 +50,32 @@ impl<'a> Places<'a> {
         Vector::collect(&self.arrays)
     }
 
+    /// The same places and updates with blocks of length 1 along the axes that have places: MLX's gradient by the
+    /// updates takes all blocks for such.
+    #[track_caller]
+    pub(super) fn one_by_one(mut self, updates: &Array) -> Result<(Self, Array)> {
+        let mut updates = updates.clone();
+        for number in 0..self.arrays.len() {
+            let rank = self.shape.len() as i32;
+            let axis = self.axes.get(number).copied().unwrap_or_default();
+            let size = updates.dim(rank + axis)?;
+            if size == 1 {
+                continue;
+            }
+            if i32::try_from(updates.size()).is_err() {
+                let message = format!("updates of shape {:?} are more than 2147483647", updates.shape());
+                return Err(Error::new(Kind::Shape, self.op, message));
+            }
+            updates = updates.moveaxis(rank + axis, rank)?.expand_dims(rank + 1 + axis)?;
+            self.shape.push(size);
+            for (at, indices) in self.arrays.iter_mut().enumerate() {
+                let wide = indices.expand_dims(-1)?;
+                *indices = if at == number { (&wide + &Array::arange(0..size)?)? } else { wide };
+            }
+        }
+        Ok((self, updates))
+    }
+
     /// Refuses a block that is larger than the source, and what MLX would count in 32 bits.
     #[track_caller]
     fn check(&self, sizes: &[i32]) -> Result<()> {

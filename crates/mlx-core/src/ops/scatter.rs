@@ -51,13 +51,13 @@ impl Array {
                 format!("updates of shape {:?} for places of shape {:?}", updates.shape(), places.shape);
             return Err(Error::new(Kind::Shape, "scatter", message));
         };
-        let places = places.fit(sizes)?;
+        let (places, updates) = places.fit(sizes)?.one_by_one(updates)?;
         if updates.size() == 0 {
             return Ok(self.clone());
         }
         match (places.arrays.as_slice(), places.axes.as_slice()) {
-            ([indices], &[axis]) => scatter_one(self, indices, updates, axis, update),
-            (_, axes) => scatter_many(self, &places.vector()?, updates, axes, update),
+            ([indices], &[axis]) => scatter_one(self, indices, &updates, axis, update),
+            (_, axes) => scatter_many(self, &places.vector()?, &updates, axes, update),
         }
     }
 

@@ -6,7 +6,7 @@ use mlx_core::{Array, Device, Dtype, Result, Scan, Slice, concatenate, fast, kee
 type Op = fn(&[Array]) -> Result<Array>;
 
 /// Numbers between 0.2 and 0.9 without a pattern, no two alike.
-fn numbers(shape: &[i32], seed: i32) -> Array {
+pub(crate) fn numbers(shape: &[i32], seed: i32) -> Array {
     let n: i32 = shape.iter().product();
     let data: Vec<f64> =
         (0..n).map(|i| 0.2 + 0.7 * (f64::from(i + 17 * seed) * 0.618_034 + 0.1).fract()).collect();
@@ -31,7 +31,7 @@ fn weighed(op: Op, xs: &[Array]) -> Result<Array> {
 }
 
 /// What is wrong with the derivatives of `op`.
-fn check(name: &str, shapes: &[&[i32]], op: Op, tolerance: f64, step: f64) -> Result<(), String> {
+pub(crate) fn check(name: &str, shapes: &[&[i32]], op: Op, tolerance: f64, step: f64) -> Result<(), String> {
     let xs: Vec<Array> = shapes.iter().zip(1..).map(|(shape, seed)| numbers(shape, seed)).collect();
     let value = |xs: &Vec<Array>| weighed(op, xs);
     let gradient = grad(value)(&xs).map_err(|error| format!("{name}: {error}"))?;

@@ -11,6 +11,8 @@ mod compile;
 #[cfg(test)]
 mod conv;
 #[cfg(test)]
+mod conv_gradient;
+#[cfg(test)]
 mod custom;
 #[cfg(test)]
 mod derivative;
@@ -104,6 +106,12 @@ mod read;
 mod reduction;
 #[cfg(test)]
 mod relation;
+#[cfg(test)]
+mod rule;
+#[cfg(test)]
+mod rule_element;
+#[cfg(test)]
+mod rule_matrix;
 #[cfg(test)]
 mod safetensors;
 #[cfg(test)]

@@ -226,16 +226,38 @@ fn a_batch_whose_inner_arrays_do_not_fit_in_memory_is_refused() {
     assert!(error.message().contains("does not fit in memory"), "{error}");
 }
 
+type Draw<'a> = &'a dyn Fn(&Key) -> Result<Array>;
+
 #[test]
 fn a_batch_of_keys_draws_rows_of_their_own() {
+    let weights = Array::from([0.1, 0.7, 0.2]);
+    let mean_and_covariance = (Array::from([1.0, 2.0]), Array::from([[2.0, 0.5], [0.5, 1.0]]));
+    let (mean, covariance) = &mean_and_covariance;
+    let draws: [(&str, Draw<'_>); 13] = [
+        ("bits", &|key| random::bits([2, 2], 4, key)),
+        ("uniform", &|key| random::uniform([2, 2], 1.0, 3.0, Dtype::Float32, key)),
+        ("normal", &|key| random::normal([2, 2], Dtype::Float32, key)),
+        ("multivariate_normal", &|key| random::multivariate_normal(mean, covariance, [3], key)),
+        ("truncated_normal", &|key| random::truncated_normal([3], -1.0, 1.0, Dtype::Float32, key)),
+        ("gumbel", &|key| random::gumbel([3], Dtype::Float32, key)),
+        ("laplace", &|key| random::laplace([3], Dtype::Float32, key)),
+        ("randint", &|key| random::randint([5], 0, 100, Dtype::Int32, key)),
+        ("bernoulli", &|key| random::bernoulli([9], 0.5, key)),
+        ("categorical", &|key| random::categorical(&weights, 0, key)),
+        ("permutation", &|key| random::permutation(&weights, 0, key)),
+        ("permutation_arange", &|key| random::permutation_arange(5, key)),
+        ("split", &|key| random::uniform([2], 0.0, 1.0, Dtype::Float32, &key.split()?.1)),
+    ];
     let mut key = Key::new(1).unwrap();
     let keys = [key.next().unwrap(), key.next().unwrap(), key.next().unwrap()];
     let batch = stack(keys.iter().flat_map(Tree::leaves), 0).unwrap();
-    let keys_of = |batch: &Array| keys[0].with_leaves([batch.clone()]);
-    let draw = |key: &Key| random::normal([2, 2], Dtype::Float32, key);
-    let rows = vmap(|x: &Array| draw(&keys_of(x)?), 0, 0)(&batch).unwrap();
-    for (row, key) in keys.iter().enumerate() {
-        assert_eq!(floats(&rows.index(row as i32).unwrap()), floats(&draw(key).unwrap()));
+    for (name, draw) in draws {
+        let rows = vmap(|x: &Array| draw(&keys[0].with_leaves([x.clone()])?), 0, 0)(&batch);
+        let rows = rows.unwrap_or_else(|error| panic!("{name}: {error}"));
+        let expected: Vec<_> = keys.iter().map(|key| draw(key).unwrap()).collect();
+        assert_same(name, &rows, &stack(&expected, 0).unwrap());
+        let last = vmap(|x: &Array| draw(&keys[0].with_leaves([x.clone()])?), -1, 0)(&batch.t().unwrap());
+        assert_same(name, &last.unwrap(), &stack(&expected, 0).unwrap());
     }
 }
 
@@ -255,6 +277,10 @@ const OPS: &[(&str, &[&[i32]], Op)] = &[
     ("divide", &[&[], &[4]], |x| &x[0] / &x[1]),
     ("remainder", &[&[4], &[4]], |x| &x[0] % &x[1]),
     ("floor_divide", &[&[4], &[]], |x| x[0].floor_divide(&x[1])),
+    ("divmod", &[&[4], &[]], |x| {
+        let (quotient, rest) = x[0].astype(Dtype::Int32)?.divmod(&x[1].astype(Dtype::Int32)?)?;
+        (quotient * 100)? + rest
+    }),
     ("power", &[&[4], &[]], |x| (&x[0] * 0.1)?.power(&x[1])),
     ("maximum", &[&[4], &[1]], |x| x[0].maximum(&x[1])),
     ("minimum", &[&[4], &[4]], |x| x[0].minimum(&x[1])),
@@ -368,18 +394,27 @@ fn every_op_of_a_batch_and_one_row_is_the_op_on_each_row() {
     }
 }
 
-fn moved_to_end(x: &Array) -> Array {
+pub(crate) fn moved_to_end(x: &Array) -> Array {
     let rank = x.ndim() as i32;
     x.transpose((1..rank).chain([0]).collect::<Vec<_>>()).unwrap()
 }
 
+/// What tells the two arrays apart, if anything.
+pub(crate) fn compare(name: &str, found: &Array, expected: &Array) -> Result<(), String> {
+    if (found.shape(), found.dtype()) != (expected.shape(), expected.dtype()) {
+        return Err(format!("{name}: {found:?} has not the form of {expected:?}"));
+    }
+    let [found, expected] = [found, expected].map(|x| floats(&x.astype(Dtype::Float32).unwrap()));
+    let near = |(a, b): (&f32, &f32)| (a - b).abs() <= 1e-4 * (1.0 + b.abs());
+    if found.iter().zip(&expected).all(near) {
+        return Ok(());
+    }
+    Err(format!("{name}: {found:?} is not {expected:?}"))
+}
+
 #[track_caller]
 fn assert_same(name: &str, found: &Array, expected: &Array) {
-    assert_eq!((found.shape(), found.dtype()), (expected.shape(), expected.dtype()), "{name}");
-    let [found, expected] = [found, expected].map(|x| floats(&x.astype(Dtype::Float32).unwrap()));
-    for (a, b) in found.iter().zip(&expected) {
-        assert!((a - b).abs() <= 1e-4 * (1.0 + b.abs()), "{name}: {found:?} is not {expected:?}");
-    }
+    compare(name, found, expected).unwrap_or_else(|error| panic!("{error}"));
 }
 
 #[test]
