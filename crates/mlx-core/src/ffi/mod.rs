@@ -21,6 +21,7 @@ pub(crate) mod gate;
 pub(crate) mod gguf;
 pub(crate) mod gpu;
 pub(crate) mod graph;
+mod guest;
 mod handle;
 pub(crate) mod io;
 mod map;
