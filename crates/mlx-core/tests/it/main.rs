@@ -57,11 +57,15 @@ mod grad;
 #[cfg(test)]
 mod graph;
 #[cfg(test)]
+mod guest;
+#[cfg(test)]
 mod index;
 #[cfg(test)]
 mod index_model;
 #[cfg(test)]
 mod kernel;
+#[cfg(test)]
+mod kernel_transform;
 #[cfg(test)]
 mod layout;
 #[cfg(test)]
@@ -72,6 +76,7 @@ mod load;
 mod matmul;
 #[cfg(test)]
 mod memory;
+#[cfg(test)]
 mod nesting;
 #[cfg(test)]
 mod npy;
