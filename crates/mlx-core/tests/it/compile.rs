@@ -506,3 +506,18 @@ fn random_graphs_give_the_same_compiled() {
         }
     }
 }
+
+#[test]
+fn a_compiled_function_that_runs_keeps_its_trace() {
+    let f = compile(
+        |x: &Array| {
+            let error = clear_compile_cache().unwrap_err();
+            assert!(error.message().contains("that runs"), "{error}");
+            x + 1.0
+        },
+        Shapes::Exact,
+    );
+    assert_eq!(f(&Array::from(1.0)).unwrap().item::<f32>().unwrap(), 2.0);
+    clear_compile_cache().unwrap();
+    assert_eq!(f(&Array::from(2.0)).unwrap().item::<f32>().unwrap(), 3.0);
+}
