@@ -1,10 +1,8 @@
 //! Safe Rust for Apple's MLX: lazy arrays on CPU, CUDA and Metal.
 //!
 //! Start with [`Array`]; most ops are its methods. Those of several arrays are functions: [`concatenate`],
-//! [`stack`], [`select`], [`fast`], [`random`]. Parts are read with [`Array::index`] and changed with [`Array::at`].
-//! Nothing is computed until an array is read or passed to [`eval`].
-//! [`stack`], [`select`], [`einsum`], and those of [`fast`], [`fft`], [`linalg`], [`random`]. Nothing is computed until an array is read or passed to [`eval`].
-//! [`stack`], [`select`], [`fast`], [`random`]. Nothing is computed until an array is read or passed to [`eval`].
+//! [`stack`], [`select`], [`einsum`], and those of [`fast`], [`fft`], [`linalg`], [`random`]. Parts are read with
+//! [`Array::index`] and changed with [`Array::at`]. Nothing is computed until an array is read or passed to [`eval`].
 //! Gradients, batches and compiled functions are in [`transform`].
 //!
 //! ```

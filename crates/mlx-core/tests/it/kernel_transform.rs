@@ -10,7 +10,7 @@ use mlx_core::transform::{
 };
 use mlx_core::{Array, Device, Dtype, Freeze, Result, Stream, Thaw, concatenate};
 
-use crate::values::on_cpu;
+use crate::values::{floats, on_cpu};
 
 type Fallback = dyn Fn(&[Array]) -> Result<Vec<Array>> + Send + Sync;
 
@@ -66,10 +66,6 @@ fn one(op: &Arc<Op>, x: &Array) -> Result<Array> {
 /// `3 x`, whose kernel says 1.
 fn triple(shape: &[i32]) -> Arc<Op> {
     Op::of(shape, |x| Ok(vec![(&x[0] * 3.0)?]))
-}
-
-fn floats(x: &Array) -> Vec<f32> {
-    x.to_vec().unwrap()
 }
 
 fn numbers(shape: &[i32]) -> Array {
