@@ -162,16 +162,15 @@ macro_rules! launches {
                 let config = unsafe { Owned::new(sys::$new()) };
                 let raw = config.raw();
                 let ([x, y, z], [group_x, group_y, group_z]) = (launch.grid, launch.threadgroup);
-                // SAFETY: these write numbers into a live configuration.
-                call::status($op, || unsafe { sys::$grid(raw, x, y, z) })?;
-                // SAFETY: as above.
-                call::status($op, || unsafe { sys::$group(raw, group_x, group_y, group_z) })?;
-                // SAFETY: as above.
-                call::status($op, || unsafe { sys::$verbose(raw, launch.verbose) })?;
-                if let Some(value) = launch.init_value {
-                    // SAFETY: as above.
-                    call::status($op, || unsafe { sys::$init(raw, value) })?;
-                }
+                call::status($op, || {
+                    // SAFETY: these write numbers into a live configuration, and give 0 unless they failed.
+                    unsafe {
+                        sys::$grid(raw, x, y, z)
+                            | sys::$group(raw, group_x, group_y, group_z)
+                            | sys::$verbose(raw, launch.verbose)
+                            | launch.init_value.map_or(0, |value| sys::$init(raw, value))
+                    }
+                })?;
                 for Spec { shape, dtype } in &launch.outputs {
                     // SAFETY: C copies as many lengths as `shape` has.
                     call::status($op, || unsafe { sys::$output(raw, shape.as_ptr(), shape.len(), dtype.raw()) })?;

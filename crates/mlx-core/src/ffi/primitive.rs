@@ -11,7 +11,7 @@ use super::closure::Closure;
 use super::element::elements;
 use super::guest::quietly;
 use super::owned::Owned;
-use super::{Vector, call, guest, raw, string};
+use super::{Vector, call, guest, list, raw, string};
 use crate::kernel::{Failure, Kernel, Spec};
 use crate::{Array, Dtype, Element, Error, Kind, Result};
 
@@ -88,7 +88,7 @@ unsafe extern "C" fn run(
     // SAFETY: C passes the payload of `apply`, and as many buffers as it says, which live until this returns. The
     // kernel is shared between threads, which `Kernel: Sync` allows.
     let (kernel, inputs, outputs) =
-        unsafe { (kernel(payload), buffers(inputs, num_inputs), buffers(outputs, num_outputs)) };
+        unsafe { (kernel(payload), list(inputs, num_inputs), list(outputs, num_outputs)) };
     let inputs: Vec<_> = inputs.iter().map(Input).collect();
     let mut outputs: Vec<_> = outputs.iter().map(Output).collect();
     let result = guest::run(|| kernel.run(&inputs, &mut outputs).map_err(|failure| failure.to_string()));
@@ -115,16 +115,6 @@ unsafe extern "C" fn drop_payload(payload: *mut c_void) {
     // SAFETY: C calls this once, last, with the pointer that `apply` made of a box.
     let kernel = unsafe { Box::from_raw(payload.cast::<Arc<dyn Kernel>>()) };
     let _ = guest::run(|| drop(kernel));
-}
-
-/// # Safety
-/// `first` must point to `count` buffers that live for `'a`, unless there are none.
-unsafe fn buffers<'a>(first: *const sys::mlx_shim_buffer, count: usize) -> &'a [sys::mlx_shim_buffer] {
-    if count == 0 {
-        return &[];
-    }
-    // SAFETY: by this function's contract.
-    unsafe { slice::from_raw_parts(first, count) }
 }
 
 /// An input of a kernel that runs.
@@ -209,16 +199,6 @@ impl Output<'_> {
 fn shape(buffer: &sys::mlx_shim_buffer) -> &[i32] {
     // SAFETY: C passes `ndim` lengths, which live as long as the buffer.
     unsafe { list(buffer.shape, buffer.ndim) }
-}
-
-/// # Safety
-/// `first` must point to `count` values that live for `'a`, unless there are none.
-unsafe fn list<'a, T>(first: *const T, count: usize) -> &'a [T] {
-    if count == 0 {
-        return &[];
-    }
-    // SAFETY: by this function's contract.
-    unsafe { slice::from_raw_parts(first, count) }
 }
 
 fn check_type<T: Element>(buffer: &sys::mlx_shim_buffer) -> Result<(), Failure> {

@@ -62,12 +62,12 @@ macro_rules! items {
             }
 
             unsafe fn set(vector: *mut sys::$vector, from: sys::$vector) -> c_int {
-                // SAFETY: by this function's contract.
+                // SAFETY: both are live by this function's contract.
                 unsafe { sys::$set(vector, from) }
             }
 
             unsafe fn size(vector: sys::$vector) -> usize {
-                // SAFETY: by this function's contract.
+                // SAFETY: counts the items of a vector that is live by this function's contract.
                 unsafe { sys::$size(vector) }
             }
 
@@ -168,7 +168,7 @@ impl<T: Item> Vector<T> {
 
     #[track_caller]
     fn get(&self, index: usize) -> Result<T> {
-        // SAFETY: a live vector.
+        // SAFETY: the vector is live while it is borrowed.
         unsafe { T::get(self.raw(), index) }
     }
 }

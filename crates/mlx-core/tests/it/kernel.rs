@@ -342,7 +342,7 @@ fn a_gpu_kernel_computes_where_there_is_a_gpu() {
         kernel.unwrap().apply([&x.t().unwrap()], &launch)
     } else if mlx_core::metal::is_available().unwrap() {
         let source = format!("uint i = thread_position_in_grid.x; {power}");
-        // SAFETY: as above.
+        // SAFETY: as for CUDA, each thread has an element of its own.
         let kernel =
             unsafe { MetalKernel::new("cubes", &["x"], &["y"], &source, kernel::MetalOptions::default()) };
         kernel.unwrap().apply([&x.t().unwrap()], &launch)
