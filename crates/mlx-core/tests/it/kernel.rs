@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use mlx_core::kernel::{self, CudaKernel, Failure, Input, Launch, MetalKernel, Output, Primitive, Spec};
+use mlx_core::kernel::{self, Failure, Input, Output, Primitive, Spec};
 use mlx_core::transform::grad;
 use mlx_core::{Array, Complex64, Device, Dtype, Error, Kind, Result, Slice, eval};
 
@@ -292,62 +292,4 @@ fn an_error_of_the_fallback_comes_back_as_itself() {
         assert_eq!((error.kind(), error.op(), error.message()), (Kind::Custom, "flat", "it has no slope"));
         assert_eq!(grad(energy)(&Array::from([1.0])).unwrap().item::<f32>().unwrap(), 8.0);
     });
-}
-
-#[test]
-fn a_gpu_kernel_checks_its_launch() {
-    // SAFETY: the kernels never run.
-    let kernels = unsafe {
-        (
-            MetalKernel::new("none", &["x"], &["y"], "", kernel::MetalOptions::default()),
-            CudaKernel::new("none", &["x"], &["y"], "", kernel::CudaOptions::default()),
-        )
-    };
-    let x = Array::from([1.0]);
-    let zero = Launch { grid: [0, 1, 1], ..Launch::default() };
-    let huge = Launch { outputs: vec![Spec::new([-1], Dtype::Uint8)], ..Launch::default() };
-    if let Ok(metal) = kernels.0 {
-        assert!(
-            metal.apply([], &Launch::default()).unwrap_err().message().contains("1 inputs, and was given 0")
-        );
-        assert!(metal.apply([&x], &zero).unwrap_err().message().contains("below 1"));
-        assert!(metal.apply([&x], &huge).unwrap_err().message().contains("does not fit"));
-    }
-    if let Ok(cuda) = kernels.1 {
-        assert!(
-            cuda.apply([], &Launch::default()).unwrap_err().message().contains("1 inputs, and was given 0")
-        );
-        assert!(cuda.apply([&x], &zero).unwrap_err().message().contains("below 1"));
-        assert!(cuda.apply([&x], &huge).unwrap_err().message().contains("does not fit"));
-    }
-}
-
-/// Cubes each element of two arrays of different layouts, by the kernel of the GPU that is there.
-#[test]
-fn a_gpu_kernel_computes_where_there_is_a_gpu() {
-    let x = Array::arange(0..6).unwrap().astype(Dtype::Float32).unwrap().reshape([2, 3]).unwrap();
-    let expected = [0.0, 27.0, 1.0, 64.0, 8.0, 125.0];
-    let launch = Launch {
-        grid: [6, 1, 1],
-        outputs: vec![Spec::new([3, 2], Dtype::Float32)],
-        template: vec![("T", Dtype::Float32.into()), ("POWER", 3.into()), ("NEGATE", false.into())],
-        ..Launch::default()
-    };
-    let power = "T p = 1; for (int n = 0; n < POWER; n++) { p *= x[i]; } y[i] = NEGATE ? -p : p;";
-    let cubes = if mlx_core::cuda::is_available().unwrap() {
-        let source = format!("auto i = cooperative_groups::this_grid().thread_rank(); {power}");
-        // SAFETY: a thread touches one element, and there are as many threads as elements.
-        let kernel =
-            unsafe { CudaKernel::new("cubes", &["x"], &["y"], &source, kernel::CudaOptions::default()) };
-        kernel.unwrap().apply([&x.t().unwrap()], &launch)
-    } else if mlx_core::metal::is_available().unwrap() {
-        let source = format!("uint i = thread_position_in_grid.x; {power}");
-        // SAFETY: as for CUDA, each thread has an element of its own.
-        let kernel =
-            unsafe { MetalKernel::new("cubes", &["x"], &["y"], &source, kernel::MetalOptions::default()) };
-        kernel.unwrap().apply([&x.t().unwrap()], &launch)
-    } else {
-        return;
-    };
-    assert_eq!(cubes.unwrap()[0].to_vec::<f32>().unwrap(), expected);
 }
