@@ -226,6 +226,7 @@ pub(crate) fn current_device() -> Device {
 
 #[track_caller]
 fn with_choice<R>(f: impl FnOnce(&mut Choice) -> Result<R>) -> Result<R> {
+    call::check_thread("stream")?;
     match CHOICE.try_with(|choice| f(&mut choice.borrow_mut())) {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => Err(error.at_caller()),

@@ -10,12 +10,13 @@
 #include "mlx/c/private/mlx.h"
 #include "mlx/primitives.h"
 #include "mlx/transforms_impl.h"
+#include "rows.h"
 
 namespace mx = mlx::core;
 
 namespace {
 
-using Arrays = std::vector<mx::array>;
+using shim::Arrays;
 using Function = std::function<Arrays(const Arrays&)>;
 
 // The kernel, shared by the op and the tasks that run it.
@@ -55,7 +56,8 @@ class Kernel {
 // Where an array lies, with its own copy of lengths and strides: the array changes while the task waits.
 struct Place {
   explicit Place(const mx::array& a)
-      : data(const_cast<char*>(a.data<char>())),
+      // An array without elements may have no memory to ask for.
+      : data(a.size() == 0 ? nullptr : const_cast<char*>(a.data<char>())),
         shape(a.shape().begin(), a.shape().end()),
         strides(a.strides().begin(), a.strides().end()),
         dtype(mlx_dtype_to_c(a.dtype())) {}
@@ -78,17 +80,36 @@ std::vector<mlx_shim_buffer> buffers(const std::vector<Place>& places) {
   return out;
 }
 
+// Shape and type of each output.
+using Specs = std::pair<std::vector<mx::Shape>, std::vector<mx::Dtype>>;
+
 class CallbackPrimitive : public mx::Primitive {
  public:
-  CallbackPrimitive(mx::Stream stream, std::shared_ptr<Kernel> kernel, Function fallback)
-      : Primitive(stream), kernel_(std::move(kernel)), fallback_(std::move(fallback)) {}
+  // `fallback` fails rather than give other outputs than `specs` says.
+  CallbackPrimitive(
+      mx::Stream stream,
+      std::shared_ptr<Kernel> kernel,
+      Function fallback,
+      const Arrays& inputs,
+      Specs specs)
+      : Primitive(stream),
+        kernel_(std::move(kernel)),
+        fallback_(std::move(fallback)),
+        input_shapes_(shapes_of(inputs)),
+        specs_(std::move(specs)),
+        name_(std::string(shim::kernel_prefix) + kernel_->name()) {}
 
   void eval_cpu(const Arrays& inputs, Arrays& outputs) override {
     std::vector<Place> in(inputs.begin(), inputs.end());
     std::vector<Place> out;
     std::vector<size_t> bytes;
     for (auto& output : outputs) {
-      output.set_data(mx::allocator::malloc(output.nbytes()));
+      auto buffer = mx::allocator::malloc(output.nbytes());
+      if (buffer.ptr() == nullptr) {
+        throw std::runtime_error(
+            std::string(kernel_->name()) + ": no memory for " + std::to_string(output.nbytes()) + " bytes");
+      }
+      output.set_data(buffer);
       out.emplace_back(output);
       bytes.push_back(output.nbytes());
     }
@@ -116,27 +137,30 @@ class CallbackPrimitive : public mx::Primitive {
     return mx::jvp(of_some(primals, argnums), pick(primals, argnums), tangents).second;
   }
 
+  // MLX's own last step of vmap trusts the rules of all ops in the fallback.
   std::pair<Arrays, std::vector<int>> vmap(const Arrays& inputs, const std::vector<int>& axes) override {
-    auto [traced_in, traced_out] = mx::detail::vmap_trace(fallback_, inputs, axes);
-    std::vector<int> out_axes(traced_out.size(), 0);
-    return {mx::detail::vmap_replace(inputs, traced_in, traced_out, axes, out_axes), out_axes};
+    auto [arguments, values] = mx::detail::vmap_trace(fallback_, inputs, axes);
+    std::vector<int> front(values.size(), 0);
+    auto batches = shim::replace_rows(inputs, arguments, values, axes.data(), front.data(), stream());
+    return {std::move(batches), std::move(front)};
   }
 
   std::vector<mx::Shape> output_shapes(const Arrays& inputs) override {
-    std::vector<mx::Shape> shapes;
-    for (auto& output : fallback_(inputs)) {
-      shapes.push_back(output.shape());
+    if (shapes_of(inputs) != input_shapes_) {
+      throw std::invalid_argument(
+          std::string(kernel_->name()) + " may not run on other shapes than it was traced with: compile for exact shapes");
     }
-    return shapes;
+    return specs_.first;
   }
 
   const char* name() const override {
-    return kernel_->name();
+    return name_.c_str();
   }
 
+  // Who asks puts the outputs of one in the place of the other's.
   bool is_equivalent(const mx::Primitive& other) const override {
     auto* callback = dynamic_cast<const CallbackPrimitive*>(&other);
-    return callback && kernel_->same(*callback->kernel_);
+    return callback && specs_ == callback->specs_ && kernel_->same(*callback->kernel_);
   }
 
  private:
@@ -152,6 +176,14 @@ class CallbackPrimitive : public mx::Primitive {
     };
   }
 
+  static std::vector<mx::Shape> shapes_of(const Arrays& arrays) {
+    std::vector<mx::Shape> shapes;
+    for (auto& a : arrays) {
+      shapes.push_back(a.shape());
+    }
+    return shapes;
+  }
+
   static Arrays pick(const Arrays& arrays, const std::vector<int>& argnums) {
     Arrays out;
     for (int at : argnums) {
@@ -162,6 +194,9 @@ class CallbackPrimitive : public mx::Primitive {
 
   std::shared_ptr<Kernel> kernel_;
   Function fallback_;
+  std::vector<mx::Shape> input_shapes_;
+  Specs specs_;
+  std::string name_;
 };
 
 } // namespace
@@ -178,17 +213,17 @@ extern "C" int mlx_shim_primitive(
     const mlx_stream s) {
   try {
     auto owned = std::make_shared<Kernel>(*kernel);
-    std::vector<mx::Shape> shapes;
-    std::vector<mx::Dtype> types;
+    Specs specs;
+    auto& [shapes, types] = specs;
     for (size_t i = 0; i < num_outputs; i++) {
       shapes.emplace_back(lengths, lengths + ndims[i]);
       types.push_back(mlx_dtype_to_cpp(dtypes[i]));
       lengths += ndims[i];
     }
+    auto& ins = mlx_vector_array_get_(inputs);
     auto primitive = std::make_shared<CallbackPrimitive>(
-        mlx_stream_get_(s), std::move(owned), mlx_closure_get_(fallback));
-    mlx_vector_array_set_(
-        *res, mx::array::make_arrays(std::move(shapes), types, primitive, mlx_vector_array_get_(inputs)));
+        mlx_stream_get_(s), std::move(owned), mlx_closure_get_(fallback), ins, specs);
+    mlx_vector_array_set_(*res, mx::array::make_arrays(shapes, types, primitive, ins));
     return 0;
   } catch (const std::exception& e) {
     mlx_error(e.what());

@@ -45,7 +45,8 @@ typedef struct mlx_shim_kernel_ {
 } mlx_shim_kernel;
 
 // Adds an op to the graph. Output `i` has `ndims[i]` lengths, which follow each other in `lengths`.
-// `fallback` is the same function in ops of MLX, for transformations. `kernel` is taken over.
+// `fallback` is the same function in ops of MLX, for transformations; it fails rather than give other outputs.
+// `kernel` is taken over. Its name stands in errors; in graphs it begins with "Kernel:".
 int mlx_shim_primitive(
     mlx_vector_array* res,
     const mlx_vector_array inputs,

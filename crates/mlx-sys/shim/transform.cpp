@@ -17,6 +17,7 @@
 #include "mlx/c/private/mlx.h"
 #include "mlx/mlx.h"
 #include "mlx/primitives.h"
+#include "rows.h"
 
 using mlx::core::array;
 using mlx::core::Stream;
@@ -120,7 +121,8 @@ bool is_elementwise(const std::string& name) {
   return names.count(name) > 0;
 }
 
-// Primitives of one input, which infer their shape from it, and whose axes the trace has checked.
+// Primitives of one input, which infer their shape from it, and whose axes the trace has checked. Kernels check their
+// inputs too.
 bool is_inferred(const std::string& name) {
   return name == "ExpandDims" || name == "Transpose";
 }
@@ -208,7 +210,7 @@ void check_shape(const array& out) {
     fits = reduction_fits(name, out);
   } else if (name == "ArgReduce" || name == "LogSumExp") {
     fits = ins[0].size() > 0 || out.size() == 0;
-  } else if (!is_inferred(name) && !ins.empty()) {
+  } else if (!is_inferred(name) && !starts_with(name, shim::kernel_prefix) && !ins.empty()) {
     refuse(out, "may not run on other shapes than it was traced with: compile for exact shapes");
   }
   if (!fits) {
@@ -451,6 +453,33 @@ extern "C" int mlx_shim_captures_tracer(
   });
 }
 
+shim::Arrays shim::replace_rows(
+    const Arrays& inputs,
+    const Arrays& arguments,
+    const Arrays& values,
+    const int* in_axes,
+    const int* out_axes,
+    Stream s) {
+  RowMap known;
+  int count = -1;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    if (in_axes[i] >= 0) {
+      Rows rows{inputs[i], in_axes[i]};
+      count = rows_of(rows);
+      known.insert({arguments[i].id(), rows});
+    }
+  }
+  walk(values, ids_of(arguments), [&](const array& a) { add_rows(known, a, count); }, inputs_of_rule);
+  Arrays out;
+  for (size_t i = 0; i < values.size(); ++i) {
+    auto found = known.find(values[i].id());
+    Rows rows = found == known.end() ? Rows{values[i], -1} : found->second;
+    auto batch = moved(rows.second < 0 ? repeated(rows, count, s) : rows, out_axes[i], s);
+    out.push_back(mlx::core::astype(batch, values[i].dtype(), s));
+  }
+  return out;
+}
+
 extern "C" int mlx_shim_vmap_replace(
     mlx_vector_array* batches,
     const mlx_vector_array inputs,
@@ -460,28 +489,15 @@ extern "C" int mlx_shim_vmap_replace(
     const int* out_axes,
     const mlx_stream s) {
   return guarded([&] {
-    auto stream = mlx_stream_get_(s);
-    auto& whole = mlx_vector_array_get_(inputs);
-    auto& row = mlx_vector_array_get_(arguments);
-    RowMap known;
-    int count = -1;
-    for (size_t i = 0; i < whole.size(); ++i) {
-      if (in_axes[i] >= 0) {
-        Rows rows{whole[i], in_axes[i]};
-        count = rows_of(rows);
-        known.insert({row[i].id(), rows});
-      }
-    }
-    auto& results = mlx_vector_array_get_(values);
-    walk(results, ids_of(row), [&](const array& a) { add_rows(known, a, count); }, inputs_of_rule);
-    std::vector<array> out;
-    for (size_t i = 0; i < results.size(); ++i) {
-      auto found = known.find(results[i].id());
-      Rows rows = found == known.end() ? Rows{results[i], -1} : found->second;
-      auto batch = moved(rows.second < 0 ? repeated(rows, count, stream) : rows, out_axes[i], stream);
-      out.push_back(mlx::core::astype(batch, results[i].dtype(), stream));
-    }
-    mlx_vector_array_set_(*batches, std::move(out));
+    mlx_vector_array_set_(
+        *batches,
+        shim::replace_rows(
+            mlx_vector_array_get_(inputs),
+            mlx_vector_array_get_(arguments),
+            mlx_vector_array_get_(values),
+            in_axes,
+            out_axes,
+            mlx_stream_get_(s)));
   });
 }
 

@@ -6,6 +6,7 @@ mod imports;
 mod layers;
 mod modules;
 mod places;
+mod proofs;
 mod sizes;
 mod source;
 mod tree;
@@ -33,12 +34,13 @@ pub struct Options {
     pub fix: bool,
 }
 
-const CHECKS: [fn(&Tree) -> Vec<Breach>; 7] = [
+const CHECKS: [fn(&Tree) -> Vec<Breach>; 8] = [
     architecture::check,
     comments::check,
     imports::check,
     modules::check,
     places::check,
+    proofs::check,
     sizes::check,
     unsafety::check,
 ];

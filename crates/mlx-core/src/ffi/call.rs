@@ -5,7 +5,7 @@ use std::ffi::c_int;
 
 use mlx_sys as sys;
 
-use super::{Handle, Vector, error, failure, gate};
+use super::{Handle, Vector, error, failure, gate, guest};
 use crate::{Array, Error, Kind, Result, stream};
 
 thread_local! {
@@ -20,10 +20,21 @@ pub(crate) fn end_thread() {
 /// Runs a function that gives a status only.
 #[track_caller]
 pub(crate) fn status(op: &'static str, f: impl FnOnce() -> c_int) -> Result<()> {
-    if OVER.get() {
-        return Err(Error::new(Kind::Thread, op, "this thread is ending and computes nothing any more"));
-    }
+    check_thread(op)?;
     without_queue(op, f)
+}
+
+/// Refuses to compute on this thread where it may not use a queue.
+#[track_caller]
+pub(crate) fn check_thread(op: &'static str) -> Result<()> {
+    let why = if OVER.get() {
+        "this thread is ending and computes nothing any more"
+    } else if guest::is_running() {
+        "a kernel, a reader or its destructor is called by MLX and computes nothing with it"
+    } else {
+        return Ok(());
+    };
+    Err(Error::new(Kind::Thread, op, why))
 }
 
 /// Runs a function that gives a status only and works without a queue, even while the thread ends.

@@ -11,6 +11,7 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 
 use mlx_sys as sys;
 
+use super::guest::quietly;
 use super::owned::Owned;
 use super::{Vector, call, transform};
 use crate::{Array, Error, Result};
@@ -30,7 +31,9 @@ fn take_failure() -> Option<Failure> {
 }
 
 fn leave(failure: Option<Failure>) {
-    let _ = FAILURE.try_with(|slot| slot.replace(failure));
+    let earlier = FAILURE.try_with(|slot| slot.replace(failure));
+    // What was thrown earlier may panic when it is dropped, which C could not unwind.
+    let _ = quietly(|| drop(earlier));
 }
 
 /// Runs a call that may run closures. An error or a panic of a closure goes on as it was; another error is
@@ -144,7 +147,7 @@ unsafe extern "C" fn apply(
 pub(super) unsafe extern "C" fn free<T>(payload: *mut c_void) {
     // SAFETY: C frees the payload once, and it came from a `Box<T>`.
     let payload = unsafe { Box::from_raw(payload.cast::<T>()) };
-    let _ = catch_unwind(AssertUnwindSafe(|| drop(payload)));
+    let _ = quietly(|| drop(payload));
 }
 
 /// Handles of the arrays in a vector that C lends.

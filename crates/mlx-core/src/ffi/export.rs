@@ -43,7 +43,7 @@ impl Exporter {
     #[track_caller]
     pub(crate) fn trace(&self, arguments: &[Array], keywords: &Keywords) -> Result<()> {
         let arguments = Vector::collect(arguments)?;
-        let keywords = Arrays::new(keywords.iter().map(|(name, array)| (name.as_str(), array)))?;
+        let keywords = Arrays::of_keywords("export_function", keywords)?;
         call::status("export_function", || {
             // SAFETY: live handles; no earlier trace failed.
             unsafe { sys::mlx_function_exporter_apply_kwargs(self.0.raw(), arguments.raw(), keywords.raw()) }
@@ -61,7 +61,7 @@ pub(crate) fn describe(
 ) -> Result<(String, Keywords)> {
     let closure = closure(body);
     let arguments = Vector::collect(arguments)?;
-    let keywords = Arrays::new(keywords.iter().map(|(name, array)| (name.as_str(), array)))?;
+    let keywords = Arrays::of_keywords("describe", keywords)?;
     let mut constants = Arrays::empty();
     let json = string::read("describe", |out| {
         // SAFETY: live handles; `read` and `constants` own what C fills.
@@ -130,7 +130,7 @@ impl Imported {
     pub(crate) fn call(&self, arguments: &[Array], keywords: &Keywords) -> Result<Vec<Array>> {
         let inputs = Vector::collect(arguments.iter().chain(keywords.values()))?;
         let arguments = Vector::collect(arguments)?;
-        let keywords = Arrays::new(keywords.iter().map(|(name, array)| (name.as_str(), array)))?;
+        let keywords = Arrays::of_keywords("import_function", keywords)?;
         let mut out = Vector::empty();
         call::status("import_function", || {
             // SAFETY: live handles; `out` owns what C fills.

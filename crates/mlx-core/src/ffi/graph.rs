@@ -4,7 +4,7 @@ use mlx_sys as sys;
 
 use super::owned::Owned;
 use super::{Vector, call, string, transform};
-use crate::{Array, Error, Kind, Result};
+use crate::{Array, Result};
 
 /// The graph of `outputs` as text, in which some arrays have names.
 #[track_caller]
@@ -25,19 +25,4 @@ pub(crate) fn text(dot: bool, outputs: &[Array], names: &[(Array, String)]) -> R
         // SAFETY: fills a string that `read` owns from live handles.
         unsafe { sys::mlx_shim_graph_text(out, dot, namer.raw(), outputs.raw()) }
     })
-}
-
-/// `array`, computed after `others`.
-#[track_caller]
-pub(crate) fn depends(array: &Array, others: &Vector) -> Result<Array> {
-    let inputs = Vector::collect([array])?;
-    let out = call::vector("depends", |out, _| {
-        // SAFETY: two live vectors, the first of them not empty, which C does not check, and a result that
-        // `call` owns.
-        unsafe { sys::mlx_depends(out, inputs.raw(), others.raw()) }
-    })?;
-    match out.into_iter().next() {
-        Some(array) => Ok(array),
-        None => Err(Error::new(Kind::Mlx, "depends", "MLX returned no array")),
-    }
 }

@@ -65,9 +65,10 @@ pub(crate) fn save_safetensors<'a>(
     arrays: impl IntoIterator<Item = (&'a str, &'a Array)>,
     metadata: &BTreeMap<String, String>,
 ) -> Result<()> {
-    let file = terminated("save_safetensors", path)?;
-    let (map, strings) = (Arrays::new(arrays)?, Strings::new(metadata)?);
-    call::computed("save_safetensors", || {
+    let op = "save_safetensors";
+    let file = terminated(op, path)?;
+    let (map, strings) = (Arrays::new(op, arrays)?, Strings::new(op, metadata)?);
+    call::computed(op, || {
         // SAFETY: live maps and a terminated path.
         unsafe { sys::mlx_save_safetensors(file.as_ptr(), map.raw(), strings.raw()) }
     })
@@ -80,8 +81,9 @@ pub(crate) fn save_safetensors_to<'a>(
     arrays: impl IntoIterator<Item = (&'a str, &'a Array)>,
     metadata: &BTreeMap<String, String>,
 ) -> Result<()> {
-    let (map, strings) = (Arrays::new(arrays)?, Strings::new(metadata)?);
-    sink::write("write_safetensors", writer, |writer| {
+    let op = "write_safetensors";
+    let (map, strings) = (Arrays::new(op, arrays)?, Strings::new(op, metadata)?);
+    sink::write(op, writer, |writer| {
         // SAFETY: live maps and a live writer.
         unsafe { sys::mlx_save_safetensors_writer(writer, map.raw(), strings.raw()) }
     })

@@ -19,18 +19,27 @@ impl Arrays {
     }
 
     #[track_caller]
-    pub(super) fn new<'a>(arrays: impl IntoIterator<Item = (&'a str, &'a Array)>) -> Result<Self> {
+    pub(super) fn new<'a>(
+        op: &'static str,
+        arrays: impl IntoIterator<Item = (&'a str, &'a Array)>,
+    ) -> Result<Self> {
         call::prepare();
         // SAFETY: C gives the new map away.
         let map = Self(unsafe { Owned::new(sys::mlx_map_string_to_array_new()) });
         for (name, array) in arrays {
-            let key = string::terminated("save_safetensors", name)?;
-            call::status("save_safetensors", || {
+            let key = string::terminated(op, name)?;
+            call::status(op, || {
                 // SAFETY: C copies the key and the handle, both live.
                 unsafe { sys::mlx_map_string_to_array_insert(map.raw(), key.as_ptr(), array.raw()) }
             })?;
         }
         Ok(map)
+    }
+
+    /// The arrays of keywords.
+    #[track_caller]
+    pub(super) fn of_keywords(op: &'static str, keywords: &BTreeMap<String, Array>) -> Result<Self> {
+        Self::new(op, keywords.iter().map(|(name, array)| (name.as_str(), array)))
     }
 
     /// Another map of the arrays in one of C's.
@@ -84,14 +93,14 @@ impl Strings {
     }
 
     #[track_caller]
-    pub(super) fn new(strings: &BTreeMap<String, String>) -> Result<Self> {
+    pub(super) fn new(op: &'static str, strings: &BTreeMap<String, String>) -> Result<Self> {
         call::prepare();
         // SAFETY: as for a map of arrays, C gives it away.
         let map = Self(unsafe { Owned::new(sys::mlx_map_string_to_string_new()) });
         for (name, value) in strings {
-            let key = string::terminated("save_safetensors", name)?;
-            let value = string::terminated("save_safetensors", value)?;
-            call::status("save_safetensors", || {
+            let key = string::terminated(op, name)?;
+            let value = string::terminated(op, value)?;
+            call::status(op, || {
                 // SAFETY: C copies both terminated strings.
                 unsafe { sys::mlx_map_string_to_string_insert(map.raw(), key.as_ptr(), value.as_ptr()) }
             })?;
@@ -130,7 +139,7 @@ impl Strings {
 /// Whether an iterator stopped because nothing was left, which C says by 2.
 #[track_caller]
 fn at_end(status: c_int) -> Result<()> {
-    call::status("load_safetensors", || if status == 2 { 0 } else { status })
+    call::status("map", || if status == 2 { 0 } else { status })
 }
 
 /// A copy of C's terminated string.

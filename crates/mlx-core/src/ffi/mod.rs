@@ -21,6 +21,7 @@ pub(crate) mod gate;
 pub(crate) mod gguf;
 pub(crate) mod gpu;
 pub(crate) mod graph;
+mod guest;
 mod handle;
 pub(crate) mod io;
 mod map;
@@ -73,6 +74,18 @@ fn optional_float(value: Option<f32>) -> sys::mlx_optional_float {
 
 fn optional_dtype(value: Option<Dtype>) -> sys::mlx_optional_dtype {
     sys::mlx_optional_dtype { value: value.unwrap_or(Dtype::Float32).raw(), has_value: value.is_some() }
+}
+
+/// The values that C lends.
+///
+/// # Safety
+/// `first` must point to `count` values that stay as they are for `'a`, unless there are none.
+unsafe fn list<'a, T>(first: *const T, count: usize) -> &'a [T] {
+    if count == 0 {
+        return &[];
+    }
+    // SAFETY: not empty, and as long as this function's contract says.
+    unsafe { std::slice::from_raw_parts(first, count) }
 }
 
 /// The version of libmlx.

@@ -1,9 +1,7 @@
 //! CPU ops whose kernel is Rust.
 
-use std::any::Any;
 use std::borrow::Cow;
 use std::ffi::{CString, c_int, c_void};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::slice;
 use std::sync::Arc;
 
@@ -11,23 +9,27 @@ use mlx_sys as sys;
 
 use super::closure::Closure;
 use super::element::elements;
+use super::guest::quietly;
 use super::owned::Owned;
-use super::{Vector, call, string};
+use super::{Vector, call, guest, list, raw, string};
 use crate::kernel::{Failure, Kernel, Spec};
-use crate::{Array, Dtype, Element, Result};
+use crate::{Array, Dtype, Element, Error, Kind, Result};
 
 /// Adds an op to the graph of the current stream, which is on the CPU.
 #[track_caller]
 pub(crate) fn apply(kernel: Arc<dyn Kernel>, inputs: &[&Array], outputs: &[Spec]) -> Result<Vec<Array>> {
     let name = string::terminated("kernel", kernel.name())?;
-    let fallback = Arc::clone(&kernel);
-    let fallback = Closure::new(move |inputs| fallback.fallback(&inputs));
+    let fallback = {
+        let (kernel, specs) = (Arc::clone(&kernel), outputs.to_vec());
+        // MLX takes a value that is returned twice for one: each is a node of its own.
+        Closure::new(move |inputs| fallback(&*kernel, &inputs, &specs)?.iter().map(raw::copy).collect())
+    };
     let inputs = Vector::collect(inputs.iter().copied())?;
     let lengths: Vec<_> = outputs.iter().flat_map(|spec| spec.shape.iter().copied()).collect();
     let ndims: Vec<_> = outputs.iter().map(|spec| spec.shape.len()).collect();
     let dtypes: Vec<_> = outputs.iter().map(|spec| spec.dtype.raw()).collect();
     call::vector("kernel", |out, s| {
-        let raw = sys::mlx_shim_kernel {
+        let callbacks = sys::mlx_shim_kernel {
             name: name.as_ptr(),
             payload: Box::into_raw(Box::new(kernel)).cast(),
             run: Some(run),
@@ -42,7 +44,7 @@ pub(crate) fn apply(kernel: Arc<dyn Kernel>, inputs: &[&Array], outputs: &[Spec]
             sys::mlx_shim_primitive(
                 out,
                 inputs.raw(),
-                &raw const raw,
+                &raw const callbacks,
                 fallback.raw(),
                 lengths,
                 ndims,
@@ -52,6 +54,18 @@ pub(crate) fn apply(kernel: Arc<dyn Kernel>, inputs: &[&Array], outputs: &[Spec]
             )
         }
     })
+}
+
+/// What the fallback gives, which must be what MLX was told of the kernel.
+#[track_caller]
+pub(crate) fn fallback(kernel: &dyn Kernel, inputs: &[Array], specs: &[Spec]) -> Result<Vec<Array>> {
+    let outputs = kernel.fallback(inputs)?;
+    let found: Vec<_> = outputs.iter().map(Spec::like).collect();
+    if found == specs {
+        return Ok(outputs);
+    }
+    let message = format!("the fallback gives {found:?} where `outputs` says {specs:?}");
+    Err(Error::new(Kind::Shape, kernel.name(), message))
 }
 
 /// The kernel behind a payload of `apply`.
@@ -74,14 +88,14 @@ unsafe extern "C" fn run(
     // SAFETY: C passes the payload of `apply`, and as many buffers as it says, which live until this returns. The
     // kernel is shared between threads, which `Kernel: Sync` allows.
     let (kernel, inputs, outputs) =
-        unsafe { (kernel(payload), buffers(inputs, num_inputs), buffers(outputs, num_outputs)) };
+        unsafe { (kernel(payload), list(inputs, num_inputs), list(outputs, num_outputs)) };
     let inputs: Vec<_> = inputs.iter().map(Input).collect();
     let mut outputs: Vec<_> = outputs.iter().map(Output).collect();
-    let result = catch_unwind(AssertUnwindSafe(|| kernel.run(&inputs, &mut outputs)));
+    let result = guest::run(|| kernel.run(&inputs, &mut outputs).map_err(|failure| failure.to_string()));
     let text = match result {
         Ok(Ok(())) => return 0,
-        Ok(Err(failure)) => failure.to_string(),
-        Err(panic) => format!("the kernel panicked: {}", panic_text(&*panic)),
+        Ok(Err(failure)) => failure,
+        Err(panic) => format!("the kernel panicked: {panic}"),
     };
     let text = CString::new(text.replace('\0', " ")).unwrap_or_default();
     // SAFETY: copies a terminated text, and gives the string away.
@@ -94,29 +108,13 @@ unsafe extern "C" fn run(
 unsafe extern "C" fn same(payload: *const c_void, other: *const c_void) -> bool {
     // SAFETY: C calls this with two payloads of `apply`.
     let (this, other) = unsafe { (kernel(payload), kernel(other)) };
-    catch_unwind(AssertUnwindSafe(|| this.is_same(other))).unwrap_or(false)
+    quietly(|| this.is_same(other)).unwrap_or(false)
 }
 
 unsafe extern "C" fn drop_payload(payload: *mut c_void) {
     // SAFETY: C calls this once, last, with the pointer that `apply` made of a box.
     let kernel = unsafe { Box::from_raw(payload.cast::<Arc<dyn Kernel>>()) };
-    let _ = catch_unwind(AssertUnwindSafe(|| drop(kernel)));
-}
-
-/// # Safety
-/// `first` must point to `count` buffers that live for `'a`, unless there are none.
-unsafe fn buffers<'a>(first: *const sys::mlx_shim_buffer, count: usize) -> &'a [sys::mlx_shim_buffer] {
-    if count == 0 {
-        return &[];
-    }
-    // SAFETY: `count` live buffers from `first` on.
-    unsafe { slice::from_raw_parts(first, count) }
-}
-
-/// What a panic says.
-fn panic_text(panic: &(dyn Any + Send)) -> &str {
-    let owned = panic.downcast_ref::<String>().map(String::as_str);
-    owned.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it said nothing")
+    let _ = guest::run(|| drop(kernel));
 }
 
 /// An input of a kernel that runs.
@@ -139,7 +137,7 @@ impl Input<'_> {
     /// The elements in row-major order, without a copy where they lie in that order.
     ///
     /// # Errors
-    /// The input holds another type.
+    /// The input holds another type, or there is no memory for a copy.
     pub fn values<T: Element>(&self) -> Result<Cow<'_, [T]>, Failure> {
         check_type::<T>(self.0)?;
         let data = self.0.data.cast_const().cast::<T::Bits>();
@@ -157,7 +155,7 @@ impl Input<'_> {
             }
         }
         // SAFETY: as above, but the elements lie where the strides say.
-        Ok(Cow::Owned(unsafe { collect(data, shape, strides) }.into_iter().map(T::from_bits).collect()))
+        Ok(Cow::Owned(unsafe { collect(data, shape, strides) }?.into_iter().map(T::from_bits).collect()))
     }
 
     /// How far apart neighbours along each axis lie, in elements.
@@ -188,25 +186,19 @@ impl Output<'_> {
         if size == 0 {
             return Ok(&mut []);
         }
-        // SAFETY: C allocated the buffer for this result alone, in order and aligned as `malloc` does, and filled it
-        // with zeros, which are valid for every element. `self` is borrowed, so there is one such slice at a time.
-        Ok(unsafe { slice::from_raw_parts_mut(self.0.data.cast::<T>(), size) })
+        let data = self.0.data.cast::<T>();
+        if !data.is_aligned() {
+            return Err("the memory of the result is not aligned".into());
+        }
+        // SAFETY: C allocated the buffer for this result alone, in order, and filled it with zeros, which are valid
+        // for every element. `self` is borrowed, so there is one such slice at a time.
+        Ok(unsafe { slice::from_raw_parts_mut(data, size) })
     }
 }
 
 fn shape(buffer: &sys::mlx_shim_buffer) -> &[i32] {
     // SAFETY: C passes `ndim` lengths, which live as long as the buffer.
     unsafe { list(buffer.shape, buffer.ndim) }
-}
-
-/// # Safety
-/// `first` must point to `count` values that live for `'a`, unless there are none.
-unsafe fn list<'a, T>(first: *const T, count: usize) -> &'a [T] {
-    if count == 0 {
-        return &[];
-    }
-    // SAFETY: by this function's contract.
-    unsafe { slice::from_raw_parts(first, count) }
 }
 
 fn check_type<T: Element>(buffer: &sys::mlx_shim_buffer) -> Result<(), Failure> {
@@ -232,9 +224,10 @@ fn in_order(shape: &[i32], strides: &[i64]) -> bool {
 /// The elements in row-major order.
 ///
 /// # Safety
-/// Each element that `shape` and `strides` name from `data` on must be readable.
-unsafe fn collect<T: Copy>(data: *const T, shape: &[i32], strides: &[i64]) -> Vec<T> {
-    let mut out = Vec::with_capacity(size(shape));
+/// There must be an element, and each that `shape` and `strides` name from `data` on must be readable.
+unsafe fn collect<T: Copy>(data: *const T, shape: &[i32], strides: &[i64]) -> Result<Vec<T>, Failure> {
+    let mut out = Vec::new();
+    out.try_reserve_exact(size(shape))?;
     let mut place = vec![0; shape.len()];
     let mut offset = 0_i64;
     loop {
@@ -242,7 +235,7 @@ unsafe fn collect<T: Copy>(data: *const T, shape: &[i32], strides: &[i64]) -> Ve
         out.push(unsafe { data.offset(offset as isize).read_unaligned() });
         let mut axes = place.iter_mut().zip(shape).zip(strides).rev();
         loop {
-            let Some(((at, &length), &stride)) = axes.next() else { return out };
+            let Some(((at, &length), &stride)) = axes.next() else { return Ok(out) };
             *at += 1;
             offset += stride;
             if *at < length {
@@ -263,7 +256,7 @@ mod tests {
         let data = [0, 1, 2, 3, 4, 5];
         // SAFETY: every place lies in `data`.
         let of = |first: usize, shape: &[i32], strides: &[i64]| unsafe {
-            collect(&raw const data[first], shape, strides)
+            collect(&raw const data[first], shape, strides).unwrap()
         };
         assert_eq!(of(0, &[2, 3], &[3, 1]), [0, 1, 2, 3, 4, 5]);
         assert_eq!(of(0, &[3, 2], &[1, 3]), [0, 3, 1, 4, 2, 5]);

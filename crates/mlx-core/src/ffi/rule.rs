@@ -1,13 +1,12 @@
 //! Closures that take the place of MLX's rules for derivatives and batches.
 
 use std::ffi::{c_int, c_void};
-use std::slice;
 
 use mlx_sys as sys;
 
 use super::closure::{arrays_of, fill, free, run};
 use super::owned::Owned;
-use super::{Vector, call};
+use super::{Vector, call, list};
 use crate::{Array, Result};
 
 /// From primals, cotangents and outputs to cotangents of the primals.
@@ -93,7 +92,7 @@ unsafe extern "C" fn apply_jvp(
         // SAFETY: two live vectors, lent for this call.
         let (primals, tangents) = unsafe { (arrays_of(primals)?, arrays_of(tangents)?) };
         // SAFETY: C lends `count` numbers.
-        let pushed = rule(primals, tangents, unsafe { ints(numbers, count) })?;
+        let pushed = rule(primals, tangents, unsafe { list(numbers, count) })?;
         // SAFETY: an empty vector of C's, for the tangents.
         unsafe { fill(out, &pushed) }
     })
@@ -111,7 +110,7 @@ unsafe extern "C" fn apply_vmap(
         // SAFETY: a live payload, which `Rules::new` made for this function.
         let rule = unsafe { &*payload.cast::<Box<Vmap>>() };
         // SAFETY: one live vector, and `count` axes.
-        let (inputs, axes) = unsafe { (arrays_of(inputs)?, ints(axes, count)) };
+        let (inputs, axes) = unsafe { (arrays_of(inputs)?, list(axes, count)) };
         let (outputs, axes) = rule(inputs, axes)?;
         let axes = Vector::collect(&axes)?;
         // SAFETY: C passes two empty vectors that it owns, and copies the arrays and the numbers.
@@ -120,16 +119,4 @@ unsafe extern "C" fn apply_vmap(
             call::status("vmap", || sys::mlx_vector_int_set(out_axes, axes.raw()))
         }
     })
-}
-
-/// The numbers that C lends.
-///
-/// # Safety
-/// `numbers` must point to `count` numbers for as long as they are used, or `count` be 0.
-unsafe fn ints<'a>(numbers: *const c_int, count: usize) -> &'a [i32] {
-    if count == 0 {
-        return &[];
-    }
-    // SAFETY: not empty, and long enough by this function's contract.
-    unsafe { slice::from_raw_parts(numbers, count) }
 }

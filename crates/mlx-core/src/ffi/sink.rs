@@ -2,11 +2,11 @@
 
 use std::ffi::{c_char, c_int, c_void};
 use std::io::Write;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::slice;
 
 use mlx_sys as sys;
 
+use super::guest::quietly;
 use super::owned::Owned;
 use super::{call, error};
 use crate::{Error, Kind, Result};
@@ -19,9 +19,9 @@ struct Sink<'a> {
 impl Sink<'_> {
     /// Writes all of `bytes`, or keeps why that failed.
     fn write(&mut self, bytes: &[u8]) -> bool {
-        self.failure = match catch_unwind(AssertUnwindSafe(|| self.writer.write_all(bytes))) {
+        self.failure = match quietly(|| self.writer.write_all(bytes).map_err(|error| error.to_string())) {
             Ok(Ok(())) => return true,
-            Ok(Err(error)) => Some(error.to_string()),
+            Ok(Err(error)) => Some(error),
             Err(_) => Some("the writer panicked".to_owned()),
         };
         false

@@ -7,7 +7,6 @@ use std::ffi::{CString, c_char, c_int, c_void};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::{ptr, slice};
@@ -16,7 +15,7 @@ use mlx_sys as sys;
 
 use super::failure::Failure;
 use super::owned::Owned;
-use super::{call, error};
+use super::{call, error, guest};
 use crate::Result;
 
 /// Bytes that several threads may read, each at its own place.
@@ -106,10 +105,8 @@ impl Shared {
             place.filter(|place| place.checked_add(bytes.len() as u64).is_some_and(|end| end <= *length));
         let place = inside.and_then(|place| place.checked_add(*start));
         let place = place.ok_or("a read outside the data was asked for")?;
-        match catch_unwind(AssertUnwindSafe(|| data.read_exact_at(bytes, place))) {
-            Ok(read) => read.map_err(|error| error.to_string()),
-            Err(_) => Err("the reader panicked".to_owned()),
-        }
+        guest::run(|| data.read_exact_at(bytes, place).map_err(|error| error.to_string()))
+            .unwrap_or_else(|_| Err("the reader panicked".to_owned()))
     }
 }
 
@@ -219,5 +216,5 @@ unsafe extern "C" fn label(source: *mut c_void) -> *const c_char {
 unsafe extern "C" fn free(source: *mut c_void) {
     // SAFETY: C calls this once, after the last use, with the pointer that the box became.
     let shared = unsafe { Box::from_raw(source.cast::<Shared>()) };
-    let _ = catch_unwind(AssertUnwindSafe(|| drop(shared)));
+    let _ = guest::run(|| drop(shared));
 }

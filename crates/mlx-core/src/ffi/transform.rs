@@ -117,11 +117,17 @@ pub(crate) fn custom_function(f: &Closure<'static>, rules: &Rules) -> Result<Clo
 
 /// The same arrays, which are not computed before `dependencies` are.
 #[track_caller]
-pub(crate) fn depends(arrays: &[Array], dependencies: &[Array]) -> Result<Vec<Array>> {
+pub(crate) fn depends<'a>(
+    arrays: &[Array],
+    dependencies: impl IntoIterator<Item = &'a Array>,
+) -> Result<Vec<Array>> {
+    if arrays.is_empty() {
+        return Ok(Vec::new());
+    }
     let (arrays, dependencies) = (Vector::collect(arrays)?, Vector::collect(dependencies)?);
     let mut out = Vector::empty();
     call::status("depends", || {
-        // SAFETY: live vectors; `out` owns what C fills.
+        // SAFETY: live vectors, the first of them not empty, which C does not check; `out` owns what C fills.
         unsafe { sys::mlx_depends(out.as_mut_ptr(), arrays.raw(), dependencies.raw()) }
     })?;
     out.into_vec()

@@ -168,7 +168,7 @@ impl<T: Item> Vector<T> {
 
     #[track_caller]
     fn get(&self, index: usize) -> Result<T> {
-        // SAFETY: a live vector.
+        // SAFETY: the vector is live while it is borrowed.
         unsafe { T::get(self.raw(), index) }
     }
 }

@@ -49,7 +49,7 @@ pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 /// }
 /// ```
 pub trait Primitive: Send + Sync + 'static {
-    /// The name in errors and in drawings of the graph.
+    /// The name in errors and, after `Kernel:`, in drawings of the graph.
     const NAME: &'static str;
 
     /// The shape and type of each result.
@@ -58,13 +58,13 @@ pub trait Primitive: Send + Sync + 'static {
     /// The inputs do not suit the op.
     fn outputs(&self, inputs: &[&Array]) -> Result<Vec<Spec>>;
 
-    /// Computes the results, which are zero before.
+    /// Computes the results, which are zero before. It cannot compute with arrays: MLX waits for it.
     ///
     /// # Errors
     /// An error or a panic is what [`eval`](crate::eval) of a result returns.
     fn run(&self, inputs: &[Input<'_>], outputs: &mut [Output<'_>]) -> Result<(), Failure>;
 
-    /// The same results from MLX's ops.
+    /// The same results from MLX's ops, of the shapes and types that [`outputs`](Self::outputs) says.
     ///
     /// # Errors
     /// One of the ops failed.
@@ -123,7 +123,7 @@ pub fn apply<'a, P: Primitive>(
         ffi::primitive::apply(kernel, &inputs, &specs)
     } else {
         let owned: Vec<_> = inputs.into_iter().cloned().collect();
-        match primitive.fallback(&owned) {
+        match ffi::primitive::fallback(&**primitive, &owned, &specs) {
             Ok(outputs) => Ok(outputs),
             Err(error) => Err(error.at_caller()),
         }

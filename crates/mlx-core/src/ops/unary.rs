@@ -3,9 +3,10 @@
 //! On a CPU, MLX computes `exp`, `sin`, `cos`, `erf` and `sigmoid` of `float64` as exactly as those of `float32`.
 
 use std::borrow::Cow;
+use std::slice;
 
-use crate::ffi::{Vector, graph, raw};
-use crate::{Array, Device, Dtype, Result};
+use crate::ffi::{raw, transform};
+use crate::{Array, Device, Dtype, Error, Kind, Result};
 
 macro_rules! unary {
     ($($(#[$doc:meta])* $name:ident,)*) => {
@@ -189,6 +190,10 @@ impl Array {
     /// The same values, computed after `others`.
     #[track_caller]
     pub fn depends<'a>(&self, others: impl IntoIterator<Item = &'a Self>) -> Result<Self> {
-        graph::depends(self, &Vector::collect(others)?)
+        let out = transform::depends(slice::from_ref(self), others)?;
+        match out.into_iter().next() {
+            Some(array) => Ok(array),
+            None => Err(Error::new(Kind::Mlx, "depends", "MLX returned no array")),
+        }
     }
 }

@@ -9,21 +9,9 @@ use mlx_core::transform::{
 };
 use mlx_core::{Array, Device, Dtype, Result, Tree, concatenate, select, stack};
 
-use crate::values::near;
-
-fn floats(x: &Array) -> Vec<f32> {
-    x.to_vec().unwrap()
-}
-
-fn float(x: &Array) -> f32 {
-    x.item().unwrap()
-}
+use crate::values::{float, floats, near, ones};
 
 type Boxed = Box<dyn Fn(&Array) -> Result<Array>>;
-
-fn ones(shape: &[i32]) -> Array {
-    Array::ones(shape, Dtype::Float32).unwrap()
-}
 
 /// `f`, compiled, and how often it was called.
 fn counted<T: Tree + 'static, U: Tree + 'static>(
@@ -46,7 +34,7 @@ fn counted<T: Tree + 'static, U: Tree + 'static>(
 fn a_function_is_called_once_for_arguments_of_the_same_shapes() {
     let (f, calls) = counted(|(x, y): &(Array, Array)| x + y, Shapes::Exact);
     for n in 1..4 {
-        let x = (ones(&[2]) * n).unwrap();
+        let x = (ones([2]) * n).unwrap();
         assert_eq!(floats(&f(&(x.clone(), x)).unwrap()), [2.0 * n as f32; 2]);
     }
     assert_eq!(calls.get(), 1);
@@ -56,7 +44,7 @@ fn a_function_is_called_once_for_arguments_of_the_same_shapes() {
 fn another_shape_or_type_is_traced_again() {
     let (f, calls) = counted(|x: &Array| x.clone() + x, Shapes::Exact);
     let arguments =
-        [ones(&[2]), ones(&[3]), ones(&[1, 2]), ones(&[2]).astype(Dtype::Int32).unwrap(), Array::from(1.0)];
+        [ones([2]), ones([3]), ones([1, 2]), ones([2]).astype(Dtype::Int32).unwrap(), Array::from(1.0)];
     for round in 0..2 {
         for (at, x) in (1..).zip(&arguments) {
             let y = f(x).unwrap();
@@ -102,7 +90,7 @@ fn values_come_back_in_their_form() {
         Ok(State { at: (&s.at + 1)?, moments, name: format!("{}!", s.name) })
     };
     let (f, calls) = counted(step, Shapes::Exact);
-    let mut state = State { at: Array::from(0), moments: vec![ones(&[1]), ones(&[2])], name: "a".to_owned() };
+    let mut state = State { at: Array::from(0), moments: vec![ones([1]), ones([2])], name: "a".to_owned() };
     for _ in 0..2 {
         let name = state.name.clone();
         state = f(&state).unwrap();
@@ -157,7 +145,7 @@ fn captured_arrays_are_constants() {
         Shapes::Exact,
     );
     assert!(g(&w).unwrap_err().message().contains("uncaptured inputs"));
-    assert_eq!(floats(&g(&ones(&[2])).unwrap()), [1.0, 2.0]);
+    assert_eq!(floats(&g(&ones([2])).unwrap()), [1.0, 2.0]);
 }
 
 #[test]
@@ -216,7 +204,7 @@ fn compiled_functions_are_transformed() {
     close(grad(|x: &Array| f(x)?.sum(..))(&x).unwrap());
     close(vmap(&f, 0, 0)(&x).unwrap());
     close(vmap(grad(&f), 0, 0)(&x).unwrap());
-    close(vjp(&f, &x, &ones(&[2])).unwrap().1);
+    close(vjp(&f, &x, &ones([2])).unwrap().1);
     close(vmap(grad(grad(&f)), 0, 0)(&x).unwrap());
     let before = calls.get();
     close(f(&x).unwrap());
@@ -260,7 +248,7 @@ fn a_function_that_calls_itself_is_not_compiled_inside() {
     let this: Rc<RefCell<Option<Boxed>>> = Rc::default();
     let again = Rc::clone(&this);
     let depth = Cell::new(0);
-    let constants = [ones(&[3]), ones(&[4])];
+    let constants = [ones([3]), ones([4])];
     let f = compile(
         move |x: &Array| {
             depth.set(depth.get() + 1);
@@ -274,10 +262,10 @@ fn a_function_that_calls_itself_is_not_compiled_inside() {
         Shapes::Exact,
     );
     this.replace(Some(Box::new(f)));
-    let y = this.borrow().as_ref().unwrap()(&ones(&[3])).unwrap();
+    let y = this.borrow().as_ref().unwrap()(&ones([3])).unwrap();
     // 4 twos, then 3 of (2 + 8), then 2 + 30.
     assert_eq!(floats(&y), [32.0; 3]);
-    assert_eq!(floats(&this.borrow().as_ref().unwrap()(&ones(&[3])).unwrap()), [32.0; 3]);
+    assert_eq!(floats(&this.borrow().as_ref().unwrap()(&ones([3])).unwrap()), [32.0; 3]);
     this.take();
 }
 
@@ -314,8 +302,8 @@ fn what_a_compiled_function_captures_is_freed_with_it() {
         },
         Shapes::Exact,
     );
-    f(&ones(&[2])).unwrap();
-    f(&ones(&[3])).unwrap();
+    f(&ones([2])).unwrap();
+    f(&ones([3])).unwrap();
     assert_eq!(Rc::strong_count(&held), 2);
     drop(f);
     assert_eq!(Rc::strong_count(&held), 1);
@@ -393,28 +381,28 @@ fn many_inputs_and_outputs_are_fused_right() {
 fn lengths_may_differ_where_the_function_allows_it() {
     let (f, calls) = counted(|(x, y): &(Array, Array)| ((x * y)?.exp()? + 1.0)?.sum(1), Shapes::Any);
     for (a, b) in [([2, 3], [2, 3]), ([4, 2], [4, 1]), ([2, 3], [1, 3]), ([1, 5], [6, 1]), ([0, 3], [0, 3])] {
-        let (x, y) = ((ones(&a) * 0.5).unwrap(), ones(&b));
+        let (x, y) = ((ones(a) * 0.5).unwrap(), ones(b));
         let found = f(&(x.clone(), y.clone())).unwrap();
         let expected = (((x * &y).unwrap().exp().unwrap() + 1.0).unwrap()).sum(1).unwrap();
         assert_eq!(found.shape(), expected.shape());
         assert!(found.allclose(&expected, near(1e-5, 0.0)).unwrap());
     }
     assert_eq!(calls.get(), 1);
-    assert!(f(&(ones(&[2, 3]), ones(&[2, 4]))).is_err());
+    assert!(f(&(ones([2, 3]), ones([2, 4]))).is_err());
     // MLX reads past the end where there is nothing to reduce.
-    assert!(f(&(ones(&[4, 1]), ones(&[4, 1]))).unwrap_err().message().contains("Sum"));
-    assert_eq!(f(&(ones(&[2, 2]), ones(&[1, 2]))).unwrap().shape(), [2]);
+    assert!(f(&(ones([4, 1]), ones([4, 1]))).unwrap_err().message().contains("Sum"));
+    assert_eq!(f(&(ones([2, 2]), ones([1, 2]))).unwrap().shape(), [2]);
 }
 
 #[test]
 fn products_and_joins_of_other_lengths_are_checked() {
     let product = compile(|(x, y): &(Array, Array)| x.matmul(y), Shapes::Any);
-    let call = |a: [i32; 2], b: [i32; 2]| product(&(ones(&a), ones(&b)));
+    let call = |a: [i32; 2], b: [i32; 2]| product(&(ones(a), ones(b)));
     assert_eq!(call([2, 3], [3, 4]).unwrap().shape(), [2, 4]);
     assert_eq!(floats(&call([1, 5], [5, 1]).unwrap()), [5.0]);
     assert!(call([2, 3], [4, 4]).unwrap_err().message().contains("Matmul"));
     let join = compile(|(x, y): &(Array, Array)| concatenate([x, y], 0), Shapes::Any);
-    let call = |a: [i32; 2], b: [i32; 2]| join(&(ones(&a), ones(&b)));
+    let call = |a: [i32; 2], b: [i32; 2]| join(&(ones(a), ones(b)));
     assert_eq!(call([2, 3], [1, 3]).unwrap().shape(), [3, 3]);
     assert_eq!(call([5, 2], [4, 2]).unwrap().shape(), [9, 2]);
     assert!(call([2, 3], [2, 4]).unwrap_err().message().contains("Concatenate"));
@@ -438,22 +426,22 @@ fn what_depends_on_a_length_is_refused_for_any_shapes() {
         Box::new(compile(|x: &Array| Ok(x.split(5, 0)?.remove(4)), Shapes::Any)),
     ];
     for (case, f) in picks.iter().enumerate() {
-        let error = f(&ones(&[5])).unwrap_err();
+        let error = f(&ones([5])).unwrap_err();
         assert!(
             error.message().contains("compile for exact shapes") || error.message().contains("infer"),
             "{case}: {error}"
         );
-        assert!(f(&ones(&[4])).is_err(), "{case}");
+        assert!(f(&ones([4])).is_err(), "{case}");
     }
     let fixed = compile(|x: &Array| x.reshape([2, 3]), Shapes::Any);
-    assert_eq!(fixed(&ones(&[3, 2])).unwrap().shape(), [2, 3]);
-    assert!(fixed(&ones(&[3, 5])).is_err());
+    assert_eq!(fixed(&ones([3, 2])).unwrap().shape(), [2, 3]);
+    assert!(fixed(&ones([3, 5])).is_err());
     let full = compile(|x: &Array| x * &Array::from([1.0, 2.0, 3.0]), Shapes::Any);
-    assert_eq!(full(&ones(&[3])).unwrap().shape(), [3]);
-    assert!(full(&ones(&[7])).and_then(|y| y.eval()).is_err());
+    assert_eq!(full(&ones([3])).unwrap().shape(), [3]);
+    assert!(full(&ones([7])).and_then(|y| y.eval()).is_err());
     let empty = compile(|x: &Array| x.max(0), Shapes::Any);
-    assert_eq!(floats(&empty(&ones(&[3, 2])).unwrap()), [1.0, 1.0]);
-    assert!(empty(&ones(&[0, 2])).is_err());
+    assert_eq!(floats(&empty(&ones([3, 2])).unwrap()), [1.0, 1.0]);
+    assert!(empty(&ones([0, 2])).is_err());
 }
 
 /// A function of three arrays that is the same for the same `seed`.
@@ -505,4 +493,19 @@ fn random_graphs_give_the_same_compiled() {
             }
         }
     }
+}
+
+#[test]
+fn a_compiled_function_that_runs_keeps_its_trace() {
+    let f = compile(
+        |x: &Array| {
+            let error = clear_compile_cache().unwrap_err();
+            assert!(error.message().contains("that runs"), "{error}");
+            x + 1.0
+        },
+        Shapes::Exact,
+    );
+    assert_eq!(f(&Array::from(1.0)).unwrap().item::<f32>().unwrap(), 2.0);
+    clear_compile_cache().unwrap();
+    assert_eq!(f(&Array::from(2.0)).unwrap().item::<f32>().unwrap(), 3.0);
 }

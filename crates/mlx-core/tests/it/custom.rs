@@ -8,13 +8,7 @@ use mlx_core::transform::{
 };
 use mlx_core::{Array, Closeness, Dtype, Kind, Quantization, Quantized, Result};
 
-fn floats(x: &Array) -> Vec<f32> {
-    x.to_vec().unwrap()
-}
-
-fn float(x: &Array) -> f32 {
-    x.item().unwrap()
-}
+use crate::values::{float, floats};
 
 type Pair = (Array, Array);
 

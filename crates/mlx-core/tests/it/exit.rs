@@ -2,11 +2,12 @@
 
 use std::env;
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
-use mlx_core::{Array, Dtype, Freeze, Frozen, Owner, Thaw, async_eval};
+use mlx_core::kernel::{self, Failure, Input, Output, Primitive, Spec};
+use mlx_core::{Array, Device, Dtype, Freeze, Frozen, Owner, Result, Thaw, async_eval};
 
 const CHILD: &str = "MLX_CORE_TEST_EXIT";
 
@@ -89,4 +90,37 @@ fn leave_work_running() -> ! {
     }
     async_eval([&x]).unwrap();
     std::process::exit(0)
+}
+
+#[test]
+fn a_program_that_ends_while_a_kernel_of_its_own_runs_ends_well() {
+    struct Slow(Frozen);
+    impl Primitive for Slow {
+        const NAME: &'static str = "Slow";
+
+        fn outputs(&self, inputs: &[&Array]) -> Result<Vec<Spec>> {
+            Ok(vec![Spec::like(inputs[0])])
+        }
+
+        fn run(&self, _: &[Input<'_>], _: &mut [Output<'_>]) -> Result<(), Failure> {
+            thread::sleep(Duration::from_millis(30));
+            let copy = Array::from_slice(&[0_u8; 5000], [5000])?.clone();
+            assert!(self.0.thaw().is_err() && copy.eval().is_err());
+            Ok(())
+        }
+
+        fn fallback(&self, inputs: &[Array]) -> Result<Vec<Array>> {
+            Ok(inputs.to_vec())
+        }
+    }
+    ends_well("a_program_that_ends_while_a_kernel_of_its_own_runs_ends_well", || {
+        let run = || {
+            let x = Array::from([1.0]);
+            let slow = Arc::new(Slow(x.freeze()?));
+            kernel::apply(&slow, [&x])?.iter().try_for_each(|y| y.eval())?;
+            async_eval(&kernel::apply(&slow, [&x])?)
+        };
+        Device::Cpu.scope(run).unwrap();
+        std::process::exit(0)
+    });
 }

@@ -8,15 +8,7 @@ use mlx_core::transform::{
 };
 use mlx_core::{Array, Dtype, Kind, Result, Slice, Tree, random};
 
-use crate::values::near;
-
-fn floats(x: &Array) -> Vec<f32> {
-    x.to_vec().unwrap()
-}
-
-fn ones(shape: &[i32]) -> Array {
-    Array::ones(shape, Dtype::Float32).unwrap()
-}
+use crate::values::{floats, near, ones};
 
 fn path() -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
@@ -80,7 +72,7 @@ fn captured_arrays_of_any_layout_are_written() {
             assert_eq!((floats(&out[0]), floats(&out[1])), (floats(&expected), floats(constant)));
         }
     }
-    let running = ones(&[1000]).exp().unwrap();
+    let running = ones([1000]).exp().unwrap();
     mlx_core::async_eval([&running]).unwrap();
     let f = {
         let c = running.clone();
@@ -92,18 +84,18 @@ fn captured_arrays_of_any_layout_are_written() {
 #[test]
 fn arguments_of_another_shape_type_or_number_do_not_fit() {
     let (_folder, path) = path();
-    export_function(&path, |x: &Array| x + 1.0, &ones(&[2])).unwrap();
+    export_function(&path, |x: &Array| x + 1.0, &ones([2])).unwrap();
     let f = import_function(&path).unwrap();
-    assert_eq!(floats(&f.call(&ones(&[2]), &none()).unwrap()[0]), [2.0, 2.0]);
-    let two = (ones(&[2]), ones(&[2]));
-    let named = Keywords::from([("x".to_owned(), ones(&[2]))]);
+    assert_eq!(floats(&f.call(&ones([2]), &none()).unwrap()[0]), [2.0, 2.0]);
+    let two = (ones([2]), ones([2]));
+    let named = Keywords::from([("x".to_owned(), ones([2]))]);
     for error in [
-        f.call(&ones(&[3]), &none()),
-        f.call(&ones(&[2, 1]), &none()),
+        f.call(&ones([3]), &none()),
+        f.call(&ones([2, 1]), &none()),
         f.call(&Array::from([1, 2]), &none()),
         f.call(&(), &none()),
         f.call(&two, &none()),
-        f.call(&ones(&[2]), &named),
+        f.call(&ones([2]), &named),
     ] {
         let error = error.unwrap_err();
         assert_eq!((error.kind(), error.op()), (Kind::Mlx, "import_function"));
@@ -119,14 +111,14 @@ fn arguments_have_names() {
     let keywords = |scale: f32, offset: f32| {
         Keywords::from([("scale".to_owned(), Array::from(scale)), ("offset".to_owned(), Array::from(offset))])
     };
-    exporter.trace(&ones(&[2]), &keywords(1.0, 2.0)).unwrap();
+    exporter.trace(&ones([2]), &keywords(1.0, 2.0)).unwrap();
     exporter.finish().unwrap();
     let f = import_function(&path).unwrap();
-    assert_eq!(floats(&f.call(&ones(&[2]), &keywords(10.0, 0.5)).unwrap()[0]), [10.5, 10.5]);
+    assert_eq!(floats(&f.call(&ones([2]), &keywords(10.0, 0.5)).unwrap()[0]), [10.5, 10.5]);
     let mut wrong = keywords(1.0, 2.0);
     let scale = wrong.remove("scale").unwrap();
     wrong.insert("size".to_owned(), scale);
-    assert!(f.call(&ones(&[2]), &wrong).is_err());
+    assert!(f.call(&ones([2]), &wrong).is_err());
 }
 
 #[test]
@@ -138,15 +130,15 @@ fn one_file_holds_several_traces() {
     };
     let mut exporter = Exporter::create(&path, sum, Export::default()).unwrap();
     for n in 1..4 {
-        exporter.trace(&vec![ones(&[n]); n as usize], &none()).unwrap();
+        exporter.trace(&vec![ones([n]); n as usize], &none()).unwrap();
     }
     exporter.finish().unwrap();
     let f = import_function(&path).unwrap();
     for n in 1..4 {
-        let out = f.call(&vec![ones(&[n]); n as usize], &none()).unwrap();
+        let out = f.call(&vec![ones([n]); n as usize], &none()).unwrap();
         assert_eq!(floats(&out[0]), [(n * n) as f32]);
     }
-    assert!(f.call(&vec![ones(&[1]); 4], &none()).is_err());
+    assert!(f.call(&vec![ones([1]); 4], &none()).is_err());
 }
 
 #[test]
@@ -155,15 +147,15 @@ fn a_trace_that_is_there_or_that_failed_ends_the_file() {
     let f = |x: &Array, _: &Keywords| x.reshape([2]);
     let begin = || Exporter::create(&path, f, Export::default()).unwrap();
     let mut exporter = begin();
-    exporter.trace(&ones(&[2]), &none()).unwrap();
-    assert!(exporter.trace(&ones(&[2]), &none()).unwrap_err().message().contains("twice"));
+    exporter.trace(&ones([2]), &none()).unwrap();
+    assert!(exporter.trace(&ones([2]), &none()).unwrap_err().message().contains("twice"));
     assert!(exporter.finish().is_err() && !path.exists());
     let mut exporter = begin();
     let line = line!() + 1;
-    let error = exporter.trace(&ones(&[3]), &none()).unwrap_err();
+    let error = exporter.trace(&ones([3]), &none()).unwrap_err();
     assert_eq!((error.op(), error.at().line() < line), ("reshape", true));
     for _ in 0..3 {
-        let error = exporter.trace(&ones(&[2]), &none()).unwrap_err();
+        let error = exporter.trace(&ones([2]), &none()).unwrap_err();
         assert!(error.message().contains("an earlier trace failed"), "{error}");
     }
     assert!(exporter.finish().is_err() && !path.exists());
@@ -174,7 +166,7 @@ fn a_file_keeps_text_and_version() {
     let (_folder, path) = path();
     let export = Export { metadata: "π = 3".to_owned(), ..Export::default() };
     let mut exporter = Exporter::create(&path, |x: &Array, _: &Keywords| x + 1.0, export).unwrap();
-    exporter.trace(&ones(&[1]), &none()).unwrap();
+    exporter.trace(&ones([1]), &none()).unwrap();
     exporter.finish().unwrap();
     let f = import_function(&path).unwrap();
     assert_eq!((f.metadata(), f.version()), ("π = 3", mlx_core::version().unwrap().as_str()));
@@ -186,13 +178,13 @@ fn one_trace_serves_any_shapes() {
     let export = Export { shapes: Shapes::Any, ..Export::default() };
     let f = |(x, w): &(Array, Array), _: &Keywords| (x.matmul(w)?.exp()? + 1.0)?.sum(0);
     let mut exporter = Exporter::create(&path, f, export).unwrap();
-    exporter.trace(&(ones(&[2, 3]), ones(&[3, 4])), &none()).unwrap();
+    exporter.trace(&(ones([2, 3]), ones([3, 4])), &none()).unwrap();
     exporter.finish().unwrap();
     let f = import_function(&path).unwrap();
-    let out = f.call(&(ones(&[5, 2]), ones(&[2, 1])), &none()).unwrap();
+    let out = f.call(&(ones([5, 2]), ones([2, 1])), &none()).unwrap();
     assert!((floats(&out[0])[0] - 5.0 * (2.0_f32.exp() + 1.0)).abs() < 1e-3);
-    assert!(f.call(&(ones(&[2, 3]), ones(&[4, 4])), &none()).is_err());
-    assert!(f.call(&(ones(&[3]), ones(&[3])), &none()).is_err());
+    assert!(f.call(&(ones([2, 3]), ones([4, 4])), &none()).is_err());
+    assert!(f.call(&(ones([3]), ones([3])), &none()).is_err());
 }
 
 #[test]
@@ -230,13 +222,13 @@ fn transformed_functions_are_written() {
 #[test]
 fn imported_functions_are_transformed() {
     let (_folder, path) = path();
-    export_function(&path, |x: &Array| x.exp()?.sum(..), &ones(&[2])).unwrap();
+    export_function(&path, |x: &Array| x.exp()?.sum(..), &ones([2])).unwrap();
     let f = import_function(&path).unwrap();
     let call = |x: &Array| Ok(f.call(x, &none())?.remove(0));
     let x = Array::from([0.0, 1.0]);
     let dx = grad(call)(&x).unwrap();
     assert!(dx.allclose(x.exp().unwrap(), near(1e-6, 0.0)).unwrap());
-    let rows = vmap(call, 0, 0)(&ones(&[3, 2])).unwrap();
+    let rows = vmap(call, 0, 0)(&ones([3, 2])).unwrap();
     assert_eq!(rows.shape(), [3]);
 }
 
@@ -244,7 +236,7 @@ fn imported_functions_are_transformed() {
 fn a_function_is_imported_on_a_thread_that_is_not_the_first() {
     let (_folder, path) = path();
     let w = Array::from([1.0, 2.0]);
-    export_function(&path, move |x: &Array| (x * &w)?.exp(), &ones(&[2])).unwrap();
+    export_function(&path, move |x: &Array| (x * &w)?.exp(), &ones([2])).unwrap();
     for _ in 0..2 {
         let path = path.clone();
         let thread = std::thread::spawn(move || {
@@ -258,9 +250,9 @@ fn a_function_is_imported_on_a_thread_that_is_not_the_first() {
 #[test]
 fn what_cannot_be_written_leaves_the_old_file() {
     let (folder, path) = path();
-    export_function(&path, |x: &Array| x + 1.0, &ones(&[1])).unwrap();
+    export_function(&path, |x: &Array| x + 1.0, &ones([1])).unwrap();
     let old = std::fs::read(&path).unwrap();
-    let x = ones(&[1]);
+    let x = ones([1]);
     let captured = {
         let x = x.clone();
         move |y: &Array| &x + y
@@ -284,10 +276,10 @@ fn a_trace_that_was_let_out_is_no_constant_of_a_file() {
         out.replace(Some(x.clone()));
         Ok(x.clone())
     };
-    vmap(keep, 0, 0)(&ones(&[3])).unwrap();
+    vmap(keep, 0, 0)(&ones([3])).unwrap();
     let old = out.take().unwrap();
     let (_folder, path) = path();
-    let error = export_function(&path, move |x: &Array| x * &old, &ones(&[2])).unwrap_err();
+    let error = export_function(&path, move |x: &Array| x * &old, &ones([2])).unwrap_err();
     assert!(error.message().contains("without a value"), "{error}");
 }
 
@@ -295,12 +287,12 @@ fn a_trace_that_was_let_out_is_no_constant_of_a_file() {
 fn a_damaged_file_is_refused() {
     let (folder, path) = path();
     let w = Array::from([1.0, 2.0, 3.0]);
-    export_function(&path, move |x: &Array| (x * &w)?.exp()?.sum(..), &ones(&[3])).unwrap();
+    export_function(&path, move |x: &Array| (x * &w)?.exp()?.sum(..), &ones([3])).unwrap();
     let whole = std::fs::read(&path).unwrap();
     let cut = folder.path().join("cut");
     for length in 0..whole.len() {
         std::fs::write(&cut, &whole[..length]).unwrap();
-        let result = import_function(&cut).and_then(|f| mlx_core::eval(&f.call(&ones(&[3]), &none())?));
+        let result = import_function(&cut).and_then(|f| mlx_core::eval(&f.call(&ones([3]), &none())?));
         assert!(result.is_err(), "{length} of {}", whole.len());
     }
     std::fs::write(&cut, vec![255; 100]).unwrap();

@@ -8,13 +8,7 @@ use mlx_core::transform::{
 };
 use mlx_core::{Array, Dtype, Error, Kind, Result, async_eval, eval};
 
-fn floats(x: &Array) -> Vec<f32> {
-    x.to_vec().unwrap()
-}
-
-fn ones(n: i32) -> Array {
-    Array::ones([n], Dtype::Float32).unwrap()
-}
+use crate::values::{floats, ones};
 
 /// Stops unless every transform works on this thread.
 #[track_caller]
@@ -36,15 +30,15 @@ fn transforms() -> Vec<(&'static str, Transformed)> {
         Box::new(f)
     }
     vec![
-        ("grad", boxed(|f| grad(f)(&ones(3)).map(drop))),
-        ("value_and_grad", boxed(|f| value_and_grad(f)(&ones(3)).map(drop))),
-        ("vjp", boxed(|f| vjp(f, &ones(3), &Array::from(1.0)).map(drop))),
-        ("jvp", boxed(|f| jvp(f, &ones(3), &ones(3)).map(drop))),
-        ("vmap", boxed(|f| vmap(f, 0, 0)(&ones(3)).map(drop))),
+        ("grad", boxed(|f| grad(f)(&ones([3])).map(drop))),
+        ("value_and_grad", boxed(|f| value_and_grad(f)(&ones([3])).map(drop))),
+        ("vjp", boxed(|f| vjp(f, &ones([3]), &Array::from(1.0)).map(drop))),
+        ("jvp", boxed(|f| jvp(f, &ones([3]), &ones([3])).map(drop))),
+        ("vmap", boxed(|f| vmap(f, 0, 0)(&ones([3])).map(drop))),
         ("grad of grad", boxed(|f| grad(grad(|x: &Array| f(x)?.sum(..)))(&Array::from(1.0)).map(drop))),
-        ("vmap of grad", boxed(|f| vmap(grad(f), 0, 0)(&ones(3)).map(drop))),
-        ("grad of vmap", boxed(|f| grad(|x: &Array| vmap(f, 0, 0)(x)?.sum(..))(&ones(3)).map(drop))),
-        ("vmap of vmap", boxed(|f| vmap(vmap(f, 0, 0), 0, 0)(&ones(4).reshape([2, 2])?).map(drop))),
+        ("vmap of grad", boxed(|f| vmap(grad(f), 0, 0)(&ones([3])).map(drop))),
+        ("grad of vmap", boxed(|f| grad(|x: &Array| vmap(f, 0, 0)(x)?.sum(..))(&ones([3])).map(drop))),
+        ("vmap of vmap", boxed(|f| vmap(vmap(f, 0, 0), 0, 0)(&ones([4]).reshape([2, 2])?).map(drop))),
         ("jvp of grad", boxed(|f| jvp(grad(f), &Array::from(1.0), &Array::from(1.0)).map(drop))),
     ]
 }
@@ -106,13 +100,13 @@ fn kept(f: fn(&Array) -> Result<Array>) -> Vec<(&'static str, Boxed)> {
 fn errors_and_panics_come_out_of_transforms_that_keep_their_closure() {
     for (name, transformed) in kept(failing) {
         for _ in 0..2 {
-            assert_eq!(transformed(&ones(3)).unwrap_err().op(), "reshape", "{name}");
+            assert_eq!(transformed(&ones([3])).unwrap_err().op(), "reshape", "{name}");
             assert_usable();
         }
     }
     for (name, transformed) in kept(panicking) {
         for _ in 0..2 {
-            let panic = catch_unwind(AssertUnwindSafe(|| transformed(&ones(3)))).unwrap_err();
+            let panic = catch_unwind(AssertUnwindSafe(|| transformed(&ones([3])))).unwrap_err();
             assert_eq!(panic.downcast_ref::<&str>(), Some(&"on purpose"), "{name}");
             assert_usable();
         }
@@ -121,17 +115,17 @@ fn errors_and_panics_come_out_of_transforms_that_keep_their_closure() {
 
 #[test]
 fn errors_and_panics_of_rules_come_out() {
-    let sum = |f: &dyn Fn(&Array) -> Result<Array>| grad(|x: &Array| f(x)?.sum(..))(&ones(2)).map(drop);
+    let sum = |f: &dyn Fn(&Array) -> Result<Array>| grad(|x: &Array| f(x)?.sum(..))(&ones([2])).map(drop);
     let f = custom_function(Array::exp).vjp(|x, _, _| failing(x));
     assert_eq!(sum(&|x| f.call(x)).unwrap_err().op(), "reshape");
     let f = custom_function(Array::exp).vjp(|x, _, _| panicking(x));
     assert!(catch_unwind(AssertUnwindSafe(|| sum(&|x| f.call(x)))).is_err());
     let f = custom_function(Array::exp).jvp(|x, _| failing(x));
-    assert_eq!(jvp(|x: &Array| f.call(x), &ones(2), &ones(2)).unwrap_err().op(), "reshape");
+    assert_eq!(jvp(|x: &Array| f.call(x), &ones([2]), &ones([2])).unwrap_err().op(), "reshape");
     let f = custom_function(Array::exp).vmap(|x: &Array, _: &[Option<i32>]| Ok((failing(x)?, 0)));
-    assert_eq!(vmap(|x: &Array| f.call(x), 0, 0)(&ones(2)).unwrap_err().op(), "reshape");
+    assert_eq!(vmap(|x: &Array| f.call(x), 0, 0)(&ones([2])).unwrap_err().op(), "reshape");
     let f = custom_function(Array::exp).vmap(|x: &Array, _: &[Option<i32>]| Ok((panicking(x)?, 0)));
-    assert!(catch_unwind(AssertUnwindSafe(|| vmap(|x: &Array| f.call(x), 0, 0)(&ones(2)))).is_err());
+    assert!(catch_unwind(AssertUnwindSafe(|| vmap(|x: &Array| f.call(x), 0, 0)(&ones([2])))).is_err());
     assert_usable();
 }
 
@@ -142,13 +136,13 @@ fn an_error_that_a_closure_handles_does_not_come_out() {
         assert!(catch_unwind(AssertUnwindSafe(|| vmap(panicking, 0, 0)(x))).is_err());
         x.sum(..)
     };
-    assert_eq!(floats(&grad(f)(&ones(2)).unwrap()), [1.0, 1.0]);
+    assert_eq!(floats(&grad(f)(&ones([2])).unwrap()), [1.0, 1.0]);
     // The next error is its own, not the one that was handled.
     let g = |x: &Array| {
         assert!(grad(failing)(x).is_err());
         x.sum(5)
     };
-    assert_eq!(grad(g)(&ones(2)).unwrap_err().op(), "sum");
+    assert_eq!(grad(g)(&ones([2])).unwrap_err().op(), "sum");
 }
 
 #[test]
@@ -156,7 +150,7 @@ fn an_error_of_another_thread_may_be_passed_on() {
     let foreign: RefCell<Option<Error>> = RefCell::new(None);
     let sent = std::thread::spawn(|| Array::from([1.0]).reshape([2]).unwrap_err()).join().unwrap();
     foreign.replace(Some(sent));
-    let error = grad(|_: &Array| Err::<Array, _>(foreign.take().unwrap()))(&ones(1)).unwrap_err();
+    let error = grad(|_: &Array| Err::<Array, _>(foreign.take().unwrap()))(&ones([1])).unwrap_err();
     assert_eq!(error.op(), "reshape");
 }
 
@@ -175,7 +169,7 @@ fn a_panicking_destructor_of_a_closure_does_not_end_the_process() {
         let _held = &bomb;
         x.exp()
     });
-    let y = f.call(&ones(2)).unwrap();
+    let y = f.call(&ones([2])).unwrap();
     drop(catch_unwind(AssertUnwindSafe(|| drop(f))));
     drop(catch_unwind(AssertUnwindSafe(|| drop(y))));
     assert_usable();
@@ -203,9 +197,9 @@ fn concatenated(x: &Array) -> Result<Array> {
 #[test]
 fn what_a_gradient_lets_out_has_its_value() {
     for arrays in [
-        leaked(|f| grad(f)(&ones(2)).map(drop)),
-        leaked(|f| vjp(f, &ones(2), &Array::from(1.0)).map(drop)),
-        leaked(|f| jvp(f, &ones(2), &ones(2)).map(drop)),
+        leaked(|f| grad(f)(&ones([2])).map(drop)),
+        leaked(|f| vjp(f, &ones([2]), &Array::from(1.0)).map(drop)),
+        leaked(|f| jvp(f, &ones([2]), &ones([2])).map(drop)),
     ] {
         assert_eq!(floats(&arrays[0]), [1.0, 1.0]);
         assert!((floats(&arrays[1])[0] - 1.0_f32.exp()).abs() < 1e-6);
@@ -229,11 +223,11 @@ fn what_a_batch_or_a_trace_lets_out_has_a_shape_but_no_value() {
                 y.sum(..)
             },
             Shapes::Exact,
-        )(&ones(2))
+        )(&ones([2]))
         .unwrap();
         out.take()
     };
-    let batch = leaked(|f| vmap(f, 0, 0)(&ones(4).reshape([2, 2])?).map(drop));
+    let batch = leaked(|f| vmap(f, 0, 0)(&ones([4]).reshape([2, 2])?).map(drop));
     for arrays in [batch, compiled(&failing)] {
         assert_eq!((arrays[0].shape(), arrays[0].dtype()), (&[2][..], Dtype::Float32));
         for array in &arrays {
@@ -244,16 +238,16 @@ fn what_a_batch_or_a_trace_lets_out_has_a_shape_but_no_value() {
                 array.to_vec::<f32>().map(drop),
                 (array + 1.0).and_then(|y| y.eval()),
                 array.sum(..).and_then(|y| y.item::<f32>()).map(drop),
-                grad(|x: &Array| (x * array)?.sum(..))(&ones(1)).and_then(|y| y.eval()),
+                grad(|x: &Array| (x * array)?.sum(..))(&ones([1])).and_then(|y| y.eval()),
                 compile(
                     {
                         let array = array.clone();
                         move |x: &Array| (x * &array)? + 1.0
                     },
                     Shapes::Exact,
-                )(&ones(2))
+                )(&ones([2]))
                 .and_then(|y| y.eval()),
-                vmap(|x: &Array| x * array, 0, 0)(&ones(2)).and_then(|y| y.eval()),
+                vmap(|x: &Array| x * array, 0, 0)(&ones([2])).and_then(|y| y.eval()),
             ] {
                 assert_eq!(error.unwrap_err().kind(), Kind::Mlx);
             }
@@ -273,9 +267,9 @@ fn a_row_that_was_let_out_is_not_one_of_another_batch() {
         out.replace(Some(x.clone()));
         Ok(x.clone())
     };
-    vmap(keep, 0, 0)(&ones(3)).unwrap();
+    vmap(keep, 0, 0)(&ones([3])).unwrap();
     let old = out.take().unwrap();
-    let mixed = vmap(|x: &Array| x + &old, 0, 0)(&ones(3)).unwrap();
+    let mixed = vmap(|x: &Array| x + &old, 0, 0)(&ones([3])).unwrap();
     assert!(mixed.eval().is_err());
     assert_usable();
 }
@@ -294,6 +288,6 @@ fn a_scalar_that_was_let_out_of_a_trace_is_no_constant_of_another() {
     keep(&Array::from(2.0)).unwrap();
     let old = out.take().unwrap();
     let use_it = compile(move |x: &Array| ((x * &old)? + 1.0)?.exp(), Shapes::Exact);
-    assert!(use_it(&ones(4)).and_then(|y| y.eval()).is_err());
+    assert!(use_it(&ones([4])).and_then(|y| y.eval()).is_err());
     assert_usable();
 }

@@ -5,13 +5,7 @@ use std::collections::BTreeMap;
 use mlx_core::transform::{grad, jvp, value_and_grad, vjp};
 use mlx_core::{Array, Complex64, Dtype, Error, Kind, Tree, concatenate, select, stack};
 
-fn floats(x: &Array) -> Vec<f32> {
-    x.to_vec().unwrap()
-}
-
-fn float(x: &Array) -> f32 {
-    x.item().unwrap()
-}
+use crate::values::{float, floats};
 
 #[track_caller]
 fn assert_near(found: &[f32], expected: &[f32]) {

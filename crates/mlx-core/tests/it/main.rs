@@ -59,11 +59,15 @@ mod grad;
 #[cfg(test)]
 mod graph;
 #[cfg(test)]
+mod guest;
+#[cfg(test)]
 mod index;
 #[cfg(test)]
 mod index_model;
 #[cfg(test)]
 mod kernel;
+#[cfg(test)]
+mod kernel_transform;
 #[cfg(test)]
 mod layout;
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! Reading any array for a comparison.
 
+use mlx_core::random::{Key, normal};
 use mlx_core::{Array, Closeness, Device, Dtype};
+use mlx_testkit::{Tolerance, assert_close};
 
 /// The shape as golden data has it.
 pub(crate) fn shape(array: &Array) -> Vec<usize> {
@@ -29,6 +31,35 @@ pub(crate) fn values(array: &Array) -> Vec<f64> {
 
 fn widen<T: Copy + Into<f64>>(values: &[T]) -> Vec<f64> {
     values.iter().map(|&value| value.into()).collect()
+}
+
+/// The values of an array of `float32`.
+#[track_caller]
+pub(crate) fn floats(array: &Array) -> Vec<f32> {
+    array.to_vec().unwrap()
+}
+
+/// The only value of an array of `float32`.
+#[track_caller]
+pub(crate) fn float(array: &Array) -> f32 {
+    array.item().unwrap()
+}
+
+/// Ones of `float32`.
+pub(crate) fn ones(shape: impl AsRef<[i32]>) -> Array {
+    Array::ones(shape, Dtype::Float32).unwrap()
+}
+
+/// Normal numbers of `float32`, the same for the same seed.
+pub(crate) fn random(shape: impl AsRef<[i32]>, seed: u64) -> Array {
+    normal(shape, Dtype::Float32, &Key::new(seed).unwrap()).unwrap()
+}
+
+/// Holds that two arrays have one shape and, within the tolerance of `float32`, the same values.
+#[track_caller]
+pub(crate) fn assert_same(actual: &Array, expected: &Array) {
+    assert_eq!(actual.shape(), expected.shape());
+    assert_close(&values(actual), &values(expected), Tolerance::F32);
 }
 
 /// Runs a test that needs `float64`, which no GPU has.

@@ -4,9 +4,7 @@ use mlx_core::random::{self, Key};
 use mlx_core::transform::{BatchAxes, custom_function, grad, vmap};
 use mlx_core::{Array, Dtype, Kind, Result, Slice, Tree, concatenate, fast, select, stack};
 
-fn floats(x: &Array) -> Vec<f32> {
-    x.to_vec().unwrap()
-}
+use crate::values::floats;
 
 /// 1 to `n` in a `shape`, as `float32`.
 fn count(shape: &[i32]) -> Array {
