@@ -1,19 +1,12 @@
 //! Compiled closures, and MLX's cache of them on each thread.
 
-use std::cell::Cell;
-
 use mlx_sys as sys;
 
 use super::owned::Owned;
 use super::{Closure, Vector, call};
-use crate::{Array, Error, Kind, Result};
+use crate::{Array, Result};
 
 pub(crate) use sys::mlx_compile_mode_ as RawMode;
-
-thread_local! {
-    /// How many compiled closures are applied on this thread, one inside the other.
-    static APPLIED: Cell<usize> = const { Cell::new(0) };
-}
 
 /// A compiled closure, with what MLX keeps for it.
 pub(crate) struct Compiled {
@@ -44,9 +37,7 @@ impl Compiled {
     /// Runs it, tracing `body` if the shapes are new.
     #[track_caller]
     pub(crate) fn apply(&self, inputs: &[Array]) -> Result<Vec<Array>> {
-        APPLIED.set(APPLIED.get() + 1);
         let outputs = self.closure.apply("compile", inputs);
-        APPLIED.set(APPLIED.get().saturating_sub(1));
         if outputs.is_err() {
             self.forget();
         }
@@ -56,8 +47,7 @@ impl Compiled {
     /// Forgets what was traced, and the constants in it. The cache of a thread that is gone is left alone.
     fn forget(&self) {
         let _ = call::without_queue("compile", || {
-            // SAFETY: the pointer is weak; C looks whether the cache is still there. Nobody is in this entry, as who
-            // applies it borrows `self`.
+            // SAFETY: the pointer is weak; C looks whether the cache is still there.
             unsafe { sys::mlx_detail_compile_erase(self.cache.raw(), self.id) }
         });
     }
@@ -72,13 +62,9 @@ impl Drop for Compiled {
 /// Forgets everything that was traced on this thread.
 #[track_caller]
 pub(crate) fn clear_cache() -> Result<()> {
-    if APPLIED.get() > 0 {
-        let message = "a compiled function that runs cannot forget traces, its own among them";
-        return Err(Error::new(Kind::Mlx, "compile", message));
-    }
     let mut cache = Owned::<sys::mlx_compile_cache>::empty();
     call::status("compile", || {
-        // SAFETY: `cache` owns what C fills; C then uses it at once, while nobody is in one of its entries.
+        // SAFETY: `cache` owns what C fills; C then uses it at once. A function that is being traced keeps its entry.
         unsafe {
             match sys::mlx_detail_compile_cache(cache.as_mut_ptr()) {
                 0 => sys::mlx_detail_compile_clear_cache(cache.raw()),

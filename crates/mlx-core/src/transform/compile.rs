@@ -201,9 +201,6 @@ pub fn set_compile_mode(mode: CompileMode) -> Result<()> {
 }
 
 /// Forgets all traces of this thread. Compiled functions trace again when they are next called.
-///
-/// # Errors
-/// A compiled function of this thread is running.
 #[track_caller]
 pub fn clear_compile_cache() -> Result<()> {
     compile::clear_cache()
