@@ -10,7 +10,7 @@
 #include "mlx/c/private/mlx.h"
 #include "mlx/primitives.h"
 #include "mlx/transforms_impl.h"
-#include "rows.h"
+#include "rows.hpp"
 
 namespace mx = mlx::core;
 

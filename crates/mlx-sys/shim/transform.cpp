@@ -17,7 +17,7 @@
 #include "mlx/c/private/mlx.h"
 #include "mlx/mlx.h"
 #include "mlx/primitives.h"
-#include "rows.h"
+#include "rows.hpp"
 
 using mlx::core::array;
 using mlx::core::Stream;

@@ -34,18 +34,23 @@ pub(super) fn run<R>(f: impl FnOnce() -> R) -> Result<R, String> {
 /// # Errors
 /// It panicked; this is what it said.
 pub(super) fn quietly<R>(f: impl FnOnce() -> R) -> Result<R, String> {
-    catch_unwind(AssertUnwindSafe(f)).map_err(|panic| {
-        let text = text_of(&*panic).to_owned();
-        // The destructor of what was thrown may panic again.
-        mem::forget(panic);
-        text
-    })
+    catch_unwind(AssertUnwindSafe(f)).map_err(text_of)
 }
 
 /// What a panic says.
-fn text_of(panic: &(dyn Any + Send)) -> &str {
-    let owned = panic.downcast_ref::<String>().map(String::as_str);
-    owned.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it said nothing")
+fn text_of(panic: Box<dyn Any + Send>) -> String {
+    let panic = match panic.downcast::<String>() {
+        Ok(text) => return *text,
+        Err(panic) => panic,
+    };
+    match panic.downcast::<&str>() {
+        Ok(text) => (*text).to_owned(),
+        Err(panic) => {
+            // Its destructor may panic again.
+            mem::forget(panic);
+            "it said nothing".to_owned()
+        }
+    }
 }
 
 #[cfg(test)]
