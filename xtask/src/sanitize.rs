@@ -27,8 +27,10 @@ pub struct Options {
     pub filter: Option<String>,
 }
 
-/// Locals stay on the real stack: the shim compares their addresses with its end.
-const OPTIONS: &str = "detect_leaks=1:detect_stack_use_after_return=0:strict_string_checks=1";
+/// Locals stay on the real stack: the shim compares their addresses with its end. Where there is no memory, tests ask
+/// what happens then.
+const OPTIONS: &str =
+    "detect_leaks=1:detect_stack_use_after_return=0:allocator_may_return_null=1:strict_string_checks=1";
 
 /// Tests that measure the memory of the process, to which the sanitizer adds its notes of each stack.
 const RESIDENT: &str = "memory_does_not_grow";
