@@ -192,6 +192,12 @@ fn kernels_of_different_results_are_never_one() {
             Shapes::Exact,
         );
         assert_eq!(f(&Array::from([1.0])).unwrap().item::<f32>().unwrap(), 100_001.0);
+    });
+}
+
+#[test]
+fn kernels_of_one_result_and_of_several_are_never_one() {
+    on_cpu(|| {
         let spec = || Spec::new([2], Dtype::Float32);
         let counts = compile(
             move |x: &Array| {

@@ -8,14 +8,14 @@ use crate::fixture;
 
 #[test]
 fn activations_agree_with_mlx() {
-    let golden = Golden::open(fixture::golden("mlx-core", "ops.safetensors"));
+    let golden = Golden::open(fixture::golden("mlx-nn", "activation.safetensors"));
     let mut compared = Vec::new();
-    for case in cases(fixture::golden("mlx-core", "ops.json")) {
+    for case in cases(fixture::golden("mlx-nn", "activation.json")) {
         let activation: fn(&Array) -> Result<Array> = match case["op"].as_str().unwrap() {
             "silu" => silu,
             "gelu" => gelu,
             "gelu_approx" => gelu_approx,
-            _ => continue,
+            unknown => panic!("{unknown} is not tested"),
         };
         let x = fixture::array(&golden, case["inputs"][0].as_str().unwrap());
         fixture::assert_close(&golden, case["output"].as_str().unwrap(), &activation(&x).unwrap());
