@@ -3,11 +3,11 @@
 //! [`fft()`] and its inverse take one axis, or an [`Fft`] that says more; [`fftn`] takes several, or an [`FftN`].
 //!
 //! ```
-//! use mlx_core::{Array, fft};
+//! use mlx_core::{Array, Closeness, fft};
 //!
 //! let x = Array::from([1.0, 2.0, 3.0, 4.0]);
 //! let y = fft::irfft(&fft::rfft(&x, -1)?, -1)?;
-//! assert!(x.allclose(&y, 1e-5, 1e-5)?);
+//! assert!(x.allclose(&y, Closeness { atol: 1e-5, ..Closeness::default() })?);
 //! # Ok::<(), mlx_core::Error>(())
 //! ```
 
