@@ -1,7 +1,7 @@
 //! Adding elements at the ends of axes.
 
 use crate::ffi::raw;
-use crate::{Array, Error, Kind, Result, Scalar};
+use crate::{Array, Dtype, Error, Kind, Result, Scalar};
 
 /// What is added at the ends of an axis. A number is [`PadMode::Constant`].
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -64,16 +64,17 @@ impl Array {
                 continue;
             }
             let length = i64::from(self.dim(axis)?);
+            let (first, end) = (-i64::from(before), length + i64::from(after));
+            if end - first > i64::from(i32::MAX) {
+                let message =
+                    format!("an axis of length {length} cannot get {before} before and {after} after");
+                return Err(Error::new(Kind::Shape, "pad", message));
+            }
             let period = (2 * (length - i64::from(at_the_last))).max(1);
-            let behind = i64::from(!at_the_last);
-            let shown = |place: i64| {
-                let place = place.rem_euclid(period);
-                if place < length { place } else { period - behind - place }
-            };
-            let ends = -i64::from(before)..length + i64::from(after);
-            let places: Vec<i32> = ends.map(|place| shown(place) as i32).collect();
-            let count = places.len() as i32;
-            out = out.take(&Self::from_vec(places, [count])?, axis)?;
+            let last = period - i64::from(!at_the_last);
+            let there = (raw::arange(first as f64, end as f64, 1.0, Dtype::Int64)? % period)?;
+            let back = ((&there * -1)? + last)?;
+            out = out.take(&there.minimum(&back)?, axis)?;
         }
         Ok(out)
     }

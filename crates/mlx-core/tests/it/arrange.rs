@@ -330,3 +330,12 @@ fn a_triangle_without_elements_takes_no_memory_however_long_its_side() {
         }
     }
 }
+
+#[test]
+fn a_mirror_of_a_long_axis_is_not_made_before_it_is_needed() {
+    let long = Array::zeros([1], Dtype::Uint8).unwrap().broadcast_to([1 << 30]).unwrap();
+    let padded = long.pad([(0, 3, 5)], PadMode::Reflect).unwrap();
+    assert_eq!(padded.shape(), [(1 << 30) + 8]);
+    let error = long.pad([(0, 1 << 29, 1 << 30)], PadMode::Symmetric).unwrap_err();
+    assert_eq!((error.kind(), error.op()), (Kind::Shape, "pad"));
+}
