@@ -58,6 +58,12 @@ impl Array {
     /// own op leaves them out of gradients.
     #[track_caller]
     fn mirrored(&self, widths: &[(i32, i32)], at_the_last: bool) -> Result<Self> {
+        if self.size() == 0 {
+            let lengths = self.shape().iter().zip(widths);
+            let shape: Vec<_> =
+                lengths.map(|(&length, &(a, b))| length.saturating_add(a).saturating_add(b)).collect();
+            return Self::zeros(shape, self.dtype());
+        }
         let mut out = self.clone();
         for (axis, &(before, after)) in (0..).zip(widths) {
             if (before, after) == (0, 0) {
@@ -72,7 +78,8 @@ impl Array {
             }
             let period = (2 * (length - i64::from(at_the_last))).max(1);
             let last = period - i64::from(!at_the_last);
-            let there = (raw::arange(first as f64, end as f64, 1.0, Dtype::Int64)? % period)?;
+            let dtype = if i32::try_from(period).is_ok() { Dtype::Int32 } else { Dtype::Int64 };
+            let there = (raw::arange(first as f64, end as f64, 1.0, dtype)? % period)?;
             let back = ((&there * -1)? + last)?;
             out = out.take(&there.minimum(&back)?, axis)?;
         }

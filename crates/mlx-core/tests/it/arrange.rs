@@ -338,4 +338,8 @@ fn a_mirror_of_a_long_axis_is_not_made_before_it_is_needed() {
     assert_eq!(padded.shape(), [(1 << 30) + 8]);
     let error = long.pad([(0, 1 << 29, 1 << 30)], PadMode::Symmetric).unwrap_err();
     assert_eq!((error.kind(), error.op()), (Kind::Shape, "pad"));
+    let none =
+        Array::zeros([1 << 30, 0], Dtype::Uint8).unwrap().pad([(0, 1, 2)], PadMode::Symmetric).unwrap();
+    none.eval().unwrap();
+    assert_eq!(none.shape(), [(1 << 30) + 3, 0]);
 }
