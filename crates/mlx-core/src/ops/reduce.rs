@@ -12,7 +12,7 @@ macro_rules! reduce {
             #[track_caller]
             pub fn $name(&self, axes: impl Into<Axes>) -> Result<Self> {
                 let (Axes { list, keep }, x) = (axes.into(), self.in_order()?);
-                filled(match list {
+                filled(&x, match list {
                     Some(list) => raw::$axes(&x, &list, keep)?,
                     None => raw::$name(&x, keep)?,
                 })
@@ -46,32 +46,41 @@ impl Array {
     /// The element in the middle of the order, or the average of the two there; NaN if there is one.
     #[track_caller]
     pub fn median(&self, axes: impl Into<Axes>) -> Result<Self> {
-        let (Axes { list, keep }, x) = (axes.into(), self.in_order()?);
-        let x = x.for_gpu()?;
-        filled(match list {
-            Some(list) => raw::median_axes(&x, &list, keep)?,
-            None => raw::median(&x, keep)?,
-        })
+        let (Axes { list, keep }, source) = (axes.into(), self.in_order()?);
+        let x = source.for_gpu()?;
+        filled(
+            &source,
+            match list {
+                Some(list) => raw::median_axes(&x, &list, keep)?,
+                None => raw::median(&x, keep)?,
+            },
+        )
     }
 
     /// The variance; the divisor is the number of elements less `ddof`.
     #[track_caller]
     pub fn var(&self, axes: impl Into<Axes>, ddof: i32) -> Result<Self> {
         let (Axes { list, keep }, x) = (axes.into(), self.in_order()?);
-        filled(match list {
-            Some(list) => raw::var_axes(&x, &list, keep, ddof)?,
-            None => raw::var(&x, keep, ddof)?,
-        })
+        filled(
+            &x,
+            match list {
+                Some(list) => raw::var_axes(&x, &list, keep, ddof)?,
+                None => raw::var(&x, keep, ddof)?,
+            },
+        )
     }
 
     /// The standard deviation, the root of [`var`](Self::var).
     #[track_caller]
     pub fn std(&self, axes: impl Into<Axes>, ddof: i32) -> Result<Self> {
         let (Axes { list, keep }, x) = (axes.into(), self.in_order()?);
-        filled(match list {
-            Some(list) => raw::std_axes(&x, &list, keep, ddof)?,
-            None => raw::std(&x, keep, ddof)?,
-        })
+        filled(
+            &x,
+            match list {
+                Some(list) => raw::std_axes(&x, &list, keep, ddof)?,
+                None => raw::std(&x, keep, ddof)?,
+            },
+        )
     }
 
     /// How many elements the axes hold together, as one number of `dtype`.
@@ -149,8 +158,8 @@ impl Array {
     }
 }
 
-/// `result`, of which nothing need be computed if it has no elements.
+/// `result`, of which nothing need be computed if it has no elements. Only of a source without any it has none.
 #[track_caller]
-fn filled(result: Array) -> Result<Array> {
-    if result.size() > 0 { Ok(result) } else { result.zeros_in_order() }
+fn filled(source: &Cow<'_, Array>, result: Array) -> Result<Array> {
+    if matches!(source, Cow::Borrowed(_)) || result.size() > 0 { Ok(result) } else { result.zeros_in_order() }
 }
