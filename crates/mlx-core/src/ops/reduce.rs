@@ -12,7 +12,7 @@ macro_rules! reduce {
             #[track_caller]
             pub fn $name(&self, axes: impl Into<Axes>) -> Result<Self> {
                 let (Axes { list, keep }, x) = (axes.into(), self.in_order()?);
-                filled(&x, match list {
+                filled(matches!(x, Cow::Owned(_)), match list {
                     Some(list) => raw::$axes(&x, &list, keep)?,
                     None => raw::$name(&x, keep)?,
                 })
@@ -49,7 +49,7 @@ impl Array {
         let (Axes { list, keep }, source) = (axes.into(), self.in_order()?);
         let x = source.for_gpu()?;
         filled(
-            &source,
+            matches!(source, Cow::Owned(_)),
             match list {
                 Some(list) => raw::median_axes(&x, &list, keep)?,
                 None => raw::median(&x, keep)?,
@@ -62,7 +62,7 @@ impl Array {
     pub fn var(&self, axes: impl Into<Axes>, ddof: i32) -> Result<Self> {
         let (Axes { list, keep }, x) = (axes.into(), self.in_order()?);
         filled(
-            &x,
+            matches!(x, Cow::Owned(_)),
             match list {
                 Some(list) => raw::var_axes(&x, &list, keep, ddof)?,
                 None => raw::var(&x, keep, ddof)?,
@@ -75,7 +75,7 @@ impl Array {
     pub fn std(&self, axes: impl Into<Axes>, ddof: i32) -> Result<Self> {
         let (Axes { list, keep }, x) = (axes.into(), self.in_order()?);
         filled(
-            &x,
+            matches!(x, Cow::Owned(_)),
             match list {
                 Some(list) => raw::std_axes(&x, &list, keep, ddof)?,
                 None => raw::std(&x, keep, ddof)?,
@@ -158,8 +158,8 @@ impl Array {
     }
 }
 
-/// `result`, of which nothing need be computed if it has no elements. Only of a source without any it has none.
+/// `result`, of which nothing need be computed if it has no elements, as it may where the source has none.
 #[track_caller]
-fn filled(source: &Cow<'_, Array>, result: Array) -> Result<Array> {
-    if matches!(source, Cow::Borrowed(_)) || result.size() > 0 { Ok(result) } else { result.zeros_in_order() }
+fn filled(is_of_nothing: bool, result: Array) -> Result<Array> {
+    if is_of_nothing && result.size() == 0 { result.zeros_in_order() } else { Ok(result) }
 }
