@@ -11,6 +11,8 @@ pub(crate) fn derive(input: DeriveInput) -> Result<TokenStream> {
     let bodies = bodies(&input)?;
     let visit = bodies.iter().map(|body| body.arm(&format_ident!("visit")));
     let visit_mut = bodies.iter().map(|body| body.arm(&format_ident!("visit_mut")));
+    let matrices = bodies.iter().map(|body| body.arm(&format_ident!("visit_matrices")));
+    let matrices_mut = bodies.iter().map(|body| body.arm(&format_ident!("visit_matrices_mut")));
 
     let name = &input.ident;
     let generics = with_bounds(input.generics.clone());
@@ -34,6 +36,30 @@ pub(crate) fn derive(input: DeriveInput) -> Result<TokenStream> {
             ) {
                 match self { #(#visit_mut)* }
             }
+
+            fn visit_matrices<'module>(
+                &'module self,
+                path: &mut ::mlx_nn::Path,
+                visit: &mut dyn ::core::ops::FnMut(
+                    &::core::primitive::str,
+                    ::mlx_nn::Role,
+                    &'module ::mlx_nn::Matrix,
+                ),
+            ) {
+                match self { #(#matrices)* }
+            }
+
+            fn visit_matrices_mut(
+                &mut self,
+                path: &mut ::mlx_nn::Path,
+                visit: &mut dyn ::core::ops::FnMut(
+                    &::core::primitive::str,
+                    ::mlx_nn::Role,
+                    &mut ::mlx_nn::Matrix,
+                ),
+            ) {
+                match self { #(#matrices_mut)* }
+            }
         }
     })
 }
@@ -50,6 +76,8 @@ struct Part {
     member: Member,
     /// `None` if the field's own parts appear in its place.
     name: Option<String>,
+    /// What the field is for, if it is a matrix.
+    role: Option<Ident>,
 }
 
 impl Body {
@@ -76,7 +104,7 @@ impl Part {
             Member::Unnamed(_) if only => None,
             Member::Unnamed(index) => Some(index.index.to_string()),
         };
-        let mut skip = false;
+        let (mut skip, mut role) = (false, None);
         for attribute in field.attrs.iter().filter(|attribute| attribute.path().is_ident("module")) {
             attribute.parse_nested_meta(|meta| {
                 if meta.path.is_ident("name") {
@@ -85,13 +113,15 @@ impl Part {
                     name = None;
                 } else if meta.path.is_ident("skip") {
                     skip = true;
+                } else if meta.path.is_ident("role") {
+                    role = Some(meta.value()?.parse::<Ident>()?);
                 } else {
-                    return Err(meta.error("expected `name = \"...\"`, `flatten` or `skip`"));
+                    return Err(meta.error("expected `name = \"...\"`, `flatten`, `skip` or `role = ...`"));
                 }
                 Ok(())
             })?;
         }
-        Ok((!skip).then(|| Self { field: field.clone(), member, name }))
+        Ok((!skip).then(|| Self { field: field.clone(), member, name, role }))
     }
 
     fn variable(&self) -> Ident {
@@ -108,10 +138,15 @@ impl Part {
 
     fn visit(&self, method: &Ident) -> TokenStream {
         let (part, variable) = (&self.field.ty, self.variable());
-        let call = quote_spanned! {part.span()=> <#part as ::mlx_nn::Module>::#method };
+        let call = match &self.role {
+            Some(role) if method.to_string().starts_with("visit_matrices") => {
+                quote! { visit(path.as_str(), ::mlx_nn::Role::#role, #variable) }
+            }
+            _ => quote_spanned! {part.span()=> <#part as ::mlx_nn::Module>::#method(#variable, path, visit) },
+        };
         match &self.name {
-            Some(name) => quote! { path.within(#name, |path| #call(#variable, path, visit)); },
-            None => quote! { #call(#variable, path, visit); },
+            Some(name) => quote! { path.within(#name, |path| #call); },
+            None => quote! { #call; },
         }
     }
 }
@@ -155,7 +190,7 @@ mod tests {
                 weight: Array,
             }
         });
-        assert_eq!(message, "expected `name = \"...\"`, `flatten` or `skip`");
+        assert_eq!(message, "expected `name = \"...\"`, `flatten`, `skip` or `role = ...`");
     }
 
     #[test]

@@ -41,13 +41,16 @@ mod activation;
 mod error;
 pub mod init;
 mod layer;
+pub mod lora;
 mod module;
 mod quantization;
 mod weights;
 
 pub use activation::{gelu, gelu_approx, silu, swiglu};
 pub use error::{Error, Result};
-pub use layer::{Embedding, Head, Layer, Linear, Matrix, Mlp, RmsNorm, Rope, RopeScaling, Sequential, rope};
+pub use layer::{
+    Embedding, Head, Layer, Linear, Matrix, Mlp, RmsNorm, Role, Rope, RopeScaling, Sequential, rope,
+};
 #[doc(no_inline)]
 pub use mlx_core::Array;
 pub use mlx_derive::Module;

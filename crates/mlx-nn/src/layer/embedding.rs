@@ -7,7 +7,7 @@ use crate::{Matrix, Module};
 
 /// A table of `[tokens, width]` that may be quantized.
 #[derive(Clone, Debug, Module)]
-pub struct Embedding(Matrix);
+pub struct Embedding(#[module(role = Table)] Matrix);
 
 impl Embedding {
     /// An embedding with this table.

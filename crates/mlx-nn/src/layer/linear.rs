@@ -8,7 +8,7 @@ use crate::{Matrix, Module};
 /// `x · wᵀ + b`, with a weight of `[outputs, inputs]` that may be quantized.
 #[derive(Clone, Debug, Module)]
 pub struct Linear {
-    #[module(flatten)]
+    #[module(flatten, role = Linear)]
     weight: Matrix,
     bias: Option<Array>,
 }

@@ -12,7 +12,7 @@ mod sequential;
 pub use embedding::Embedding;
 pub use head::Head;
 pub use linear::Linear;
-pub use matrix::Matrix;
+pub use matrix::{Matrix, Role};
 pub use mlp::Mlp;
 pub use rms_norm::RmsNorm;
 pub use rope::{Rope, RopeScaling};
