@@ -162,7 +162,7 @@ impl Weights {
 }
 
 /// An array in a report: `[64, 32] float32`.
-fn described(array: &Array) -> String {
+pub(crate) fn described(array: &Array) -> String {
     format!("{:?} {}", array.shape(), array.dtype())
 }
 
