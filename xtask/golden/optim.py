@@ -86,11 +86,12 @@ def tree(tensors, prefix):
 
 
 def flat(value, prefix):
-    return {f"{prefix}.{name}": narrow(array) for name, array in tree_flatten(value)}
+    """Copies, since some optimizers change parameters in place."""
+    return {f"{prefix}.{name}": copied(array) for name, array in tree_flatten(value)}
 
 
-def narrow(array):
-    return array.astype(mx.uint32) if array.dtype == mx.uint64 else array
+def copied(array):
+    return np.array(array.astype(mx.uint32) if array.dtype == mx.uint64 else array)
 
 
 def trajectory(name, optimizer, tensors, folder):

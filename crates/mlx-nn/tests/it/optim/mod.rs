@@ -8,8 +8,8 @@ mod training;
 use mlx_core::{Array, Dtype, Result};
 use mlx_nn::Parameters;
 use mlx_nn::optim::{
-    AdaDelta, Adafactor, Adagrad, Adam, AdamW, Adamax, Lion, MultiOptimizer, Muon, Optimizer, RmsProp, Schedule,
-    Sgd, State, cosine_decay, exponential_decay, linear_schedule, step_decay,
+    AdaDelta, Adafactor, Adagrad, Adam, AdamW, Adamax, Lion, MultiOptimizer, Muon, Optimizer, RmsProp,
+    Schedule, Sgd, State, cosine_decay, exponential_decay, linear_schedule, step_decay,
 };
 use mlx_testkit::{Golden, max_abs};
 
@@ -49,7 +49,11 @@ fn train(
 
 /// Stops the test unless `actual` are the tensors under `prefix`.
 #[track_caller]
-fn assert_close<'a>(golden: &Golden, prefix: &str, actual: impl IntoIterator<Item = (&'a String, &'a Array)>) {
+fn assert_close<'a>(
+    golden: &Golden,
+    prefix: &str,
+    actual: impl IntoIterator<Item = (&'a String, &'a Array)>,
+) {
     let mut expected = parameters(golden, prefix);
     for (name, actual) in actual {
         let name = name.as_str();
@@ -82,7 +86,10 @@ fn sgd() -> Vec<Named> {
         ("sgd_decay", Box::new(Sgd { weight_decay: 0.02, ..Sgd::new(0.1) })),
         ("sgd_momentum", Box::new(Sgd { weight_decay: 0.02, ..momentum.clone() })),
         ("sgd_dampening", Box::new(Sgd { dampening: 0.3, ..momentum.clone() })),
-        ("sgd_nesterov", Box::new(Sgd { momentum: 0.8, weight_decay: 0.02, nesterov: true, ..Sgd::new(0.1) })),
+        (
+            "sgd_nesterov",
+            Box::new(Sgd { momentum: 0.8, weight_decay: 0.02, nesterov: true, ..Sgd::new(0.1) }),
+        ),
         ("sgd_schedule", Box::new(Sgd { learning_rate: linear_schedule(0.1, 0.01, 7).unwrap(), ..momentum })),
     ]
 }
@@ -129,7 +136,12 @@ fn adafactors() -> Vec<Named> {
         ),
         (
             "adafactor_moment",
-            Box::new(Adafactor { beta_1: Some(0.9), weight_decay: 0.2, clip_threshold: 0.5, ..factor.clone() }),
+            Box::new(Adafactor {
+                beta_1: Some(0.9),
+                weight_decay: 0.2,
+                clip_threshold: 0.5,
+                ..factor.clone()
+            }),
         ),
         (
             "adafactor_decay",

@@ -37,9 +37,9 @@ fn every_optimizer_of_the_fixture_is_compared() {
 fn parameters_without_gradients_stay_as_they_are() {
     let golden = golden();
     let start = parameters(&golden, "parameters");
-    let mut gradients = parameters(&golden, "gradients.1");
     let kept = ["layers.0.bias", "conv.weight"];
-    kept.map(|path| gradients.remove(path));
+    let mut gradients = parameters(&golden, "gradients.1");
+    gradients.retain(|path, _| !kept.contains(&path.as_str()));
     for (name, optimizer) in optimizers() {
         let (changed, _) = optimizer.apply(&start, &gradients, &optimizer.init(&gradients).unwrap()).unwrap();
         for (path, array) in &changed {
@@ -94,16 +94,16 @@ fn a_norm_below_zero_is_refused_and_no_gradients_have_none() {
 #[test]
 fn settings_that_make_no_sense_are_refused() {
     let refused: [(Box<dyn Optimizer>, &str); 6] = [
-        (
-            Box::new(Sgd { nesterov: true, ..Sgd::new(0.1) }),
-            "momentum: 0 is not above 0 with nesterov",
-        ),
+        (Box::new(Sgd { nesterov: true, ..Sgd::new(0.1) }), "momentum: 0 is not above 0 with nesterov"),
         (
             Box::new(Sgd { nesterov: true, momentum: 0.5, dampening: 0.1, ..Sgd::new(0.1) }),
             "dampening: 0.1 is not 0 with nesterov",
         ),
         (Box::new(Adam { betas: (0.9, 1.0), ..Adam::new(0.1) }), "betas.1: 1 is not at least 0 and below 1"),
-        (Box::new(Lion { betas: (-0.1, 0.9), ..Lion::new(0.1) }), "betas.0: -0.1 is not at least 0 and below 1"),
+        (
+            Box::new(Lion { betas: (-0.1, 0.9), ..Lion::new(0.1) }),
+            "betas.0: -0.1 is not at least 0 and below 1",
+        ),
         (Box::new(RmsProp { eps: 0.0, ..RmsProp::new(0.1) }), "eps: 0 is not above 0"),
         (
             Box::new(Adafactor { relative_step: false, ..Adafactor::default() }),

@@ -70,7 +70,8 @@ fn a_state_file_that_does_not_fit_is_refused_with_all_that_is_wrong() {
     let path = folder.path().join("state.safetensors");
     let state = |name: &str, length| {
         let arrays = [("a", 2), (name, 3), ("c", length)];
-        let arrays = arrays.map(|(name, length)| (name.to_owned(), Array::zeros([length], Dtype::Float32).unwrap()));
+        let arrays =
+            arrays.map(|(name, length)| (name.to_owned(), Array::zeros([length], Dtype::Float32).unwrap()));
         Sgd::new(0.1).init(&arrays.into()).unwrap()
     };
     save_tree(&path, &state("left", 4)).unwrap();
