@@ -43,7 +43,9 @@ pub mod init;
 mod layer;
 pub mod lora;
 mod module;
+pub mod optim;
 mod quantization;
+mod tree_file;
 mod weights;
 
 pub use activation::{gelu, gelu_approx, silu, swiglu};
@@ -56,4 +58,8 @@ pub use mlx_core::Array;
 pub use mlx_derive::Module;
 pub use module::{Module, Path};
 pub use quantization::QuantizationConfig;
+pub use tree_file::{load_tree, save_tree};
 pub use weights::{Misshapen, Report, Weights};
+
+/// Temporary.
+pub type Parameters = std::collections::BTreeMap<String, Array>;

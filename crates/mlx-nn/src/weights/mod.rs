@@ -232,7 +232,7 @@ fn fnv(bytes: &[u8]) -> u64 {
 }
 
 /// An array in a report: `[64, 32] float32`.
-fn described(array: &Array) -> String {
+pub(crate) fn described(array: &Array) -> String {
     format!("{:?} {}", array.shape(), array.dtype())
 }
 

@@ -11,6 +11,8 @@ mod fresh;
 #[cfg(test)]
 mod lora;
 #[cfg(test)]
+mod optim;
+#[cfg(test)]
 mod quantized;
 #[cfg(test)]
 mod rope;
