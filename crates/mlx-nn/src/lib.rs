@@ -39,6 +39,7 @@ extern crate self as mlx_nn;
 
 mod activation;
 mod error;
+pub mod init;
 mod layer;
 mod module;
 mod quantization;
@@ -46,7 +47,7 @@ mod weights;
 
 pub use activation::{gelu, gelu_approx, silu, swiglu};
 pub use error::{Error, Result};
-pub use layer::{Embedding, Head, Linear, Matrix, Mlp, RmsNorm, Rope, RopeScaling, rope};
+pub use layer::{Embedding, Head, Layer, Linear, Matrix, Mlp, RmsNorm, Rope, RopeScaling, Sequential, rope};
 #[doc(no_inline)]
 pub use mlx_core::Array;
 pub use mlx_derive::Module;

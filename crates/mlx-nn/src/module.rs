@@ -145,7 +145,7 @@ impl<M: Module> Module for Vec<M> {
 }
 
 macro_rules! tuples {
-    ($(($($part:ident $index:tt),*)),* $(,)?) => {$(
+    ($(($($part:ident $index:tt),*);)*) => {$(
         impl<$($part: Module),*> Module for ($($part,)*) {
             fn visit<'a>(&'a self, path: &mut Path, visit: &mut dyn FnMut(&str, &'a Array)) {
                 $(path.within($index, |path| self.$index.visit(path, visit));)*
@@ -158,7 +158,20 @@ macro_rules! tuples {
     )*};
 }
 
-tuples!((A 0), (A 0, B 1), (A 0, B 1, C 2), (A 0, B 1, C 2, D 3));
+tuples! {
+    (A 0);
+    (A 0, B 1);
+    (A 0, B 1, C 2);
+    (A 0, B 1, C 2, D 3);
+    (A 0, B 1, C 2, D 3, E 4);
+    (A 0, B 1, C 2, D 3, E 4, F 5);
+    (A 0, B 1, C 2, D 3, E 4, F 5, G 6);
+    (A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7);
+    (A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8);
+    (A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9);
+    (A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10);
+    (A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11);
+}
 
 macro_rules! without_parameters {
     ($($setting:ty),* $(,)?) => {$(

@@ -7,6 +7,8 @@ mod derive;
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]
+mod fresh;
+#[cfg(test)]
 mod quantized;
 #[cfg(test)]
 mod rope;
