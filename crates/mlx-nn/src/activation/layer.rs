@@ -1,13 +1,14 @@
 //! Activations as layers, for [`Sequential`](crate::Sequential) models and for fields of a model.
 
-use mlx_core::{Array, Result};
+use mlx_core::{Array, Dtype, Result};
 
 use super::{
     celu, elu, gelu, gelu_approx, gelu_fast_approx, glu, hard_shrink, hard_tanh, hardswish, leaky_relu,
     log_sigmoid, log_softmax, mish, prelu, relu, relu2, relu6, selu, silu, softmin, softplus, softshrink,
     softsign, step,
 };
-use crate::Module;
+use crate::layer::layers;
+use crate::{Module, Weights, init};
 
 /// A layer without settings for each function.
 macro_rules! plain {
@@ -23,6 +24,8 @@ macro_rules! plain {
                 $function(x)
             }
         }
+
+        layers!($name);
     )*};
 }
 
@@ -63,6 +66,8 @@ macro_rules! with_settings {
                 $function(x, $(self.$setting),*)
             }
         }
+
+        layers!($name);
     )*};
 }
 
@@ -162,9 +167,17 @@ impl PRelu {
         Self { weight }
     }
 
+    /// The layer at the path of `w`, with `slopes` slopes that start at 0.25.
+    pub fn load(w: &Weights, slopes: i32) -> crate::Result<Self> {
+        let initial = |shape: &[i32], _: &_| init::constant(shape, 0.25, Dtype::Float32);
+        Ok(Self::new(w.parameter("weight", [slopes], initial)?))
+    }
+
     /// One value for each element of `x` `[…, width]`.
     #[track_caller]
     pub fn forward(&self, x: &Array) -> Result<Array> {
         prelu(x, &self.weight)
     }
 }
+
+layers!(Gelu, Identity, PRelu);

@@ -76,7 +76,7 @@ pub fn softsign(x: &Array) -> Result<Array> {
 /// `ln σ(x)`.
 #[track_caller]
 pub fn log_sigmoid(x: &Array) -> Result<Array> {
-    -softplus(&(-x)?)?
+    -softplus(&(-x)?)
 }
 
 /// `x · tanh(softplus(x))`.

@@ -35,7 +35,10 @@ impl Dropout {
         if (0.0..1.0).contains(&p) {
             return Ok(Self { keep: 1.0 - p });
         }
-        Err(crate::Error::config("dropout", format!("{p} is not a probability of at least 0 and less than 1")))
+        Err(crate::Error::config(
+            "dropout",
+            format!("{p} is not a probability of at least 0 and less than 1"),
+        ))
     }
 
     /// `x` of any shape with elements left out, drawn with the next of `key`; without a key, `x` itself.
@@ -91,6 +94,7 @@ impl<const N: usize> ChannelDropout<N> {
             let message = format!("{x:?} has not {N} axes between [batch] and channels");
             return Err(Error::custom("dropout", message));
         }
-        self.0.leave_out(x, key, |shape| shape.iter_mut().rev().skip(1).take(N).for_each(|length| *length = 1))
+        self.0
+            .leave_out(x, key, |shape| shape.iter_mut().rev().skip(1).take(N).for_each(|length| *length = 1))
     }
 }

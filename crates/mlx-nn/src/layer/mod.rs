@@ -1,20 +1,29 @@
 //! The layers that models are made of.
 
+mod dropout;
 mod embedding;
 mod head;
 mod linear;
 mod matrix;
 mod mlp;
-mod rms_norm;
+mod norm;
+mod pool;
+mod positional;
 pub mod rope;
 mod sequential;
 
+pub use dropout::{ChannelDropout, Dropout, Dropout2d, Dropout3d};
 pub use embedding::Embedding;
 pub use head::Head;
 pub use linear::Linear;
 pub use matrix::Matrix;
 pub use mlp::Mlp;
-pub use rms_norm::RmsNorm;
+pub use norm::{
+    Affine, BatchNorm, BatchNormOptions, GroupNorm, GroupNormOptions, InstanceNorm, InstanceNormOptions,
+    LayerNorm, LayerNormOptions, Moments, RmsNorm,
+};
+pub use pool::{AvgPool, AvgPool1d, AvgPool2d, AvgPool3d, MaxPool, MaxPool1d, MaxPool2d, MaxPool3d, Window};
+pub use positional::{Alibi, SinusoidalOptions, SinusoidalPositionalEncoding};
 pub use rope::{Rope, RopeScaling};
 pub(crate) use sequential::layers;
 pub use sequential::{Layer, Sequential};

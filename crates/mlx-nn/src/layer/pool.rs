@@ -2,6 +2,7 @@
 
 use mlx_core::Array;
 
+use crate::layer::layers;
 use crate::{Error, Module, Result};
 
 /// How a window of `N` spatial axes goes over its input.
@@ -33,7 +34,8 @@ impl<const N: usize> Window<N> {
     /// This window, if its numbers make sense.
     fn checked(self) -> Result<Self> {
         let Self { kernel, stride, padding } = self;
-        for (field, lengths, least) in [("kernel_size", kernel, 1), ("stride", stride, 1), ("padding", padding, 0)]
+        for (field, lengths, least) in
+            [("kernel_size", kernel, 1), ("stride", stride, 1), ("padding", padding, 0)]
         {
             if lengths.iter().any(|&length| length < least) {
                 let problem = format!("{lengths:?} has a length of less than {least}");
@@ -67,7 +69,8 @@ impl<const N: usize> Window<N> {
     #[track_caller]
     fn tiles(&self, x: &Array) -> mlx_core::Result<Array> {
         let (batch, channels) = (x.dim(0)?, x.dim(-1)?);
-        let lengths = x.shape().iter().skip(1).zip(self.kernel).flat_map(|(length, size)| [length / size, size]);
+        let lengths =
+            x.shape().iter().skip(1).zip(self.kernel).flat_map(|(length, size)| [length / size, size]);
         let split: Vec<_> = [batch].into_iter().chain(lengths).chain([channels]).collect();
         let last = split.len() as i32 - 1;
         let axes: Vec<_> = [0].into_iter().chain((1..last).step_by(2)).chain((2..last).step_by(2)).collect();
@@ -145,3 +148,5 @@ pub type AvgPool1d = AvgPool<1>;
 pub type AvgPool2d = AvgPool<2>;
 /// [`AvgPool`] over volumes.
 pub type AvgPool3d = AvgPool<3>;
+
+layers!(AvgPool1d, AvgPool2d, AvgPool3d, MaxPool1d, MaxPool2d, MaxPool3d);

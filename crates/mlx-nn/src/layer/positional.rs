@@ -4,6 +4,7 @@ use std::f32::consts::TAU;
 
 use mlx_core::{Array, Dtype, Index, NewAxis, concatenate};
 
+use crate::layer::layers;
 use crate::{Error, Module, Result};
 
 /// Sines and cosines of positions, at frequencies from the greatest to the least.
@@ -118,3 +119,5 @@ fn slopes(heads: i32) -> Vec<f32> {
     let rest = (heads - whole) as usize;
     powers(whole).chain(powers(2 * whole).step_by(2).take(rest)).collect()
 }
+
+layers!(SinusoidalPositionalEncoding);

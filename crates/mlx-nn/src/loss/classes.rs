@@ -95,7 +95,8 @@ fn one_for_each_row(op: &'static str, x: &Array, targets: &Array, axis: i32) -> 
     let classes = x.dim(axis)?;
     let rank = x.ndim() as i32;
     let at = if axis < 0 { axis + rank } else { axis };
-    let rows: Vec<_> = (0..).zip(x.shape()).filter(|&(axis, _)| axis != at).map(|(_, &length)| length).collect();
+    let rows: Vec<_> =
+        (0..).zip(x.shape()).filter(|&(axis, _)| axis != at).map(|(_, &length)| length).collect();
     require(targets.shape() == rows, op, || {
         let (found, of) = (targets.shape(), x.shape());
         format!("targets {found:?} are not one of {classes} classes for each row along axis {axis} of {of:?}")
@@ -144,7 +145,9 @@ pub fn binary_cross_entropy<'a>(
         inputs.logaddexp(0.0)? - inputs * targets
     } else {
         let rest = |x: &Array| (-x)? + 1.0;
-        -(targets * log_probability(inputs)? + rest(targets)? * log_probability(&rest(inputs)?)?)?
+        let yes = (targets * log_probability(inputs)?)?;
+        let no = (rest(targets)? * log_probability(&rest(inputs)?)?)?;
+        -(yes + no)
     };
     reduction.apply(weighted(OP, losses?, weights)?)
 }

@@ -2,7 +2,8 @@
 
 use mlx_core::{Array, Result};
 
-use crate::Module;
+use super::filled;
+use crate::{Module, Weights};
 
 /// A scale and perhaps an offset for each feature, both `[width]`.
 #[derive(Clone, Debug, Module)]
@@ -14,6 +15,14 @@ pub struct Affine {
 }
 
 impl Affine {
+    /// The scales and perhaps offsets of `width` features at the path of `w`, which start as ones and zeros.
+    pub fn load(w: &Weights, width: i32, bias: bool) -> crate::Result<Self> {
+        Ok(Self {
+            weight: filled(w, "weight", width, 1)?,
+            bias: bias.then(|| filled(w, "bias", width, 0)).transpose()?,
+        })
+    }
+
     /// `[…, width] -> […, width]`.
     #[track_caller]
     pub(super) fn forward(&self, x: Array) -> Result<Array> {

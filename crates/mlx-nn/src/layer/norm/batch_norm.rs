@@ -2,8 +2,9 @@
 
 use mlx_core::{Array, Error};
 
-use super::{Affine, positive};
-use crate::{Module, Result};
+use super::{Affine, filled, positive};
+use crate::layer::layers;
+use crate::{Module, Result, Weights};
 
 /// Normalises each channel over the batch and its places.
 ///
@@ -58,6 +59,16 @@ impl BatchNorm {
         Ok(Self { affine, running, eps: positive(options.eps)?, momentum: options.momentum })
     }
 
+    /// The layer at the path of `w`, over `channels`.
+    ///
+    /// # Errors
+    /// `eps` is not positive.
+    pub fn load(w: &Weights, channels: i32, options: BatchNormOptions) -> Result<Self> {
+        let affine = options.affine.then(|| Affine::load(w, channels, true)).transpose()?;
+        let running = options.track_running_stats.then(|| Moments::load(w, channels)).transpose()?;
+        Self::new(affine, running, options)
+    }
+
     /// `x` by the running moments, or by its own if there are none: `[batch, …, channels]` of 2, 3 or 4 axes.
     #[track_caller]
     pub fn forward(&self, x: &Array) -> mlx_core::Result<Array> {
@@ -76,7 +87,8 @@ impl BatchNorm {
     pub fn train(&self, x: &Array) -> mlx_core::Result<(Array, Self)> {
         check_rank(x)?;
         if x.size() == x.dim(-1)? as usize {
-            let message = format!("{x:?} has one value for each channel, which has no variance: train on more");
+            let message =
+                format!("{x:?} has one value for each channel, which has no variance: train on more");
             return Err(Error::custom("batch_norm", message));
         }
         let axes = others(x);
@@ -107,6 +119,16 @@ impl BatchNorm {
     }
 }
 
+impl Moments {
+    /// The moments of `channels` at the path of `w`, which start as zeros and ones.
+    pub fn load(w: &Weights, channels: i32) -> Result<Self> {
+        Ok(Self {
+            running_mean: filled(w, "running_mean", channels, 0)?,
+            running_var: filled(w, "running_var", channels, 1)?,
+        })
+    }
+}
+
 /// All axes but the channels'.
 fn others(x: &Array) -> Vec<i32> {
     (0..).take(x.ndim().saturating_sub(1)).collect()
@@ -122,3 +144,5 @@ fn check_rank(x: &Array) -> mlx_core::Result<()> {
         }
     }
 }
+
+layers!(BatchNorm);

@@ -3,7 +3,8 @@
 use mlx_core::{Array, fast, keep};
 
 use super::{Affine, positive};
-use crate::{Error, Module, Result};
+use crate::layer::layers;
+use crate::{Error, Module, Result, Weights};
 
 /// Normalises groups of channels over their places.
 ///
@@ -38,20 +39,37 @@ impl GroupNorm {
     /// A layer of `groups` with these scales and offsets. Whether there are any is not read in `options`.
     ///
     /// # Errors
-    /// `eps` or the number of groups is not positive, or the groups do not divide the channels.
+    /// `eps` or the number of groups is not positive.
     pub fn new(affine: Option<Affine>, groups: i32, options: GroupNormOptions) -> Result<Self> {
         if groups <= 0 {
             return Err(Error::config("num_groups", format!("{groups} is not a positive number")));
         }
-        let channels = affine.as_ref().map_or(groups, |affine| affine.weight.size() as i32);
-        divided(channels, groups)?;
         let GroupNormOptions { eps, pytorch_compatible, .. } = options;
         Ok(Self { affine, groups, eps: positive(eps)?, pytorch_compatible })
     }
 
+    /// The layer at the path of `w`, of `groups` of `channels`.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new), or the groups do not divide the channels.
+    pub fn load(w: &Weights, groups: i32, channels: i32, options: GroupNormOptions) -> Result<Self> {
+        if groups > 0 && channels % groups != 0 {
+            return Err(Error::config("num_groups", indivisible(groups, channels)));
+        }
+        let affine = options.affine.then(|| Affine::load(w, channels, true)).transpose()?;
+        Self::new(affine, groups, options)
+    }
+
     /// `[batch, …, channels] -> [batch, …, channels]`.
+    ///
+    /// # Errors
+    /// The groups do not divide the channels.
     #[track_caller]
     pub fn forward(&self, x: &Array) -> mlx_core::Result<Array> {
+        let channels = x.dim(-1)?;
+        if channels % self.groups != 0 {
+            return Err(mlx_core::Error::custom("group_norm", indivisible(self.groups, channels)));
+        }
         let normal = if self.pytorch_compatible { self.of_neighbours(x)? } else { self.of_strides(x)? };
         let normal = normal.reshape(x.shape())?;
         match &self.affine {
@@ -78,11 +96,8 @@ impl GroupNorm {
     }
 }
 
-/// Refuses groups that do not divide the channels.
-fn divided(channels: i32, groups: i32) -> Result<()> {
-    if channels % groups == 0 {
-        return Ok(());
-    }
-    let problem = format!("{channels} channels do not make {groups} groups of one size");
-    Err(Error::config("num_groups", problem))
+fn indivisible(groups: i32, channels: i32) -> String {
+    format!("{channels} channels do not make {groups} groups of one size")
 }
+
+layers!(GroupNorm);

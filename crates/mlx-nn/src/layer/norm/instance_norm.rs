@@ -3,7 +3,8 @@
 use mlx_core::{Array, Error, fast};
 
 use super::{Affine, positive};
-use crate::{Module, Result};
+use crate::layer::layers;
+use crate::{Module, Result, Weights};
 
 /// Normalises each channel of each instance over its places.
 ///
@@ -39,6 +40,15 @@ impl InstanceNorm {
         Ok(Self { affine, eps: positive(eps)? })
     }
 
+    /// The layer at the path of `w`, over `channels`.
+    ///
+    /// # Errors
+    /// `eps` is not positive.
+    pub fn load(w: &Weights, channels: i32, options: InstanceNormOptions) -> Result<Self> {
+        let affine = options.affine.then(|| Affine::load(w, channels, true)).transpose()?;
+        Self::new(affine, options.eps)
+    }
+
     /// `[batch, …, channels] -> [batch, …, channels]`, with at least one axis of places.
     #[track_caller]
     pub fn forward(&self, x: &Array) -> mlx_core::Result<Array> {
@@ -56,3 +66,5 @@ impl InstanceNorm {
         }
     }
 }
+
+layers!(InstanceNorm);

@@ -3,7 +3,8 @@
 use mlx_core::{Array, fast};
 
 use super::{Affine, positive};
-use crate::{Module, Result};
+use crate::layer::layers;
+use crate::{Module, Result, Weights};
 
 /// Normalises vectors: subtracts the mean and divides by the deviation of the features.
 ///
@@ -41,6 +42,16 @@ impl LayerNorm {
         Ok(Self { affine, eps: positive(eps)? })
     }
 
+    /// The layer at the path of `w`, over `width` features.
+    ///
+    /// # Errors
+    /// `eps` is not positive.
+    pub fn load(w: &Weights, width: i32, options: LayerNormOptions) -> Result<Self> {
+        let LayerNormOptions { eps, affine, bias } = options;
+        let affine = affine.then(|| Affine::load(w, width, bias)).transpose()?;
+        Self::new(affine, eps)
+    }
+
     /// `[…, width] -> […, width]`.
     #[track_caller]
     pub fn forward(&self, x: &Array) -> mlx_core::Result<Array> {
@@ -49,3 +60,5 @@ impl LayerNorm {
         fast::layer_norm(x, weight, bias, self.eps)
     }
 }
+
+layers!(LayerNorm);

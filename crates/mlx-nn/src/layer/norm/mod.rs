@@ -14,9 +14,16 @@ pub use instance_norm::{InstanceNorm, InstanceNormOptions};
 pub use layer_norm::{LayerNorm, LayerNormOptions};
 pub use rms_norm::RmsNorm;
 
-use crate::{Error, Result};
+use mlx_core::{Array, Dtype};
+
+use crate::{Error, Result, Weights, init};
 
 /// What is added to a variance, if it is a positive number.
 fn positive(eps: f32) -> Result<f32> {
     if eps > 0.0 { Ok(eps) } else { Err(Error::config("eps", format!("{eps} is not a positive number"))) }
+}
+
+/// The parameter `name` of `width` features, which starts as `value` everywhere.
+fn filled(w: &Weights, name: &str, width: i32, value: i32) -> Result<Array> {
+    w.parameter(name, [width], |shape, _| init::constant(shape, value, Dtype::Float32))
 }
