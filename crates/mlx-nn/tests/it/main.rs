@@ -3,13 +3,19 @@
 #[cfg(test)]
 mod activation;
 #[cfg(test)]
+mod conv;
+#[cfg(test)]
 mod derive;
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]
 mod fresh;
 #[cfg(test)]
+mod layer_case;
+#[cfg(test)]
 mod quantized;
+#[cfg(test)]
+mod recurrent;
 #[cfg(test)]
 mod rope;
 #[cfg(test)]
