@@ -73,7 +73,7 @@ fn a_sequence_goes_on_from_the_last_states_of_its_first_half() {
     let last = |states: Array| states.index((.., -1)).unwrap();
     let rest = x.index((.., 3..)).unwrap();
     let (rest, _) = lstm.forward(&rest, Some(&last(hidden)), Some(&last(cells))).unwrap();
-    assert!(rest.allclose(&whole.index((.., 3..)).unwrap(), Default::default()).unwrap());
+    assert!(rest.allclose(whole.index((.., 3..)).unwrap(), Default::default()).unwrap());
 }
 
 #[test]
