@@ -1,5 +1,6 @@
 //! The layers that models are made of.
 
+mod bilinear;
 mod conv;
 mod embedding;
 mod head;
@@ -11,7 +12,9 @@ mod recurrent;
 mod rms_norm;
 pub mod rope;
 mod sequential;
+pub mod upsample;
 
+pub use bilinear::Bilinear;
 pub use conv::{
     Conv, Conv1d, Conv2d, Conv3d, ConvTranspose, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d,
 };
@@ -26,3 +29,4 @@ pub use rms_norm::RmsNorm;
 pub use rope::{Rope, RopeScaling};
 pub(crate) use sequential::layers;
 pub use sequential::{Layer, Sequential};
+pub use upsample::Upsample;

@@ -50,6 +50,10 @@ impl LayerCase {
         serde_json::from_value::<Vec<i32>>(self.json[key].clone()).unwrap().try_into().unwrap()
     }
 
+    pub(crate) fn floats(&self, key: &str) -> Vec<f64> {
+        serde_json::from_value(self.json[key].clone()).unwrap()
+    }
+
     /// The arrays of a kind by name.
     pub(crate) fn arrays(&self, kind: &str) -> BTreeMap<String, Array> {
         let prefix = format!("{}/{kind}/", self.text("name"));

@@ -19,4 +19,6 @@ mod recurrent;
 #[cfg(test)]
 mod rope;
 #[cfg(test)]
+mod upsample;
+#[cfg(test)]
 mod weights;
