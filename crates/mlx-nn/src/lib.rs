@@ -55,11 +55,12 @@ pub use activation::{
 };
 pub use error::{Error, Result};
 pub use layer::{
-    Affine, Alibi, AvgPool, AvgPool1d, AvgPool2d, AvgPool3d, BatchNorm, BatchNormOptions, ChannelDropout,
-    Dropout, Dropout2d, Dropout3d, Embedding, GroupNorm, GroupNormOptions, Head, InstanceNorm,
-    InstanceNormOptions, Layer, LayerNorm, LayerNormOptions, Linear, Matrix, MaxPool, MaxPool1d, MaxPool2d,
-    MaxPool3d, Mlp, Moments, RmsNorm, Rope, RopeScaling, Sequential, SinusoidalOptions,
-    SinusoidalPositionalEncoding, Window, rope,
+    Affine, Alibi, AvgPool, AvgPool1d, AvgPool2d, AvgPool3d, BatchNorm, BatchNormOptions, Bilinear,
+    ChannelDropout, Conv, Conv1d, Conv2d, Conv3d, ConvTranspose, ConvTranspose1d, ConvTranspose2d,
+    ConvTranspose3d, Dropout, Dropout2d, Dropout3d, Embedding, GroupNorm, GroupNormOptions, Gru, Head,
+    InstanceNorm, InstanceNormOptions, Layer, LayerNorm, LayerNormOptions, Linear, Lstm, Matrix, MaxPool,
+    MaxPool1d, MaxPool2d, MaxPool3d, Mlp, Moments, Nonlinearity, RmsNorm, Rnn, Rope, RopeScaling, Sequential,
+    SinusoidalOptions, SinusoidalPositionalEncoding, Upsample, Window, rope, upsample,
 };
 #[doc(no_inline)]
 pub use mlx_core::Array;

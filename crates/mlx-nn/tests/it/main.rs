@@ -3,14 +3,22 @@
 #[cfg(test)]
 mod activation;
 #[cfg(test)]
+mod conv;
+#[cfg(test)]
 mod derive;
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]
 mod fresh;
 #[cfg(test)]
+mod layer_case;
+#[cfg(test)]
 mod quantized;
 #[cfg(test)]
+mod recurrent;
+#[cfg(test)]
 mod rope;
+#[cfg(test)]
+mod upsample;
 #[cfg(test)]
 mod weights;
