@@ -11,7 +11,8 @@ use clap::Args;
 use crate::{process, repo};
 
 /// The scripts of `xtask/golden`, one a topic, in the order they run.
-const TOPICS: &[&str] = &["ops", "activation", "rope", "quant", "lora", "llama", "optim"];
+const TOPICS: &[&str] =
+    &["ops", "activation", "rope", "quant", "lora", "llama", "optim", "conv", "recurrent", "upsample"];
 
 /// Rewrite the reference data of the tests with Python's MLX and mlx-lm.
 #[derive(Args)]
@@ -79,10 +80,7 @@ mod tests {
     #[test]
     fn an_unknown_topic_is_named_with_what_is_known() {
         let message = chosen(&["lama".into()]).err().map(|e| e.to_string()).unwrap_or_default();
-        assert!(
-            message.contains("\"lama\"") && message.contains(&TOPICS.join(", ")),
-            "{message}"
-        );
+        assert!(message.contains("\"lama\"") && message.contains(&TOPICS.join(", ")), "{message}");
     }
 
     #[test]

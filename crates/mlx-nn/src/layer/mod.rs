@@ -1,20 +1,41 @@
 //! The layers that models are made of.
 
+mod bilinear;
+mod conv;
+mod dropout;
 mod embedding;
 mod head;
 mod linear;
 mod matrix;
 mod mlp;
-mod rms_norm;
+mod nonlinearity;
+mod norm;
+mod pool;
+mod positional;
+mod recurrent;
 pub mod rope;
 mod sequential;
+pub mod upsample;
 
+pub use bilinear::Bilinear;
+pub use conv::{
+    Conv, Conv1d, Conv2d, Conv3d, ConvTranspose, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d,
+};
+pub use dropout::{ChannelDropout, Dropout, Dropout2d, Dropout3d};
 pub use embedding::Embedding;
 pub use head::Head;
 pub use linear::Linear;
 pub use matrix::{Matrix, Role};
 pub use mlp::Mlp;
-pub use rms_norm::RmsNorm;
+pub use nonlinearity::Nonlinearity;
+pub use norm::{
+    Affine, BatchNorm, BatchNormOptions, GroupNorm, GroupNormOptions, InstanceNorm, InstanceNormOptions,
+    LayerNorm, LayerNormOptions, Moments, RmsNorm,
+};
+pub use pool::{AvgPool, AvgPool1d, AvgPool2d, AvgPool3d, MaxPool, MaxPool1d, MaxPool2d, MaxPool3d, Window};
+pub use positional::{Alibi, SinusoidalOptions, SinusoidalPositionalEncoding};
+pub use recurrent::{Gru, Lstm, Rnn};
 pub use rope::{Rope, RopeScaling};
 pub(crate) use sequential::layers;
 pub use sequential::{Layer, Sequential};
+pub use upsample::Upsample;

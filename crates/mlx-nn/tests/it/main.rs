@@ -3,11 +3,15 @@
 #[cfg(test)]
 mod activation;
 #[cfg(test)]
+mod conv;
+#[cfg(test)]
 mod derive;
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]
 mod fresh;
+#[cfg(test)]
+mod layer_case;
 #[cfg(test)]
 mod lora;
 #[cfg(test)]
@@ -15,6 +19,10 @@ mod optim;
 #[cfg(test)]
 mod quantized;
 #[cfg(test)]
+mod recurrent;
+#[cfg(test)]
 mod rope;
+#[cfg(test)]
+mod upsample;
 #[cfg(test)]
 mod weights;
