@@ -11,7 +11,8 @@ use clap::Args;
 use crate::{process, repo};
 
 /// The scripts of `xtask/golden`, one a topic, in the order they run.
-const TOPICS: &[&str] = &["ops", "activation", "rope", "quant", "llama", "conv", "recurrent", "upsample"];
+const TOPICS: &[&str] =
+    &["ops", "activation", "rope", "quant", "llama", "conv", "recurrent", "upsample", "quantized"];
 
 /// Rewrite the reference data of the tests with Python's MLX and mlx-lm.
 #[derive(Args)]
@@ -20,7 +21,7 @@ Examples:
   cargo xtask golden          rewrite all of it
   cargo xtask golden llama    rewrite the language models only")]
 pub struct Options {
-    /// What to rewrite: ops, activation, rope, quant, llama, conv, recurrent, upsample; all of it if none is named.
+    /// What to rewrite: ops, activation, rope, quant, llama, conv, recurrent, upsample, quantized; all of it if none is named.
     #[arg(value_name = "TOPIC")]
     pub topics: Vec<String>,
 }
@@ -81,7 +82,8 @@ mod tests {
         let message = chosen(&["lama".into()]).err().map(|e| e.to_string()).unwrap_or_default();
         assert!(
             message.contains("\"lama\"")
-                && message.contains("ops, activation, rope, quant, llama, conv, recurrent, upsample"),
+                && message
+                    .contains("ops, activation, rope, quant, llama, conv, recurrent, upsample, quantized"),
             "{message}"
         );
     }

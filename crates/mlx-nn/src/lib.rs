@@ -49,8 +49,8 @@ pub use activation::{gelu, gelu_approx, silu, swiglu};
 pub use error::{Error, Result};
 pub use layer::{
     Bilinear, Conv, Conv1d, Conv2d, Conv3d, ConvTranspose, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d,
-    Embedding, Gru, Head, Layer, Linear, Lstm, Matrix, Mlp, Nonlinearity, RmsNorm, Rnn, Rope, RopeScaling,
-    Sequential, Upsample, rope, upsample,
+    Embedding, Gru, Head, Layer, Linear, Lstm, Matrix, Mlp, Nonlinearity, QqLinear, RmsNorm, Rnn, Rope,
+    RopeScaling, Sequential, Upsample, rope, upsample,
 };
 #[doc(no_inline)]
 pub use mlx_core::Array;
