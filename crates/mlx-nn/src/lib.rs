@@ -41,16 +41,26 @@ mod activation;
 mod error;
 pub mod init;
 mod layer;
+pub mod loss;
 mod module;
 mod quantization;
 mod weights;
 
-pub use activation::{gelu, gelu_approx, silu, swiglu};
+pub use activation::{
+    Celu, Elu, Gelu, Glu, HardShrink, HardTanh, Hardswish, Identity, LeakyRelu, LogSigmoid, LogSoftmax, Mish,
+    PRelu, Relu, Relu2, Relu6, Selu, Sigmoid, Silu, Softmax, Softmin, Softplus, Softshrink, Softsign, Step,
+    Tanh, celu, elu, gelu, gelu_approx, gelu_fast_approx, glu, hard_shrink, hard_tanh, hardswish, leaky_relu,
+    log_sigmoid, log_softmax, mish, prelu, relu, relu2, relu6, selu, silu, softmin, softplus, softshrink,
+    softsign, step, swiglu,
+};
 pub use error::{Error, Result};
 pub use layer::{
-    Bilinear, Conv, Conv1d, Conv2d, Conv3d, ConvTranspose, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d,
-    Embedding, Gru, Head, Layer, Linear, Lstm, Matrix, Mlp, Nonlinearity, QqLinear, RmsNorm, Rnn, Rope,
-    RopeScaling, Sequential, Upsample, rope, upsample,
+    Affine, Alibi, AvgPool, AvgPool1d, AvgPool2d, AvgPool3d, BatchNorm, BatchNormOptions, Bilinear,
+    ChannelDropout, Conv, Conv1d, Conv2d, Conv3d, ConvTranspose, ConvTranspose1d, ConvTranspose2d,
+    ConvTranspose3d, Dropout, Dropout2d, Dropout3d, Embedding, GroupNorm, GroupNormOptions, Gru, Head,
+    InstanceNorm, InstanceNormOptions, Layer, LayerNorm, LayerNormOptions, Linear, Lstm, Matrix, MaxPool,
+    MaxPool1d, MaxPool2d, MaxPool3d, Mlp, Moments, Nonlinearity, QqLinear, RmsNorm, Rnn, Rope, RopeScaling,
+    Sequential, SinusoidalOptions, SinusoidalPositionalEncoding, Upsample, Window, rope, upsample,
 };
 #[doc(no_inline)]
 pub use mlx_core::Array;
