@@ -11,8 +11,19 @@ use clap::Args;
 use crate::{process, repo};
 
 /// The scripts of `xtask/golden`, one a topic, in the order they run.
-const TOPICS: &[&str] =
-    &["ops", "activation", "rope", "quant", "lora", "llama", "optim", "conv", "recurrent", "upsample"];
+const TOPICS: &[&str] = &[
+    "ops",
+    "activation",
+    "rope",
+    "quant",
+    "lora",
+    "llama",
+    "optim",
+    "conv",
+    "recurrent",
+    "upsample",
+    "quantized",
+];
 
 /// Rewrite the reference data of the tests with Python's MLX and mlx-lm.
 #[derive(Args)]

@@ -12,6 +12,7 @@ mod nonlinearity;
 mod norm;
 mod pool;
 mod positional;
+mod qq_linear;
 mod recurrent;
 pub mod rope;
 mod sequential;
@@ -34,6 +35,7 @@ pub use norm::{
 };
 pub use pool::{AvgPool, AvgPool1d, AvgPool2d, AvgPool3d, MaxPool, MaxPool1d, MaxPool2d, MaxPool3d, Window};
 pub use positional::{Alibi, SinusoidalOptions, SinusoidalPositionalEncoding};
+pub use qq_linear::QqLinear;
 pub use recurrent::{Gru, Lstm, Rnn};
 pub use rope::{Rope, RopeScaling};
 pub(crate) use sequential::layers;
