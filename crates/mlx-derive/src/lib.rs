@@ -12,8 +12,7 @@ use syn::{DeriveInput, parse_macro_input};
 ///
 /// The names are those of the checkpoint. `#[module(name = "...")]` gives a field another one,
 /// `#[module(flatten)]` none at all, `#[module(skip)]` leaves the field out. The only field of a tuple has no
-/// name, and neither has the variant of an enum. `#[module(role = Linear)]` says that the field is a `Matrix` that may
-/// be adapted, and what for.
+/// name, and neither has the variant of an enum.
 #[proc_macro_derive(Module, attributes(module))]
 pub fn derive_module(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);

@@ -11,8 +11,6 @@ pub(crate) fn derive(input: DeriveInput) -> Result<TokenStream> {
     let bodies = bodies(&input)?;
     let visit = bodies.iter().map(|body| body.arm(&format_ident!("visit")));
     let visit_mut = bodies.iter().map(|body| body.arm(&format_ident!("visit_mut")));
-    let matrices = bodies.iter().map(|body| body.arm(&format_ident!("visit_matrices")));
-    let matrices_mut = bodies.iter().map(|body| body.arm(&format_ident!("visit_matrices_mut")));
 
     let name = &input.ident;
     let generics = with_bounds(input.generics.clone());
@@ -36,30 +34,6 @@ pub(crate) fn derive(input: DeriveInput) -> Result<TokenStream> {
             ) {
                 match self { #(#visit_mut)* }
             }
-
-            fn visit_matrices<'module>(
-                &'module self,
-                path: &mut ::mlx_nn::Path,
-                visit: &mut dyn ::core::ops::FnMut(
-                    &::core::primitive::str,
-                    ::mlx_nn::Role,
-                    &'module ::mlx_nn::Matrix,
-                ),
-            ) {
-                match self { #(#matrices)* }
-            }
-
-            fn visit_matrices_mut(
-                &mut self,
-                path: &mut ::mlx_nn::Path,
-                visit: &mut dyn ::core::ops::FnMut(
-                    &::core::primitive::str,
-                    ::mlx_nn::Role,
-                    &mut ::mlx_nn::Matrix,
-                ),
-            ) {
-                match self { #(#matrices_mut)* }
-            }
         }
     })
 }
@@ -76,8 +50,6 @@ struct Part {
     member: Member,
     /// `None` if the field's own parts appear in its place.
     name: Option<String>,
-    /// What the field is for, if it is a matrix.
-    role: Option<Ident>,
 }
 
 impl Body {
@@ -104,7 +76,7 @@ impl Part {
             Member::Unnamed(_) if only => None,
             Member::Unnamed(index) => Some(index.index.to_string()),
         };
-        let (mut skip, mut role) = (false, None);
+        let mut skip = false;
         for attribute in field.attrs.iter().filter(|attribute| attribute.path().is_ident("module")) {
             attribute.parse_nested_meta(|meta| {
                 if meta.path.is_ident("name") {
@@ -113,15 +85,13 @@ impl Part {
                     name = None;
                 } else if meta.path.is_ident("skip") {
                     skip = true;
-                } else if meta.path.is_ident("role") {
-                    role = Some(meta.value()?.parse::<Ident>()?);
                 } else {
-                    return Err(meta.error("expected `name = \"...\"`, `flatten`, `skip` or `role = ...`"));
+                    return Err(meta.error("expected `name = \"...\"`, `flatten` or `skip`"));
                 }
                 Ok(())
             })?;
         }
-        Ok((!skip).then(|| Self { field: field.clone(), member, name, role }))
+        Ok((!skip).then(|| Self { field: field.clone(), member, name }))
     }
 
     fn variable(&self) -> Ident {
@@ -138,15 +108,10 @@ impl Part {
 
     fn visit(&self, method: &Ident) -> TokenStream {
         let (part, variable) = (&self.field.ty, self.variable());
-        let call = match &self.role {
-            Some(role) if method.to_string().starts_with("visit_matrices") => {
-                quote! { visit(path.as_str(), ::mlx_nn::Role::#role, #variable) }
-            }
-            _ => quote_spanned! {part.span()=> <#part as ::mlx_nn::Module>::#method(#variable, path, visit) },
-        };
+        let call = quote_spanned! {part.span()=> <#part as ::mlx_nn::Module>::#method };
         match &self.name {
-            Some(name) => quote! { path.within(#name, |path| #call); },
-            None => quote! { #call; },
+            Some(name) => quote! { path.within(#name, |path| #call(#variable, path, visit)); },
+            None => quote! { #call(#variable, path, visit); },
         }
     }
 }
@@ -190,7 +155,7 @@ mod tests {
                 weight: Array,
             }
         });
-        assert_eq!(message, "expected `name = \"...\"`, `flatten`, `skip` or `role = ...`");
+        assert_eq!(message, "expected `name = \"...\"`, `flatten` or `skip`");
     }
 
     #[test]

@@ -62,7 +62,7 @@ pub use layer::{
     ChannelDropout, Conv, Conv1d, Conv2d, Conv3d, ConvTranspose, ConvTranspose1d, ConvTranspose2d,
     ConvTranspose3d, Dropout, Dropout2d, Dropout3d, Embedding, GroupNorm, GroupNormOptions, Gru, Head,
     InstanceNorm, InstanceNormOptions, Layer, LayerNorm, LayerNormOptions, Linear, Lstm, Matrix, MaxPool,
-    MaxPool1d, MaxPool2d, MaxPool3d, Mlp, Moments, Nonlinearity, QqLinear, RmsNorm, Rnn, Role, Rope,
+    MaxPool1d, MaxPool2d, MaxPool3d, Mlp, Moments, Nonlinearity, QqLinear, RmsNorm, Rnn, Rope,
     RopeScaling, Sequential, SinusoidalOptions, SinusoidalPositionalEncoding, Upsample, Window, rope,
     upsample,
 };

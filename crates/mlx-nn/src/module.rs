@@ -4,8 +4,6 @@ use std::fmt::{Display, Write};
 
 use mlx_core::{Array, Quantized, Result};
 
-use crate::{Matrix, Role};
-
 /// Something with parameters: an array, a layer, a model.
 ///
 /// Derive it: every field is a part of the module, under its own name. Fields that are no parameters but plain
@@ -29,12 +27,6 @@ pub trait Module {
 
     /// Lends every parameter with its path, to be replaced.
     fn visit_mut(&mut self, path: &mut Path, visit: &mut dyn FnMut(&str, &mut Array));
-
-    /// Shows every matrix with its layer's path and its role, in the order of the fields.
-    fn visit_matrices<'a>(&'a self, _: &mut Path, _: &mut dyn FnMut(&str, Role, &'a Matrix)) {}
-
-    /// Lends every matrix with its layer's path and its role, to be replaced.
-    fn visit_matrices_mut(&mut self, _: &mut Path, _: &mut dyn FnMut(&str, Role, &mut Matrix)) {}
 
     /// The parameters by path.
     fn parameters(&self) -> Vec<(String, &Array)> {
@@ -122,14 +114,6 @@ impl<M: Module + ?Sized> Module for Box<M> {
     fn visit_mut(&mut self, path: &mut Path, visit: &mut dyn FnMut(&str, &mut Array)) {
         (**self).visit_mut(path, visit);
     }
-
-    fn visit_matrices<'a>(&'a self, path: &mut Path, visit: &mut dyn FnMut(&str, Role, &'a Matrix)) {
-        (**self).visit_matrices(path, visit);
-    }
-
-    fn visit_matrices_mut(&mut self, path: &mut Path, visit: &mut dyn FnMut(&str, Role, &mut Matrix)) {
-        (**self).visit_matrices_mut(path, visit);
-    }
 }
 
 impl<M: Module> Module for Option<M> {
@@ -142,18 +126,6 @@ impl<M: Module> Module for Option<M> {
     fn visit_mut(&mut self, path: &mut Path, visit: &mut dyn FnMut(&str, &mut Array)) {
         if let Some(module) = self {
             module.visit_mut(path, visit);
-        }
-    }
-
-    fn visit_matrices<'a>(&'a self, path: &mut Path, visit: &mut dyn FnMut(&str, Role, &'a Matrix)) {
-        if let Some(module) = self {
-            module.visit_matrices(path, visit);
-        }
-    }
-
-    fn visit_matrices_mut(&mut self, path: &mut Path, visit: &mut dyn FnMut(&str, Role, &mut Matrix)) {
-        if let Some(module) = self {
-            module.visit_matrices_mut(path, visit);
         }
     }
 }
@@ -170,18 +142,6 @@ impl<M: Module> Module for Vec<M> {
             path.within(index, |path| module.visit_mut(path, visit));
         }
     }
-
-    fn visit_matrices<'a>(&'a self, path: &mut Path, visit: &mut dyn FnMut(&str, Role, &'a Matrix)) {
-        for (index, module) in self.iter().enumerate() {
-            path.within(index, |path| module.visit_matrices(path, visit));
-        }
-    }
-
-    fn visit_matrices_mut(&mut self, path: &mut Path, visit: &mut dyn FnMut(&str, Role, &mut Matrix)) {
-        for (index, module) in self.iter_mut().enumerate() {
-            path.within(index, |path| module.visit_matrices_mut(path, visit));
-        }
-    }
 }
 
 macro_rules! tuples {
@@ -193,14 +153,6 @@ macro_rules! tuples {
 
             fn visit_mut(&mut self, path: &mut Path, visit: &mut dyn FnMut(&str, &mut Array)) {
                 $(path.within($index, |path| self.$index.visit_mut(path, visit));)*
-            }
-
-            fn visit_matrices<'a>(&'a self, path: &mut Path, visit: &mut dyn FnMut(&str, Role, &'a Matrix)) {
-                $(path.within($index, |path| self.$index.visit_matrices(path, visit));)*
-            }
-
-            fn visit_matrices_mut(&mut self, path: &mut Path, visit: &mut dyn FnMut(&str, Role, &mut Matrix)) {
-                $(path.within($index, |path| self.$index.visit_matrices_mut(path, visit));)*
             }
         }
     )*};

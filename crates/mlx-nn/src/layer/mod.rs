@@ -26,7 +26,7 @@ pub use dropout::{ChannelDropout, Dropout, Dropout2d, Dropout3d};
 pub use embedding::Embedding;
 pub use head::Head;
 pub use linear::Linear;
-pub use matrix::{Matrix, Role};
+pub use matrix::Matrix;
 pub use mlp::Mlp;
 pub use nonlinearity::Nonlinearity;
 pub use norm::{

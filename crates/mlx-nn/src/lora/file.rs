@@ -8,9 +8,9 @@ use mlx_core::{Array, io};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::adapted::Arrays;
-use super::{Adapted, Options, change, mlx_lm, peft};
-use crate::{Error, Matrix, Module, Result, Role, Weights};
+use super::adapter::Arrays;
+use super::{Adapter, Options, mlx_lm, peft, place};
+use crate::{Error, Module, Result, Weights};
 
 /// Whose folder it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,13 +30,8 @@ pub(super) struct Stored {
     pub(super) options: Box<dyn Fn(&str) -> Options>,
 }
 
-/// An adapter of a model.
-pub(super) struct Entry<'a> {
-    pub(super) path: String,
-    pub(super) role: Role,
-    pub(super) adapted: &'a Adapted,
-    pub(super) options: Options,
-}
+/// The adapters of a model, with the paths of their layers.
+pub(super) type Adapters<'a> = [(String, &'a Adapter)];
 
 /// Writes the adapters of a model to a folder, which is made if it is not there.
 ///
@@ -57,8 +52,8 @@ pub fn save<M: Module>(model: &M, folder: impl AsRef<Path>, format: Format) -> R
     }
     fs::create_dir_all(folder).map_err(|error| Error::file(folder, error))?;
     match format {
-        Format::MlxLm => mlx_lm::write(folder, model, &entries),
-        Format::Peft => peft::write(folder, model, &entries),
+        Format::MlxLm => mlx_lm::write(folder, model, &adapters),
+        Format::Peft => peft::write(folder, model, &adapters),
     }
 }
 
@@ -72,57 +67,34 @@ pub fn load<M: Module>(model: &mut M, folder: impl AsRef<Path>) -> Result<()> {
     let config: serde_json::Value = read_json(&folder.join(CONFIG))?;
     let stored = if config.get("peft_type").is_some() { peft::read(folder) } else { mlx_lm::read(folder) }?;
     let mut adapters = Weights::new(stored.arrays, None).build(|w| matching(model, w, &stored.options))?;
-    change(model, |path, role, matrix| {
-        let base = super::bare(matrix);
-        Ok(match adapters.remove(path) {
-            Some((arrays, options)) => Adapted::of(base, role, arrays, options.scale, options.dropout).into(),
-            None => base,
-        })
+    place::change(model, |path, place| {
+        *place.adapter = adapters.remove(path);
+        Ok(())
     })
 }
 
-/// The arrays for each matrix of the model that `w` has any for.
+/// An adapter for each layer of the model that `w` has arrays for.
 fn matching<M: Module>(
     model: &M,
     w: &Weights,
     options: &dyn Fn(&str) -> Options,
-) -> Result<BTreeMap<String, (Arrays, Options)>> {
+) -> Result<BTreeMap<String, Adapter>> {
     let mut adapters = BTreeMap::new();
-    for (path, role, matrix) in matrices(model) {
+    for (path, place) in place::all(model) {
         let (layer, options) = (w.at(&path), options(&path));
         if !["lora_a", "lora_b", "m"].iter().any(|name| layer.contains(name)) {
             continue;
         }
-        let shape = matrix.shape()?;
-        let [a, b] = role.shapes(shape, options.rank);
+        let shape = place.matrix.shape()?;
+        let [a, b] = place.role.shapes(shape, options.rank);
         let arrays = Arrays {
             lora_a: layer.array("lora_a", a)?,
             lora_b: layer.array("lora_b", b)?,
             m: options.magnitudes.then(|| layer.array("m", [shape[0]])).transpose()?,
         };
-        adapters.insert(path, (arrays, options));
+        adapters.insert(path, Adapter::of(arrays, place.role, options)?);
     }
     Ok(adapters)
-}
-
-/// All matrices of a model.
-pub(super) fn matrices<M: Module>(model: &M) -> Vec<(String, Role, &Matrix)> {
-    let mut matrices = Vec::new();
-    model.visit_matrices(&mut crate::Path::default(), &mut |path, role, matrix| {
-        matrices.push((path.to_owned(), role, matrix));
-    });
-    matrices
-}
-
-/// All adapters of a model.
-fn entries<M: Module>(model: &M) -> Result<Vec<Entry<'_>>> {
-    let adapted = matrices(model).into_iter().filter_map(|(path, role, matrix)| match matrix {
-        Matrix::Adapted(adapted) => Some((path, role, &**adapted)),
-        _ => None,
-    });
-    adapted
-        .map(|(path, role, adapted)| Ok(Entry { path, role, adapted, options: adapted.options()? }))
-        .collect()
 }
 
 pub(super) fn read_arrays(path: &Path) -> Result<BTreeMap<String, Array>> {

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::Options;
-use super::file::{CONFIG, Entry, Stored, read_arrays, read_json, write_arrays, write_json};
+use super::file::{Adapters, CONFIG, Stored, read_arrays, read_json, write_arrays, write_json};
 use crate::{Error, Module, Result};
 
 const ARRAYS: &str = "adapters.safetensors";
@@ -53,18 +53,18 @@ pub(super) fn read(folder: &Path) -> Result<Stored> {
     Ok(Stored { arrays: read_arrays(&folder.join(ARRAYS))?, options: Box::new(move |_| options) })
 }
 
-pub(super) fn write<M: Module>(folder: &Path, model: &M, entries: &[Entry<'_>]) -> Result<()> {
+pub(super) fn write<M: Module>(folder: &Path, model: &M, adapters: &Adapters<'_>) -> Result<()> {
     let mut arrays = Vec::new();
-    for Entry { path, adapted, .. } in entries {
-        arrays.extend(adapted.arrays().named(path));
+    for (path, adapter) in adapters {
+        arrays.extend(adapter.arrays().named(path));
     }
-    let config = config(model, entries)?;
+    let config = config(model, adapters)?;
     write_arrays(&folder.join(ARRAYS), &arrays, &[])?;
     write_json(&folder.join(CONFIG), &config)
 }
 
-fn config<M: Module>(model: &M, entries: &[Entry<'_>]) -> Result<Config> {
-    let mut options = entries.iter().map(|entry| entry.options);
+fn config<M: Module>(model: &M, adapters: &Adapters<'_>) -> Result<Config> {
+    let mut options = adapters.iter().map(|(_, adapter)| adapter.options());
     let first = options.next().unwrap_or_default();
     if let Some(other) = options.find(|&other| other != first) {
         let problem =
@@ -74,8 +74,8 @@ fn config<M: Module>(model: &M, entries: &[Entry<'_>]) -> Result<Config> {
     let Options { rank, scale, dropout, magnitudes } = first;
     let blocks =
         |paths: &mut dyn Iterator<Item = &str>| paths.filter_map(in_block).map(|(block, _)| block).collect();
-    let all: BTreeSet<usize> = blocks(&mut model.parameters().iter().map(|(path, _)| path.as_str()));
-    let adapted: BTreeSet<usize> = blocks(&mut entries.iter().map(|entry| entry.path.as_str()));
+    let all: BTreeSet<usize> = blocks(&mut model.parameters().names());
+    let adapted: BTreeSet<usize> = blocks(&mut adapters.iter().map(|(path, _)| path.as_str()));
     let last = adapted.first().map_or(0, |first| all.range(first..).count());
     let keys: BTreeSet<_> = entries
         .iter()

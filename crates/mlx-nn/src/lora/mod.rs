@@ -23,17 +23,20 @@
 //! # Ok::<(), mlx_nn::Error>(())
 //! ```
 
-mod adapted;
+mod adapter;
 mod file;
 mod mlx_lm;
 mod peft;
+mod place;
 
-pub use adapted::Adapted;
+pub use adapter::Adapter;
+pub(crate) use adapter::Role;
 pub use file::{Format, load, save};
+pub(crate) use place::{Place, PlaceMut};
 
 use mlx_core::random::Key;
 
-use crate::{Error, Matrix, Module, Path, Result, Role};
+use crate::{Dropout, Error, Module, Result};
 
 /// How matrices are adapted. The defaults are those of mlx-lm.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -62,10 +65,7 @@ impl Options {
         if !self.scale.is_finite() {
             return Err(Error::config("scale", format!("{} is not a number to multiply by", self.scale)));
         }
-        if !(0.0..1.0).contains(&self.dropout) {
-            return Err(Error::config("dropout", format!("{} is not from 0 to below 1", self.dropout)));
-        }
-        Ok(())
+        Dropout::new(self.dropout).map(drop)
     }
 }
 
@@ -85,30 +85,35 @@ pub fn attach<M: Module>(
     options.check()?;
     let mut key = key.clone();
     let mut adapted = Vec::new();
-    change(model, |path, role, matrix| {
-        if !accepts(path) {
-            return Ok(matrix);
+    place::change(model, |path, place| {
+        if accepts(path) {
+            adapted.push(path.to_owned());
+            *place.adapter = Some(Adapter::new(place.matrix, place.role, *options, &key.next()?)?);
         }
-        adapted.push(path.to_owned());
-        Adapted::new(bare(matrix), role, options, &key.next()?).map(Matrix::from)
+        Ok(())
     })?;
     if adapted.is_empty() {
-        let known: Vec<_> = file::matrices(model).into_iter().map(|(path, ..)| path).collect();
+        let known: Vec<_> = place::all(model).into_iter().map(|(path, _)| path).collect();
         return Err(Error::config("layers", format!("none is accepted, of {}", known.join(", "))));
     }
     Ok(adapted)
 }
 
-/// Takes all adapters away: the matrices under them are what they were.
+/// Takes all adapters away: the matrices beside them are what they were.
 pub fn detach<M: Module>(model: &mut M) -> Result<()> {
-    change(model, |_, _, matrix| Ok(bare(matrix)))
+    place::change(model, |_, place| {
+        *place.adapter = None;
+        Ok(())
+    })
 }
 
-/// Makes one matrix of each adapter and what is under it: quantized as that if `quantize`, else of floats.
+/// Makes one matrix of each adapter and the one beside it: quantized as that if `quantize`, else of floats.
 pub fn fuse<M: Module>(model: &mut M, quantize: bool) -> Result<()> {
-    change(model, |_, _, matrix| match matrix {
-        Matrix::Adapted(adapted) => Ok(adapted.fused(quantize)?),
-        matrix => Ok(matrix),
+    place::change(model, |_, place| {
+        if let Some(adapter) = place.adapter.take() {
+            *place.matrix = adapter.fused(place.matrix, quantize)?;
+        }
+        Ok(())
     })
 }
 
@@ -116,11 +121,12 @@ pub fn fuse<M: Module>(model: &mut M, quantize: bool) -> Result<()> {
 ///
 /// The same key drops the same elements, so a compiled step takes one as an argument and calls this inside.
 pub fn with_dropout<M: Module + Clone>(model: &M, key: &Key) -> Result<M> {
-    let mut model = model.clone();
-    let mut key = key.clone();
-    change(&mut model, |_, _, matrix| match matrix {
-        Matrix::Adapted(adapted) => Ok(adapted.dropping(Some(key.next()?)).into()),
-        matrix => Ok(matrix),
+    let (mut model, mut key) = (model.clone(), key.clone());
+    place::change(&mut model, |_, place| {
+        if let Some(adapter) = place.adapter {
+            adapter.drop_by(&key.next()?);
+        }
+        Ok(())
     })?;
     Ok(model)
 }
@@ -128,29 +134,4 @@ pub fn with_dropout<M: Module + Clone>(model: &M, key: &Key) -> Result<M> {
 /// Whether a path is that of an adapter's array: `lora_a`, `lora_b` or `m`.
 pub fn is_parameter(path: &str) -> bool {
     matches!(path.rsplit('.').next(), Some("lora_a" | "lora_b" | "m"))
-}
-
-/// Replaces each matrix by what `change` makes of it. The first error ends it.
-fn change<M: Module>(
-    model: &mut M,
-    mut change: impl FnMut(&str, Role, Matrix) -> Result<Matrix>,
-) -> Result<()> {
-    let mut result = Ok(());
-    model.visit_matrices_mut(&mut Path::default(), &mut |path, role, matrix| {
-        if result.is_ok() {
-            match change(path, role, matrix.clone()) {
-                Ok(changed) => *matrix = changed,
-                Err(error) => result = Err(error),
-            }
-        }
-    });
-    result
-}
-
-/// The matrix without its adapter.
-fn bare(matrix: Matrix) -> Matrix {
-    match matrix {
-        Matrix::Adapted(adapted) => adapted.into_base(),
-        matrix => matrix,
-    }
 }

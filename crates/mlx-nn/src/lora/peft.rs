@@ -9,10 +9,10 @@ use mlx_core::Array;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Options;
-use super::adapted::Arrays;
-use super::file::{CONFIG, Entry, Stored, matrices, read_arrays, read_json, write_arrays, write_json};
-use crate::{Error, Module, Result, Role};
+use super::adapter::Arrays;
+use super::file::{Adapters, CONFIG, Stored, read_arrays, read_json, write_arrays, write_json};
+use super::{Options, Role, place};
+use crate::{Error, Module, Result};
 
 const ARRAYS: &str = "adapter_model.safetensors";
 const PREFIX: &str = "base_model.model.";
@@ -79,28 +79,28 @@ pub(super) fn read(folder: &Path) -> Result<Stored> {
     Ok(Stored { arrays, options: Box::new(move |path| config.options(path)) })
 }
 
-pub(super) fn write<M: Module>(folder: &Path, model: &M, entries: &[Entry<'_>]) -> Result<()> {
+pub(super) fn write<M: Module>(folder: &Path, model: &M, adapters: &Adapters<'_>) -> Result<()> {
     let mut arrays = Vec::new();
-    for Entry { path, role, adapted, options } in entries {
-        let [a, b] = match role {
+    for (path, adapter) in adapters {
+        let [a, b] = match adapter.role() {
             Role::Linear => [".lora_A.weight", ".lora_B.weight"],
-            Role::Table if options.magnitudes => {
+            Role::Table if adapter.options().magnitudes => {
                 return Err(Error::config("magnitudes", format!("PEFT has other ones for tables: {path}")));
             }
             Role::Table => [".lora_embedding_A", ".lora_embedding_B"],
         };
-        let Arrays { lora_a, lora_b, m } = adapted.arrays();
+        let Arrays { lora_a, lora_b, m } = adapter.arrays();
         arrays.push((format!("{PREFIX}{path}{a}"), transposed(&lora_a)?));
         arrays.push((format!("{PREFIX}{path}{b}"), transposed(&lora_b)?));
         arrays.extend(m.map(|m| (format!("{PREFIX}{path}.lora_magnitude_vector"), m)));
     }
     write_arrays(&folder.join(ARRAYS), &arrays, &[("format", "pt")])?;
-    write_json(&folder.join(CONFIG), &Config::new(entries, targets(model, entries)))
+    write_json(&folder.join(CONFIG), &Config::new(adapters, targets(model, adapters)))
 }
 
 impl Config {
-    fn new(entries: &[Entry<'_>], targets: BTreeSet<&str>) -> Self {
-        let first = entries.first().map(|entry| entry.options).unwrap_or_default();
+    fn new(adapters: &Adapters<'_>, targets: BTreeSet<&str>) -> Self {
+        let first = adapters.first().map(|(_, adapter)| adapter.options()).unwrap_or_default();
         let mut config = Self {
             peft_type: "LORA".to_owned(),
             r: first.rank,
@@ -114,12 +114,13 @@ impl Config {
             bias: "none".into(),
             alora_invocation_tokens: Value::Null,
         };
-        for Entry { path, options, .. } in entries {
+        for (path, adapter) in adapters {
+            let options = adapter.options();
             if options.rank != config.r {
                 config.rank_pattern.insert(path.clone(), options.rank);
             }
-            if Alpha::of(options) != config.lora_alpha {
-                config.alpha_pattern.insert(path.clone(), Alpha::of(options));
+            if Alpha::of(&options) != config.lora_alpha {
+                config.alpha_pattern.insert(path.clone(), Alpha::of(&options));
             }
         }
         config
@@ -187,12 +188,12 @@ fn transposed(array: &Array) -> Result<Array> {
 }
 
 /// How PEFT finds the adapted layers again: by the last name if all layers of that name are adapted, else by path.
-fn targets<'a, M: Module>(model: &M, entries: &'a [Entry<'_>]) -> BTreeSet<&'a str> {
-    let last = |path: &'a str| path.rsplit('.').next().unwrap_or(path);
-    let names: BTreeSet<_> = entries.iter().map(|entry| last(&entry.path)).collect();
-    let so_named = matrices(model)
-        .iter()
-        .filter(|(path, ..)| names.contains(path.rsplit('.').next().unwrap_or(path)))
-        .count();
-    if so_named == entries.len() { names } else { entries.iter().map(|entry| entry.path.as_str()).collect() }
+fn targets<'a, M: Module>(model: &M, adapters: &'a Adapters<'_>) -> BTreeSet<&'a str> {
+    let names: BTreeSet<_> = adapters.iter().map(|(path, _)| last(path)).collect();
+    let so_named = place::all(model).iter().filter(|(path, _)| names.contains(last(path))).count();
+    if so_named == adapters.len() { names } else { adapters.iter().map(|(path, _)| path.as_str()).collect() }
+}
+
+fn last(path: &str) -> &str {
+    path.rsplit('.').next().unwrap_or(path)
 }
