@@ -42,6 +42,7 @@ mod error;
 pub mod init;
 mod layer;
 mod module;
+mod parameters;
 mod quantization;
 mod weights;
 
@@ -49,8 +50,11 @@ pub use activation::{gelu, gelu_approx, silu, swiglu};
 pub use error::{Error, Result};
 pub use layer::{Embedding, Head, Layer, Linear, Matrix, Mlp, RmsNorm, Rope, RopeScaling, Sequential, rope};
 #[doc(no_inline)]
-pub use mlx_core::Array;
+pub use mlx_core::transform::Path;
+#[doc(no_inline)]
+pub use mlx_core::{self, Array};
 pub use mlx_derive::Module;
-pub use module::{Module, Path};
+pub use module::{Buffers, Module, Visit, VisitMut};
+pub use parameters::Parameters;
 pub use quantization::QuantizationConfig;
 pub use weights::{Misshapen, Report, Weights};

@@ -9,6 +9,8 @@ mod fixture;
 #[cfg(test)]
 mod fresh;
 #[cfg(test)]
+mod module;
+#[cfg(test)]
 mod quantized;
 #[cfg(test)]
 mod rope;
