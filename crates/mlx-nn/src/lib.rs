@@ -45,6 +45,7 @@ pub mod lora;
 pub mod loss;
 mod module;
 pub mod optim;
+mod parameters;
 mod quantization;
 mod tree_file;
 mod weights;
@@ -62,17 +63,16 @@ pub use layer::{
     ChannelDropout, Conv, Conv1d, Conv2d, Conv3d, ConvTranspose, ConvTranspose1d, ConvTranspose2d,
     ConvTranspose3d, Dropout, Dropout2d, Dropout3d, Embedding, GroupNorm, GroupNormOptions, Gru, Head,
     InstanceNorm, InstanceNormOptions, Layer, LayerNorm, LayerNormOptions, Linear, Lstm, Matrix, MaxPool,
-    MaxPool1d, MaxPool2d, MaxPool3d, Mlp, Moments, Nonlinearity, QqLinear, RmsNorm, Rnn, Rope,
-    RopeScaling, Sequential, SinusoidalOptions, SinusoidalPositionalEncoding, Upsample, Window, rope,
-    upsample,
+    MaxPool1d, MaxPool2d, MaxPool3d, Mlp, Moments, Nonlinearity, QqLinear, RmsNorm, Rnn, Rope, RopeScaling,
+    Sequential, SinusoidalOptions, SinusoidalPositionalEncoding, Upsample, Window, rope, upsample,
 };
 #[doc(no_inline)]
-pub use mlx_core::Array;
+pub use mlx_core::transform::Path;
+#[doc(no_inline)]
+pub use mlx_core::{self, Array};
 pub use mlx_derive::Module;
-pub use module::{Module, Path};
+pub use module::{Buffers, Module, Visit, VisitMut};
+pub use parameters::Parameters;
 pub use quantization::QuantizationConfig;
 pub use tree_file::{load_tree, save_tree};
 pub use weights::{Misshapen, Report, Weights};
-
-/// Temporary.
-pub type Parameters = std::collections::BTreeMap<String, Array>;

@@ -13,7 +13,7 @@ use crate::{Error, Module, Result};
 #[derive(Clone, Debug, Module)]
 pub struct SinusoidalPositionalEncoding {
     /// `[dims / 2]`
-    #[module(skip)]
+    #[module(buffer)]
     frequencies: Array,
     scale: f32,
     cos_first: bool,

@@ -39,16 +39,15 @@ pub(super) type Adapters<'a> = [(String, &'a Adapter)];
 /// The model has no adapters, the format cannot say what they are, or a file cannot be written.
 pub fn save<M: Module>(model: &M, folder: impl AsRef<Path>, format: Format) -> Result<()> {
     let folder = folder.as_ref();
-    let entries = entries(model)?;
-    let [Some(first), ..] = [entries.first()] else {
+    let places = place::all(model).into_iter();
+    let adapters: Vec<_> = places.filter_map(|(path, place)| Some((path, place.adapter?))).collect();
+    let [(_, first), others @ ..] = &adapters[..] else {
         return Err(Error::config("layers", "none has an adapter to save"));
     };
-    let (dropout, magnitudes) = (first.options.dropout, first.options.magnitudes);
-    if entries.iter().any(|e| (e.options.dropout, e.options.magnitudes) != (dropout, magnitudes)) {
-        return Err(Error::config(
-            "layers",
-            "their dropouts or magnitudes differ, but a folder has one of each",
-        ));
+    let shared = |adapter: &Adapter| (adapter.options().dropout, adapter.options().magnitudes);
+    if others.iter().any(|(_, other)| shared(other) != shared(first)) {
+        let problem = "their dropouts or magnitudes differ, but a folder has one of each";
+        return Err(Error::config("layers", problem));
     }
     fs::create_dir_all(folder).map_err(|error| Error::file(folder, error))?;
     match format {

@@ -77,10 +77,8 @@ fn config<M: Module>(model: &M, adapters: &Adapters<'_>) -> Result<Config> {
     let all: BTreeSet<usize> = blocks(&mut model.parameters().names());
     let adapted: BTreeSet<usize> = blocks(&mut adapters.iter().map(|(path, _)| path.as_str()));
     let last = adapted.first().map_or(0, |first| all.range(first..).count());
-    let keys: BTreeSet<_> = entries
-        .iter()
-        .map(|entry| in_block(&entry.path).map_or(entry.path.as_str(), |(_, key)| key))
-        .collect();
+    let key = |path| in_block(path).map_or(path, |(_, key)| key);
+    let keys: BTreeSet<&str> = adapters.iter().map(|(path, _)| key(path.as_str())).collect();
     Ok(Config {
         fine_tune_type: if magnitudes { "dora" } else { "lora" }.to_owned(),
         num_layers: i32::try_from(last).unwrap_or(-1),

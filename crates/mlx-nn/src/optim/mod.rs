@@ -13,7 +13,7 @@
 //!
 //! fn main() -> mlx_nn::Result<()> {
 //!     let adam = AdamW { weight_decay: 0.1, ..AdamW::new(cosine_decay(0.1, 1000, 0.0)?) };
-//!     let parameters = Parameters::from([("w".to_owned(), Array::from([1.0, 2.0]))]);
+//!     let parameters = Parameters::from_iter([("w", Array::from([1.0, 2.0]))]);
 //!     let state = adam.init(&parameters)?;
 //!
 //!     let step = compile(

@@ -88,7 +88,7 @@ impl<R: Rule> Optimizer for R {
         self.check()?;
         let start = Array::from(0_u64);
         let mut state = State::new(self.learning_rate().map(|rate| rate.rate(&start)).transpose()?);
-        for (path, parameter) in parameters {
+        for (path, parameter) in parameters.iter() {
             Rule::init(self, parameter, &mut state.slots(path))?;
         }
         Ok(state)
@@ -102,12 +102,12 @@ impl<R: Rule> Optimizer for R {
     ) -> Result<(Parameters, State)> {
         let (mut parameters, mut state) = (parameters.clone(), state.clone());
         let now = advance(&mut state, self.learning_rate())?;
-        for (path, gradient) in gradients {
-            let Some(parameter) = parameters.get_mut(path) else {
+        for (path, gradient) in gradients.iter() {
+            let Some(parameter) = parameters.get(path).cloned() else {
                 let message = format!("there is a gradient but no parameter `{path}`");
                 return Err(Error::custom("optimizer", message));
             };
-            *parameter = self.update(&now, parameter, gradient, &mut state.slots(path))?;
+            parameters.insert(path, self.update(&now, &parameter, gradient, &mut state.slots(path))?);
         }
         Ok((parameters, state))
     }

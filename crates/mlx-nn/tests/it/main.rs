@@ -15,6 +15,8 @@ mod layer_case;
 #[cfg(test)]
 mod lora;
 #[cfg(test)]
+mod module;
+#[cfg(test)]
 mod optim;
 #[cfg(test)]
 mod quantized;
