@@ -7,11 +7,21 @@ mod conv;
 #[cfg(test)]
 mod derive;
 #[cfg(test)]
+mod dropout;
+#[cfg(test)]
 mod fixture;
 #[cfg(test)]
 mod fresh;
 #[cfg(test)]
 mod layer_case;
+#[cfg(test)]
+mod loss;
+#[cfg(test)]
+mod norm;
+#[cfg(test)]
+mod pool;
+#[cfg(test)]
+mod positional;
 #[cfg(test)]
 mod quantized;
 #[cfg(test)]
