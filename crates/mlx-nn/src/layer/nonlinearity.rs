@@ -1,21 +1,23 @@
 //! An activation that a layer is told to use.
 
-use mlx_core::{Array, Result, Tree, transform};
+use std::ptr::fn_addr_eq;
 
-use crate::{Module, Path};
+use mlx_core::{Array, Result};
+
+use crate::Module;
 
 /// A function from one array to another of its shape, without parameters, such as [`gelu`](crate::gelu).
 ///
 /// ```
-/// use mlx_core::Array;
-/// use mlx_nn::{Nonlinearity, silu};
+/// use mlx_core::{Array, random::Key};
+/// use mlx_nn::{Nonlinearity, Rnn, Weights, silu};
 ///
-/// let Nonlinearity(apply) = Nonlinearity(silu);
-/// assert_eq!(apply(&Array::from(0.0))?.item::<f32>()?, 0.0);
-/// # Ok::<(), mlx_core::Error>(())
+/// let rnn = Weights::init(Key::new(0)?).build(|w| Rnn::load(w, 4, 8, true))?;
+/// let rnn = rnn.with_nonlinearity(Nonlinearity(silu));
+/// # Ok::<(), mlx_nn::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug)]
-pub struct Nonlinearity(pub fn(&Array) -> Result<Array>);
+#[derive(Clone, Copy, Debug, Module)]
+pub struct Nonlinearity(#[module(skip)] pub fn(&Array) -> Result<Array>);
 
 impl Nonlinearity {
     #[track_caller]
@@ -24,24 +26,9 @@ impl Nonlinearity {
     }
 }
 
-impl Module for Nonlinearity {
-    fn visit<'a>(&'a self, _: &mut Path, _: &mut dyn FnMut(&str, &'a Array)) {}
-
-    fn visit_mut(&mut self, _: &mut Path, _: &mut dyn FnMut(&str, &mut Array)) {}
-}
-
-impl Tree for Nonlinearity {
-    fn visit_leaves<'a>(&'a self, _: &mut transform::Path, _: &mut dyn FnMut(&str, &'a Array)) {}
-
-    fn map_leaves(
-        &self,
-        _: &mut transform::Path,
-        _: &mut dyn FnMut(&str, &Array) -> Result<Array>,
-    ) -> Result<Self> {
-        Ok(*self)
-    }
-
-    fn same_form(&self, other: &Self) -> bool {
-        std::ptr::fn_addr_eq(self.0, other.0)
+/// Whether both are known to be the same function.
+impl PartialEq for Nonlinearity {
+    fn eq(&self, other: &Self) -> bool {
+        fn_addr_eq(self.0, other.0)
     }
 }

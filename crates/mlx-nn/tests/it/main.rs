@@ -17,6 +17,8 @@ mod layer_case;
 #[cfg(test)]
 mod loss;
 #[cfg(test)]
+mod module;
+#[cfg(test)]
 mod norm;
 #[cfg(test)]
 mod pool;

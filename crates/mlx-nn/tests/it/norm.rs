@@ -17,8 +17,8 @@ fn batch_norm(case: &LayerCase) -> BatchNormOptions {
 /// The output of a batch in training, and the new moments if there are any.
 fn trained(layer: &BatchNorm, x: &Array) -> mlx_core::Result<Vec<Array>> {
     let (y, layer) = layer.train(x)?;
-    let moments = layer.parameters().into_iter().filter(|(name, _)| name.starts_with("running"));
-    Ok([y].into_iter().chain(moments.map(|(_, array)| array.clone())).collect())
+    let moments = layer.parameters().filter(|name| name.starts_with("running"));
+    Ok([y].into_iter().chain(moments.values().cloned()).collect())
 }
 
 fn check(case: &LayerCase) {
@@ -73,7 +73,7 @@ fn named(expected: &[(&str, [f32; 2])]) -> Vec<(String, Vec<f32>)> {
 
 #[test]
 fn fresh_norms_change_nothing_and_have_the_options_of_python() {
-    let affine = named(&[("weight", [1.0; 2]), ("bias", [0.0; 2])]);
+    let affine = named(&[("bias", [0.0; 2]), ("weight", [1.0; 2])]);
     assert_eq!(parameters(&LayerNorm::load(&fresh(), 2, LayerNormOptions::default()).unwrap()), affine);
     let group = GroupNorm::load(&fresh(), 1, 2, GroupNormOptions::default()).unwrap();
     assert_eq!(parameters(&group), affine);
@@ -81,7 +81,8 @@ fn fresh_norms_change_nothing_and_have_the_options_of_python() {
     assert_eq!(parameters(&instance), []);
     let moments = named(&[("running_mean", [0.0; 2]), ("running_var", [1.0; 2])]);
     let batch = BatchNorm::load(&fresh(), 2, BatchNormOptions::default()).unwrap();
-    assert_eq!(parameters(&batch), [affine, moments].concat());
+    assert_eq!(parameters(&batch), [&affine[..1], &moments, &affine[1..]].concat());
+    assert_eq!(batch.trainable(|_| true).names().collect::<Vec<_>>(), ["bias", "weight"]);
     let eps = [
         LayerNormOptions::default().eps,
         GroupNormOptions::default().eps,
