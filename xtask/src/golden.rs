@@ -23,6 +23,11 @@ const TOPICS: &[&str] = &[
     "recurrent",
     "upsample",
     "quantized",
+    "dropout",
+    "loss",
+    "norm",
+    "pool",
+    "positional",
 ];
 
 /// Rewrite the reference data of the tests with Python's MLX and mlx-lm.

@@ -48,7 +48,8 @@ impl MultiOptimizer {
 
     /// Each optimiser with what of `arrays` is its own.
     fn split(&self, arrays: &Parameters) -> Vec<(&dyn Optimizer, Parameters)> {
-        let mut split: Vec<_> = self.optimizers().map(|optimizer| (optimizer, Parameters::default())).collect();
+        let mut split: Vec<_> =
+            self.optimizers().map(|optimizer| (optimizer, Parameters::default())).collect();
         for (path, array) in arrays.iter() {
             let place = self.parts.iter().position(|part| (part.accepts)(path, array));
             if let Some((_, own)) = split.get_mut(place.unwrap_or(self.parts.len())) {

@@ -7,6 +7,8 @@ mod conv;
 #[cfg(test)]
 mod derive;
 #[cfg(test)]
+mod dropout;
+#[cfg(test)]
 mod fixture;
 #[cfg(test)]
 mod fresh;
@@ -15,9 +17,17 @@ mod layer_case;
 #[cfg(test)]
 mod lora;
 #[cfg(test)]
+mod loss;
+#[cfg(test)]
 mod module;
 #[cfg(test)]
+mod norm;
+#[cfg(test)]
 mod optim;
+#[cfg(test)]
+mod pool;
+#[cfg(test)]
+mod positional;
 #[cfg(test)]
 mod quantized;
 #[cfg(test)]
