@@ -11,8 +11,18 @@ use clap::Args;
 use crate::{process, repo};
 
 /// The scripts of `xtask/golden`, one a topic, in the order they run.
-const TOPICS: &[&str] =
-    &["ops", "activation", "rope", "quant", "llama", "conv", "recurrent", "upsample", "quantized"];
+const TOPICS: &[&str] = &[
+    "ops",
+    "activation",
+    "rope",
+    "quant",
+    "llama",
+    "conv",
+    "recurrent",
+    "upsample",
+    "quantized",
+    "transformer",
+];
 
 /// Rewrite the reference data of the tests with Python's MLX and mlx-lm.
 #[derive(Args)]

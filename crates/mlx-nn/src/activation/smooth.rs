@@ -76,7 +76,8 @@ pub fn softsign(x: &Array) -> Result<Array> {
 /// `ln σ(x)`.
 #[track_caller]
 pub fn log_sigmoid(x: &Array) -> Result<Array> {
-    -softplus(&(-x)?)
+    let mirrored = softplus(&(-x)?)?;
+    -mirrored
 }
 
 /// `x · tanh(softplus(x))`.

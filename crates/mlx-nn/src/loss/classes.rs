@@ -147,7 +147,7 @@ pub fn binary_cross_entropy<'a>(
         let rest = |x: &Array| (-x)? + 1.0;
         let yes = (targets * log_probability(inputs)?)?;
         let no = (rest(targets)? * log_probability(&rest(inputs)?)?)?;
-        -(yes + no)
+        -&(yes + no)?
     };
     reduction.apply(weighted(OP, losses?, weights)?)
 }
