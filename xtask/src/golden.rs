@@ -28,6 +28,7 @@ const TOPICS: &[&str] = &[
     "norm",
     "pool",
     "positional",
+    "transformer",
 ];
 
 /// Rewrite the reference data of the tests with Python's MLX and mlx-lm.

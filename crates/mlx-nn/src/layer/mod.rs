@@ -1,5 +1,6 @@
 //! The layers that models are made of.
 
+mod attention;
 mod bilinear;
 mod conv;
 mod dropout;
@@ -16,8 +17,10 @@ mod qq_linear;
 mod recurrent;
 pub mod rope;
 mod sequential;
+mod transformer;
 pub mod upsample;
 
+pub use attention::{AttentionOptions, MultiHeadAttention};
 pub use bilinear::Bilinear;
 pub use conv::{
     Conv, Conv1d, Conv2d, Conv3d, ConvTranspose, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d,
@@ -40,4 +43,8 @@ pub use recurrent::{Gru, Lstm, Rnn};
 pub use rope::{Rope, RopeScaling};
 pub(crate) use sequential::layers;
 pub use sequential::{Layer, Sequential};
+pub use transformer::{
+    Transformer, TransformerDecoder, TransformerDecoderLayer, TransformerEncoder, TransformerEncoderLayer,
+    TransformerMasks, TransformerOptions,
+};
 pub use upsample::Upsample;
