@@ -5,7 +5,7 @@ mod layer;
 mod training;
 
 use mlx_core::{Array, Result};
-use mlx_nn::{Embedding, Linear, Module, Path, Weights, silu};
+use mlx_nn::{Embedding, Linear, Module, Weights, silu};
 
 /// The model of `xtask/golden/lora.py`.
 #[derive(Clone, Debug, Module)]
@@ -45,18 +45,16 @@ impl Tiny {
 /// The module with `value` of some parameters.
 fn with<M: Module + Clone>(module: &M, value: impl Fn(&str) -> Option<Array>) -> M {
     let mut module = module.clone();
-    module.visit_mut(&mut Path::default(), &mut |path, array| {
-        if let Some(value) = value(path) {
-            *array = value;
-        }
-    });
+    let names = module.parameters();
+    let values = names.names().filter_map(|path| Some((path, value(path)?)));
+    module.update(&values.collect()).unwrap();
     module
 }
 
 /// The values of all parameters that `accepts`, by path.
 fn values<M: Module>(module: &M, accepts: impl Fn(&str) -> bool) -> Vec<(String, Vec<u8>)> {
-    let parameters = module.parameters().into_iter().filter(|(path, _)| accepts(path));
-    parameters.map(|(path, array)| (path, bytes(array))).collect()
+    let parameters = module.parameters().filter(accepts);
+    parameters.into_iter().map(|(path, array)| (path, bytes(&array))).collect()
 }
 
 fn bytes(array: &Array) -> Vec<u8> {

@@ -1,13 +1,16 @@
 //! What is trained, and what is not.
 
-use std::collections::BTreeMap;
-
 use mlx_core::random::Key;
 use mlx_core::{Array, Closeness, Dtype, transform};
 use mlx_nn::lora::{self, Options};
-use mlx_nn::{Linear, Module, Weights};
+use mlx_nn::optim::{Optimizer, Sgd};
+use mlx_nn::{Linear, Module, Parameters, Weights};
 
 use super::{Tiny, values, with};
+
+fn paths(model: &Tiny) -> Vec<String> {
+    model.parameters().names().map(str::to_owned).collect()
+}
 
 fn tiny() -> Tiny {
     Weights::init(Key::new(5).unwrap()).build(Tiny::load).unwrap()
@@ -16,21 +19,16 @@ fn tiny() -> Tiny {
 #[test]
 fn adapters_go_where_the_predicate_says() {
     let mut model = tiny();
-    let before: Vec<_> = model.parameters().into_iter().map(|(path, _)| path).collect();
+    let before = paths(&model);
     let accepts = |path: &str| path.starts_with("layers.1") || path == "embed_tokens";
     let adapted = lora::attach(&mut model, &Options::default(), accepts, &Key::new(0).unwrap()).unwrap();
     assert_eq!(adapted, ["embed_tokens", "layers.1.up", "layers.1.down"]);
-    let added: Vec<_> = model
-        .parameters()
-        .into_iter()
-        .map(|(path, _)| path)
-        .filter(|path| lora::is_parameter(path))
-        .collect();
-    let expected = ["embed_tokens", "layers.1.up", "layers.1.down"]
+    let added: Vec<_> = paths(&model).into_iter().filter(|path| lora::is_parameter(path)).collect();
+    let expected = ["embed_tokens", "layers.1.down", "layers.1.up"]
         .map(|path| [format!("{path}.lora_a"), format!("{path}.lora_b")]);
     assert_eq!(added, expected.concat());
     lora::detach(&mut model).unwrap();
-    assert_eq!(model.parameters().into_iter().map(|(path, _)| path).collect::<Vec<_>>(), before);
+    assert_eq!(paths(&model), before);
 }
 
 #[test]
@@ -40,7 +38,7 @@ fn options_without_sense_and_predicates_without_a_layer_are_refused() {
     };
     assert_eq!(refused(&Options { rank: 0, ..Options::default() }), "rank: 0 is not a positive number");
     let dropout = Options { dropout: 1.0, ..Options::default() };
-    assert_eq!(refused(&dropout), "dropout: 1 is not from 0 to below 1");
+    assert_eq!(refused(&dropout), "dropout: 1 is not a probability of at least 0 and less than 1");
     let scale = Options { scale: f32::NAN, ..Options::default() };
     assert_eq!(refused(&scale), "scale: NaN is not a number to multiply by");
     let none = lora::attach(&mut tiny(), &Options::default(), |_| false, &Key::new(0).unwrap()).unwrap_err();
@@ -69,20 +67,19 @@ fn what_is_under_adapters_is_the_same_to_the_bit_after_a_hundred_steps() {
 fn train(model: &Tiny, steps: usize) -> (f32, f32, Tiny) {
     let ids = Array::from([[1_u32, 2, 3, 4], [5, 6, 7, 8]]);
     let target = Array::from([[2_u32, 3, 4, 5], [6, 7, 8, 9]]);
-    let loss = |adapters: &BTreeMap<String, Array>| {
+    let loss = |adapters: &Parameters| {
         let logits = with(model, |path| adapters.get(path).cloned()).forward(&ids)?;
         mlx_core::fast::cross_entropy(&logits, &target)?.mean(..)
     };
     let step = transform::value_and_grad(loss);
-    let parameters = model.parameters().into_iter().filter(|(path, _)| lora::is_parameter(path));
-    let mut adapters: BTreeMap<_, _> = parameters.map(|(path, array)| (path, array.clone())).collect();
+    let sgd = Sgd::new(0.1);
+    let mut adapters = model.trainable(lora::is_parameter);
+    let mut state = sgd.init(&adapters).unwrap();
     let mut losses = Vec::new();
     for _ in 0..steps {
         let (value, gradients) = step(&adapters).unwrap();
         losses.push(value.item::<f32>().unwrap());
-        for (path, array) in &mut adapters {
-            *array = (&*array - (&gradients[path] * 0.1).unwrap()).unwrap();
-        }
+        (adapters, state) = sgd.apply(&adapters, &gradients, &state).unwrap();
         mlx_core::eval(adapters.values()).unwrap();
     }
     (losses[0], losses[steps - 1], with(model, |path| adapters.get(path).cloned()))
