@@ -20,10 +20,12 @@ const TOPICS: &[&str] = &[
     "norm",
     "pool",
     "positional",
+    "quant",
+    "quantized",
     "recurrent",
     "rope",
+    "transformer",
     "upsample",
-    "quant",
     "llama",
 ];
 
@@ -34,7 +36,7 @@ Examples:
   cargo xtask golden          rewrite all of it
   cargo xtask golden llama    rewrite the language models only")]
 pub struct Options {
-    /// What to rewrite, such as `llama`; all of it if none is named. An unknown name lists all.
+    /// What to rewrite, by the names of the scripts in `xtask/golden`; all of it if none is named.
     #[arg(value_name = "TOPIC")]
     pub topics: Vec<String>,
 }

@@ -1,7 +1,6 @@
 //! A layer of two inputs.
 
-use mlx_core::random::Key;
-use mlx_core::{Array, Dtype, Result};
+use mlx_core::{Array, Result};
 
 use crate::{Error, Module, Weights, init};
 
@@ -26,8 +25,7 @@ impl Bilinear {
         if first < 1 {
             return Err(Error::config("input1_dims", format!("{first} is not a positive number")));
         }
-        let limit = f64::from(first).sqrt().recip() as f32;
-        let drawn = |shape: &[i32], key: &Key| init::uniform(shape, -limit, limit, Dtype::Float32, key);
+        let drawn = init::within_root(first);
         let weight = w.parameter("weight", [outputs, second, first], drawn)?;
         let bias = bias.then(|| w.parameter("bias", [outputs], drawn)).transpose()?;
         Ok(Self::new(weight, bias))

@@ -1,5 +1,6 @@
 //! The layers that models are made of.
 
+mod attention;
 mod bilinear;
 mod conv;
 mod dropout;
@@ -12,11 +13,14 @@ mod nonlinearity;
 mod norm;
 mod pool;
 mod positional;
+mod qq_linear;
 mod recurrent;
 pub mod rope;
 mod sequential;
+mod transformer;
 pub mod upsample;
 
+pub use attention::{AttentionOptions, MultiHeadAttention};
 pub use bilinear::Bilinear;
 pub use conv::{
     Conv, Conv1d, Conv2d, Conv3d, ConvTranspose, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d,
@@ -34,8 +38,13 @@ pub use norm::{
 };
 pub use pool::{AvgPool, AvgPool1d, AvgPool2d, AvgPool3d, MaxPool, MaxPool1d, MaxPool2d, MaxPool3d, Window};
 pub use positional::{Alibi, SinusoidalOptions, SinusoidalPositionalEncoding};
+pub use qq_linear::QqLinear;
 pub use recurrent::{Gru, Lstm, Rnn};
 pub use rope::{Rope, RopeScaling};
 pub(crate) use sequential::layers;
 pub use sequential::{Layer, Sequential};
+pub use transformer::{
+    Transformer, TransformerDecoder, TransformerDecoderLayer, TransformerEncoder, TransformerEncoderLayer,
+    TransformerMasks, TransformerOptions,
+};
 pub use upsample::Upsample;

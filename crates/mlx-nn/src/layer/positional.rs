@@ -59,11 +59,7 @@ impl SinusoidalPositionalEncoding {
         let turn = if full_turns { TAU } else { 1.0 };
         let places = (0..dims / 2).map(|place| 1.0 - place as f32 / last);
         let frequencies: Vec<_> = places.map(|part| (part * (high - low) + low).exp() * turn).collect();
-        Ok(Self {
-            frequencies,
-            scale: scale.unwrap_or_else(|| (2.0 / dims as f32).sqrt()),
-            cos_first,
-        })
+        Ok(Self { frequencies, scale: scale.unwrap_or_else(|| (2.0 / dims as f32).sqrt()), cos_first })
     }
 
     /// The features of positions: `[…] -> […, dims]`.

@@ -35,7 +35,11 @@ impl LayerCase {
     }
 
     pub(crate) fn flag(&self, key: &str) -> bool {
-        self.json[key].as_bool().unwrap_or_else(|| panic!("{key} of {}", self.json))
+        self.optional_flag(key).unwrap_or_else(|| panic!("{key} of {}", self.json))
+    }
+
+    pub(crate) fn optional_flag(&self, key: &str) -> Option<bool> {
+        self.json[key].as_bool()
     }
 
     pub(crate) fn int(&self, key: &str) -> i32 {
@@ -100,8 +104,11 @@ impl LayerCase {
         let expected = self.arrays(kind);
         let missing: Vec<_> = expected.keys().filter(|name| !actual.contains_key(*name)).collect();
         assert!(missing.is_empty(), "{}: {kind} has no {missing:?}", self.text("name"));
+        // A gradient that is zero but for rounding is measured by the others.
+        let least = BOUND * expected.values().map(greatest).fold(0.0, f64::max);
         let errors = expected.iter().map(|(name, expected)| {
-            let error = relative_error(&actual[name], expected);
+            let scale = greatest(expected);
+            let error = error(&actual[name], expected, if scale < least { least / BOUND } else { scale });
             assert!(error <= BOUND, "{}/{kind}/{name} is off by {error:.1e}", self.text("name"));
             error
         });
@@ -112,12 +119,23 @@ impl LayerCase {
 /// The greatest difference over the greatest magnitude of `expected`.
 #[track_caller]
 pub(crate) fn relative_error(actual: &Array, expected: &Array) -> f64 {
+    error(actual, expected, greatest(expected))
+}
+
+/// The greatest difference in units of `scale`.
+#[track_caller]
+fn error(actual: &Array, expected: &Array, scale: f64) -> f64 {
     assert_eq!(actual.shape(), expected.shape());
-    let [actual, expected] =
-        [actual, expected].map(|array| array.astype(Dtype::Float32).unwrap().to_vec::<f32>().unwrap());
-    let scale = expected.iter().map(|value| f64::from(value.abs())).fold(0.0, f64::max);
-    let error = max_abs(&actual, &expected);
+    let error = max_abs(&floats(actual), &floats(expected));
     if error == 0.0 { 0.0 } else { error / scale }
+}
+
+fn greatest(array: &Array) -> f64 {
+    floats(array).into_iter().map(|value| f64::from(value.abs())).fold(0.0, f64::max)
+}
+
+fn floats(array: &Array) -> Vec<f32> {
+    array.astype(Dtype::Float32).unwrap().to_vec().unwrap()
 }
 
 /// The shape, least and greatest value of each parameter that a fresh tree has.

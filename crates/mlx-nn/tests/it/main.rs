@@ -31,6 +31,8 @@ mod recurrent;
 #[cfg(test)]
 mod rope;
 #[cfg(test)]
+mod transformer;
+#[cfg(test)]
 mod upsample;
 #[cfg(test)]
 mod weights;

@@ -86,10 +86,8 @@ fn parameters<const N: usize>(
 ) -> crate::Result<(Array, Option<Array>)> {
     check(outputs, inputs, &kernel, groups)?;
     let shape = [&[outputs][..], &kernel, &[inputs / groups]].concat();
-    let seen: f64 = f64::from(inputs) * kernel.map(f64::from).iter().product::<f64>();
-    let limit = seen.sqrt().recip() as f32;
-    let drawn = |shape: &[i32], key: &Key| init::uniform(shape, -limit, limit, Dtype::Float32, key);
-    let weight = w.parameter("weight", shape, drawn)?;
+    let seen = f64::from(inputs) * kernel.map(f64::from).iter().product::<f64>();
+    let weight = w.parameter("weight", shape, init::within_root(seen))?;
     let zeros = |shape: &[i32], _: &Key| Array::zeros(shape, Dtype::Float32);
     let bias = bias.then(|| w.parameter("bias", [outputs], zeros)).transpose()?;
     Ok((weight, bias))

@@ -12,15 +12,14 @@ pub use gru::Gru;
 pub use lstm::Lstm;
 pub use rnn::Rnn;
 
-use mlx_core::random::Key;
-use mlx_core::{Array, Dtype, Result, stack};
+use mlx_core::{Array, Result, stack};
 
 use crate::{Error, Weights, init};
 
 /// What takes the parameters of a layer of `hidden` numbers, which all start alike.
 struct Parameters<'a> {
     w: &'a Weights,
-    limit: f32,
+    hidden: i32,
 }
 
 impl<'a> Parameters<'a> {
@@ -28,13 +27,11 @@ impl<'a> Parameters<'a> {
         if hidden < 1 {
             return Err(Error::config("hidden_size", format!("{hidden} is not a positive number")));
         }
-        Ok(Self { w, limit: f64::from(hidden).sqrt().recip() as f32 })
+        Ok(Self { w, hidden })
     }
 
     fn take<const N: usize>(&self, name: &str, shape: [i32; N]) -> crate::Result<Array> {
-        let limit = self.limit;
-        let drawn = |shape: &[i32], key: &Key| init::uniform(shape, -limit, limit, Dtype::Float32, key);
-        self.w.parameter(name, shape, drawn)
+        self.w.parameter(name, shape, init::within_root(self.hidden))
     }
 
     fn take_if(&self, wanted: bool, name: &str, length: i32) -> crate::Result<Option<Array>> {
