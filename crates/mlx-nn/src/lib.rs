@@ -39,6 +39,7 @@ extern crate self as mlx_nn;
 
 mod activation;
 mod error;
+mod grad;
 pub mod init;
 mod layer;
 mod module;
@@ -48,6 +49,7 @@ mod weights;
 
 pub use activation::{gelu, gelu_approx, silu, swiglu};
 pub use error::{Error, Result};
+pub use grad::value_and_grad;
 pub use layer::{Embedding, Head, Layer, Linear, Matrix, Mlp, RmsNorm, Rope, RopeScaling, Sequential, rope};
 #[doc(no_inline)]
 pub use mlx_core::transform::Path;
