@@ -21,13 +21,13 @@ use mlx_nn::optim::{AdamW, Optimizer, State};
 /// The median time of a step may be this much of Python's.
 const BAR: f64 = 1.0;
 
-const ROUNDS: usize = 15;
-const STEPS: i32 = 40;
+const ROUNDS: usize = 41;
+const STEPS: i32 = 20;
 
-const WIDTH: i32 = 64;
+const WIDTH: i32 = 32;
 const HEADS: i32 = 4;
-const LENGTH: i32 = 32;
-const TOKENS: i32 = 64;
+const LENGTH: i32 = 16;
+const TOKENS: i32 = 32;
 
 type Batch = (Array, Array);
 
@@ -43,7 +43,7 @@ fn mlp(model: &Parameters, x: &Array) -> Result<Array> {
 
 fn attend(model: &Parameters, name: &str, x: &Array) -> Result<Array> {
     let parts = linear(model, &format!("{name}.qkv"), x)?.split(3, -1)?;
-    let heads = |x: &Array| x.reshape([8, LENGTH, HEADS, -1])?.transpose([0, 2, 1, 3]);
+    let heads = |x: &Array| x.reshape([2, LENGTH, HEADS, -1])?.transpose([0, 2, 1, 3]);
     let [q, k, v] = [&parts[0], &parts[1], &parts[2]].map(heads);
     let scale = ((WIDTH / HEADS) as f32).powf(-0.5);
     let y = fast::scaled_dot_product_attention(&q?, &k?, &v?, scale, fast::Mask::Causal, None)?;
@@ -175,10 +175,10 @@ fn main() -> ExitCode {
         let named = |list: &[(&str, [i32; 2])]| -> Vec<_> {
             list.iter().map(|(name, shape)| ((*name).to_owned(), *shape)).collect()
         };
-        let layers = named(&[("layers.0", [256, 64]), ("layers.1", [256, 256]), ("layers.2", [10, 256])]);
+        let layers = named(&[("layers.0", [64, 32]), ("layers.1", [64, 64]), ("layers.2", [10, 64])]);
         let model = draw(&layers, &[], &mut key)?;
         let y = (Array::arange(0..32)? % 10)?.astype(Dtype::Uint32)?;
-        let batch = (random::normal([32, 64], Dtype::Float32, &key.next()?)?, y);
+        let batch = (random::normal([32, 32], Dtype::Float32, &key.next()?)?, y);
         let first = compare("mlp", trainer(model, batch, mlp), &mut python);
 
         let w = WIDTH;
@@ -190,7 +190,7 @@ fn main() -> ExitCode {
             others.extend([1, 2].map(|norm| (format!("layers.{at}.norm_{norm}"), vec![w])));
         }
         let model = draw(&layers, &others, &mut key)?;
-        let tokens = random::randint([8, LENGTH + 1], 0, TOKENS, Dtype::Uint32, &key.next()?)?;
+        let tokens = random::randint([2, LENGTH + 1], 0, TOKENS, Dtype::Uint32, &key.next()?)?;
         let batch = (tokens.index((.., 0..LENGTH))?, tokens.index((.., 1..LENGTH + 1))?);
         let second = compare("transformer", trainer(model, batch, transformer), &mut python);
         Ok([first, second])
