@@ -8,7 +8,7 @@ import mlx.core as mx
 import mlx.nn as nn
 import mlx.optimizers as optim
 
-STEPS, WIDTH, HEADS, LENGTH, TOKENS = (int(number) for number in sys.argv[1:6])
+STEPS, BATCH, WIDTH, HEADS, LENGTH, TOKENS = (int(number) for number in sys.argv[1:])
 mx.set_default_device(mx.cpu)
 
 
@@ -80,7 +80,7 @@ def trainer(model, x, y):
 
 
 def main():
-    tokens = mx.random.randint(0, TOKENS, (2, LENGTH + 1)).astype(mx.uint32)
+    tokens = mx.random.randint(0, TOKENS, (BATCH, LENGTH + 1)).astype(mx.uint32)
     trainers = {
         "mlp": trainer(Mlp(), mx.random.normal((32, 32)), mx.arange(32, dtype=mx.uint32) % 10),
         "transformer": trainer(Transformer(), tokens[:, :-1], tokens[:, 1:]),

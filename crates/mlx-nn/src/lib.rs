@@ -39,24 +39,27 @@ extern crate self as mlx_nn;
 
 mod activation;
 mod error;
+mod grad;
 pub mod init;
 mod layer;
 mod module;
 pub mod optim;
+mod parameters;
 mod quantization;
 mod tree_file;
 mod weights;
 
 pub use activation::{gelu, gelu_approx, silu, swiglu};
 pub use error::{Error, Result};
+pub use grad::value_and_grad;
 pub use layer::{Embedding, Head, Layer, Linear, Matrix, Mlp, RmsNorm, Rope, RopeScaling, Sequential, rope};
 #[doc(no_inline)]
-pub use mlx_core::Array;
+pub use mlx_core::transform::Path;
+#[doc(no_inline)]
+pub use mlx_core::{self, Array};
 pub use mlx_derive::Module;
-pub use module::{Module, Path};
+pub use module::{Buffers, Module, Visit, VisitMut};
+pub use parameters::Parameters;
 pub use quantization::QuantizationConfig;
 pub use tree_file::{load_tree, save_tree};
 pub use weights::{Misshapen, Report, Weights};
-
-/// Temporary.
-pub type Parameters = std::collections::BTreeMap<String, Array>;

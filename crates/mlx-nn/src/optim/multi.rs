@@ -48,11 +48,12 @@ impl MultiOptimizer {
 
     /// Each optimiser with what of `arrays` is its own.
     fn split(&self, arrays: &Parameters) -> Vec<(&dyn Optimizer, Parameters)> {
-        let mut split: Vec<_> = self.optimizers().map(|optimizer| (optimizer, Parameters::new())).collect();
-        for (path, array) in arrays {
+        let mut split: Vec<_> =
+            self.optimizers().map(|optimizer| (optimizer, Parameters::default())).collect();
+        for (path, array) in arrays.iter() {
             let place = self.parts.iter().position(|part| (part.accepts)(path, array));
             if let Some((_, own)) = split.get_mut(place.unwrap_or(self.parts.len())) {
-                own.insert(path.clone(), array.clone());
+                own.insert(path, array.clone());
             }
         }
         split

@@ -5,11 +5,19 @@ mod activation;
 #[cfg(test)]
 mod derive;
 #[cfg(test)]
+mod file;
+#[cfg(test)]
 mod fixture;
 #[cfg(test)]
 mod fresh;
 #[cfg(test)]
+mod grad;
+#[cfg(test)]
+mod module;
+#[cfg(test)]
 mod optim;
+#[cfg(test)]
+mod quantize;
 #[cfg(test)]
 mod quantized;
 #[cfg(test)]
