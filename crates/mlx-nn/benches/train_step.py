@@ -8,14 +8,14 @@ import mlx.core as mx
 import mlx.nn as nn
 import mlx.optimizers as optim
 
-STEPS, WIDTH, HEADS, LENGTH, TOKENS = (int(number) for number in sys.argv[1:6])
+STEPS, BATCH, WIDTH, HEADS, LENGTH, TOKENS = (int(number) for number in sys.argv[1:])
 mx.set_default_device(mx.cpu)
 
 
 class Mlp(nn.Module):
     def __init__(self):
         super().__init__()
-        self.layers = [nn.Linear(64, 256), nn.Linear(256, 256), nn.Linear(256, 10)]
+        self.layers = [nn.Linear(32, 64), nn.Linear(64, 64), nn.Linear(64, 10)]
 
     def __call__(self, x):
         for layer in self.layers[:-1]:
@@ -80,9 +80,9 @@ def trainer(model, x, y):
 
 
 def main():
-    tokens = mx.random.randint(0, TOKENS, (8, LENGTH + 1)).astype(mx.uint32)
+    tokens = mx.random.randint(0, TOKENS, (BATCH, LENGTH + 1)).astype(mx.uint32)
     trainers = {
-        "mlp": trainer(Mlp(), mx.random.normal((32, 64)), mx.arange(32, dtype=mx.uint32) % 10),
+        "mlp": trainer(Mlp(), mx.random.normal((32, 32)), mx.arange(32, dtype=mx.uint32) % 10),
         "transformer": trainer(Transformer(), tokens[:, :-1], tokens[:, 1:]),
     }
     for line in sys.stdin:

@@ -19,23 +19,25 @@ use crate::{Misshapen, Report, Result};
 /// ```
 /// use mlx_core::random::Key;
 /// use mlx_nn::optim::{AdamW, Optimizer, State};
-/// use mlx_nn::{Parameters, load_tree, save_tree};
+/// use mlx_nn::{Mlp, Module, Weights, load_tree, save_tree};
 ///
 /// #[derive(mlx_core::Tree)]
 /// struct Training {
-///     model: Parameters,
+///     model: Mlp,
 ///     optimizer: State,
 ///     key: Key,
 /// }
 ///
 /// # fn main() -> mlx_nn::Result<()> {
-/// let model = Parameters::from([("w".to_owned(), mlx_core::Array::from([1.0, 2.0]))]);
-/// let training = Training { optimizer: AdamW::new(1e-3).init(&model)?, model, key: Key::new(7)? };
+/// let mut key = Key::new(7)?;
+/// let model = Weights::init(key.next()?).build(|w| Mlp::load(w, 4, 8, true))?;
+/// let optimizer = AdamW::new(1e-3).init(&model.trainable(|_| true))?;
+/// let training = Training { model, optimizer, key };
 /// # let folder = tempfile::tempdir().unwrap();
 /// # let path = folder.path().join("training.safetensors");
 /// save_tree(&path, &training)?;
 /// let resumed = load_tree(&path, &training)?;
-/// # assert_eq!(resumed.model["w"].to_vec::<f32>()?, [1.0, 2.0]);
+/// # assert_eq!(resumed.model.parameters().len(), 6);
 /// # Ok(())
 /// # }
 /// ```

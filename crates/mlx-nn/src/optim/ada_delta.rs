@@ -35,11 +35,17 @@ impl Rule for AdaDelta {
         require_positive("eps", self.eps)
     }
 
-    fn init(&self, parameter: &Array, slots: &mut Slots<'_>) -> Result<()> {
+    fn init_single(&self, parameter: &Array, slots: &mut Slots<'_>) -> Result<()> {
         zeros(&["u", "v"], parameter, slots)
     }
 
-    fn update(&self, now: &Now, parameter: &Array, gradient: &Array, slots: &mut Slots<'_>) -> Result<Array> {
+    fn apply_single(
+        &self,
+        now: &Now,
+        parameter: &Array,
+        gradient: &Array,
+        slots: &mut Slots<'_>,
+    ) -> Result<Array> {
         let u = slots.get("u")?;
         let v = average(self.rho, slots.get("v")?, &gradient.square()?)?;
         let scale = (u + self.eps)?.sqrt()? / (&v + self.eps)?.sqrt()?;

@@ -102,7 +102,7 @@ impl Rule for Adafactor {
         Err(crate::Error::config("learning_rate", "there is none: give one, or set `relative_step`"))
     }
 
-    fn init(&self, parameter: &Array, slots: &mut Slots<'_>) -> Result<()> {
+    fn init_single(&self, parameter: &Array, slots: &mut Slots<'_>) -> Result<()> {
         if parameter.ndim() < 2 {
             zeros(&["exp_avg_sq"], parameter, slots)?;
         } else {
@@ -113,7 +113,13 @@ impl Rule for Adafactor {
         if self.beta_1.is_some() { zeros(&["exp_avg"], parameter, slots) } else { Ok(()) }
     }
 
-    fn update(&self, now: &Now, parameter: &Array, gradient: &Array, slots: &mut Slots<'_>) -> Result<Array> {
+    fn apply_single(
+        &self,
+        now: &Now,
+        parameter: &Array,
+        gradient: &Array,
+        slots: &mut Slots<'_>,
+    ) -> Result<Array> {
         let scale = root_mean_square(parameter)?;
         let rate = self.rate(now, &scale)?;
         let decay = (1.0 - now.step().power(self.decay_rate)?.astype(scale.dtype())?)?;

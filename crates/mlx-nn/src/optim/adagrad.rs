@@ -32,11 +32,17 @@ impl Rule for Adagrad {
         require_positive("eps", self.eps)
     }
 
-    fn init(&self, parameter: &Array, slots: &mut Slots<'_>) -> Result<()> {
+    fn init_single(&self, parameter: &Array, slots: &mut Slots<'_>) -> Result<()> {
         zeros(&["v"], parameter, slots)
     }
 
-    fn update(&self, now: &Now, parameter: &Array, gradient: &Array, slots: &mut Slots<'_>) -> Result<Array> {
+    fn apply_single(
+        &self,
+        now: &Now,
+        parameter: &Array,
+        gradient: &Array,
+        slots: &mut Slots<'_>,
+    ) -> Result<Array> {
         let v = (slots.get("v")? + gradient.square()?)?;
         let divisor = v.sqrt()? + self.eps;
         slots.set("v", v);

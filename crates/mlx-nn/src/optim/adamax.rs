@@ -35,11 +35,17 @@ impl Rule for Adamax {
         require(self.eps >= 0.0, "eps", self.eps, "at least 0")
     }
 
-    fn init(&self, parameter: &Array, slots: &mut Slots<'_>) -> Result<()> {
+    fn init_single(&self, parameter: &Array, slots: &mut Slots<'_>) -> Result<()> {
         zeros(&["m", "v"], parameter, slots)
     }
 
-    fn update(&self, now: &Now, parameter: &Array, gradient: &Array, slots: &mut Slots<'_>) -> Result<Array> {
+    fn apply_single(
+        &self,
+        now: &Now,
+        parameter: &Array,
+        gradient: &Array,
+        slots: &mut Slots<'_>,
+    ) -> Result<Array> {
         let (b1, b2) = self.betas;
         let m = average(b1, slots.get("m")?, gradient)?;
         let v = (slots.get("v")? * b2)?.maximum(gradient.abs()?)?;

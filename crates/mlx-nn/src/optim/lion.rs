@@ -35,11 +35,17 @@ impl Rule for Lion {
         require_decays(self.betas)
     }
 
-    fn init(&self, parameter: &Array, slots: &mut Slots<'_>) -> Result<()> {
+    fn init_single(&self, parameter: &Array, slots: &mut Slots<'_>) -> Result<()> {
         zeros(&["m"], parameter, slots)
     }
 
-    fn update(&self, now: &Now, parameter: &Array, gradient: &Array, slots: &mut Slots<'_>) -> Result<Array> {
+    fn apply_single(
+        &self,
+        now: &Now,
+        parameter: &Array,
+        gradient: &Array,
+        slots: &mut Slots<'_>,
+    ) -> Result<Array> {
         let (rate, (b1, b2)) = (now.rate(gradient.dtype())?, self.betas);
         let m = slots.get("m")?;
         let direction = average(b1, m, gradient)?.sign()?;

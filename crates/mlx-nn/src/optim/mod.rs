@@ -4,29 +4,28 @@
 //! new [`State`], so a step works under `grad` and `compile`. One of your own is a [`Rule`].
 //!
 //! ```
-//! use std::collections::BTreeMap;
-//!
-//! use mlx_core::transform::{Shapes, compile, value_and_grad};
-//! use mlx_core::{Array, Result};
+//! use mlx_core::transform::{Shapes, compile};
+//! use mlx_core::{Array, Dtype, random::Key};
 //! use mlx_nn::optim::{AdamW, Optimizer, State, cosine_decay};
-//! use mlx_nn::Parameters;
+//! use mlx_nn::{Mlp, Module, Weights, value_and_grad};
 //!
 //! fn main() -> mlx_nn::Result<()> {
+//!     let model = Weights::init(Key::new(0)?).build(|w| Mlp::load(w, 4, 8, true))?;
 //!     let adam = AdamW { weight_decay: 0.1, ..AdamW::new(cosine_decay(0.1, 1000, 0.0)?) };
-//!     let parameters = Parameters::from_iter([("w", Array::from([1.0, 2.0]))]);
-//!     let state = adam.init(&parameters)?;
+//!     let state = adam.init(&model.trainable(|_| true))?;
+//!     let x = Array::ones([1, 4], Dtype::Float32)?;
 //!
 //!     let step = compile(
-//!         move |(parameters, state): &(Parameters, State)| {
-//!             let loss = |p: &Parameters| p.values().map(Array::square).sum::<Result<Array>>()?.sum(..);
-//!             let (loss, gradients) = value_and_grad(loss)(parameters)?;
-//!             Ok((loss, adam.apply(parameters, &gradients, state)?))
+//!         move |(model, state): &(Mlp, State)| {
+//!             let loss = |model: &Mlp| model.forward(&x)?.square()?.mean(..);
+//!             let (loss, gradients) = value_and_grad(|_| true, loss)(model)?;
+//!             Ok((loss, adam.update(model, &gradients, state)?))
 //!         },
 //!         Shapes::Exact,
 //!     );
-//!     let (first, next) = step(&(parameters, state))?;
-//!     let (second, _) = step(&next)?;
-//!     assert!(second.item::<f32>()? < first.item::<f32>()?);
+//!     let (before, next) = step(&(model, state))?;
+//!     let (after, _) = step(&next)?;
+//!     assert!(after.item::<f32>()? < before.item::<f32>()?);
 //!     Ok(())
 //! }
 //! ```
@@ -65,7 +64,7 @@ use std::fmt::Debug;
 
 use mlx_core::Result;
 
-use crate::Parameters;
+use crate::{Module, Parameters, module};
 
 /// What turns gradients into new parameters.
 pub trait Optimizer: Debug {
@@ -85,6 +84,26 @@ pub trait Optimizer: Debug {
         gradients: &Parameters,
         state: &State,
     ) -> Result<(Parameters, State)>;
+
+    /// The model and the state after a step: [`apply`](Self::apply) to what of the model has gradients.
+    ///
+    /// # Errors
+    /// As those of `apply`.
+    fn update<M: Module + Clone>(
+        &self,
+        model: &M,
+        gradients: &Parameters,
+        state: &State,
+    ) -> Result<(M, State)>
+    where
+        Self: Sized,
+    {
+        let learned = model.trainable(|path| gradients.get(path).is_some());
+        let (learned, state) = self.apply(&learned, gradients, state)?;
+        let mut model = model.clone();
+        module::put(&mut model, &learned);
+        Ok((model, state))
+    }
 }
 
 impl Optimizer for Box<dyn Optimizer> {

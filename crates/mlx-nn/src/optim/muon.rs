@@ -64,11 +64,17 @@ impl Rule for Muon {
         Some(&self.learning_rate)
     }
 
-    fn init(&self, parameter: &Array, slots: &mut Slots<'_>) -> Result<()> {
+    fn init_single(&self, parameter: &Array, slots: &mut Slots<'_>) -> Result<()> {
         zeros(&["v"], parameter, slots)
     }
 
-    fn update(&self, now: &Now, parameter: &Array, gradient: &Array, slots: &mut Slots<'_>) -> Result<Array> {
+    fn apply_single(
+        &self,
+        now: &Now,
+        parameter: &Array,
+        gradient: &Array,
+        slots: &mut Slots<'_>,
+    ) -> Result<Array> {
         let rate = now.rate(gradient.dtype())?;
         let decayed = match self.weight_decay {
             0.0 => gradient.clone(),

@@ -35,11 +35,17 @@ impl Rule for RmsProp {
         require_positive("eps", self.eps)
     }
 
-    fn init(&self, parameter: &Array, slots: &mut Slots<'_>) -> Result<()> {
+    fn init_single(&self, parameter: &Array, slots: &mut Slots<'_>) -> Result<()> {
         zeros(&["v"], parameter, slots)
     }
 
-    fn update(&self, now: &Now, parameter: &Array, gradient: &Array, slots: &mut Slots<'_>) -> Result<Array> {
+    fn apply_single(
+        &self,
+        now: &Now,
+        parameter: &Array,
+        gradient: &Array,
+        slots: &mut Slots<'_>,
+    ) -> Result<Array> {
         let v = average(self.alpha, slots.get("v")?, &gradient.square()?)?;
         let divisor = v.sqrt()? + self.eps;
         slots.set("v", v);

@@ -24,17 +24,17 @@ use crate::Parameters;
 ///         Some(&self.learning_rate)
 ///     }
 ///
-///     fn update(&self, now: &Now, parameter: &Array, gradient: &Array, _: &mut Slots<'_>) -> Result<Array> {
+///     fn apply_single(&self, now: &Now, parameter: &Array, gradient: &Array, _: &mut Slots<'_>) -> Result<Array> {
 ///         parameter - now.rate(gradient.dtype())? * gradient.sign()?
 ///     }
 /// }
 ///
 /// # fn main() -> mlx_nn::Result<()> {
 /// let rule = SignSgd { learning_rate: 0.5.into() };
-/// let parameters = [("w".to_owned(), Array::from([1.0, 2.0]))].into();
-/// let gradients = [("w".to_owned(), Array::from([7.0, -7.0]))].into();
+/// let parameters = [("w", Array::from([1.0, 2.0]))].into_iter().collect();
+/// let gradients = [("w", Array::from([7.0, -7.0]))].into_iter().collect();
 /// let (parameters, _) = rule.apply(&parameters, &gradients, &rule.init(&parameters)?)?;
-/// assert_eq!(parameters["w"].to_vec::<f32>()?, [0.5, 2.5]);
+/// assert_eq!(parameters.get("w").unwrap().to_vec::<f32>()?, [0.5, 2.5]);
 /// # Ok(())
 /// # }
 /// ```
@@ -49,12 +49,18 @@ pub trait Rule: Debug {
 
     /// Fills `slots` before the first step.
     #[expect(unused_variables, reason = "a rule without memory keeps nothing")]
-    fn init(&self, parameter: &Array, slots: &mut Slots<'_>) -> Result<()> {
+    fn init_single(&self, parameter: &Array, slots: &mut Slots<'_>) -> Result<()> {
         Ok(())
     }
 
     /// The parameter after the step, with what is to be kept in `slots`.
-    fn update(&self, now: &Now, parameter: &Array, gradient: &Array, slots: &mut Slots<'_>) -> Result<Array>;
+    fn apply_single(
+        &self,
+        now: &Now,
+        parameter: &Array,
+        gradient: &Array,
+        slots: &mut Slots<'_>,
+    ) -> Result<Array>;
 }
 
 /// What all parameters share in one step.
@@ -89,7 +95,7 @@ impl<R: Rule> Optimizer for R {
         let start = Array::from(0_u64);
         let mut state = State::new(self.learning_rate().map(|rate| rate.rate(&start)).transpose()?);
         for (path, parameter) in parameters.iter() {
-            Rule::init(self, parameter, &mut state.slots(path))?;
+            self.init_single(parameter, &mut state.slots(path))?;
         }
         Ok(state)
     }
@@ -103,11 +109,12 @@ impl<R: Rule> Optimizer for R {
         let (mut parameters, mut state) = (parameters.clone(), state.clone());
         let now = advance(&mut state, self.learning_rate())?;
         for (path, gradient) in gradients.iter() {
-            let Some(parameter) = parameters.get(path).cloned() else {
+            let Some(parameter) = parameters.get(path) else {
                 let message = format!("there is a gradient but no parameter `{path}`");
                 return Err(Error::custom("optimizer", message));
             };
-            parameters.insert(path, self.update(&now, &parameter, gradient, &mut state.slots(path))?);
+            let changed = self.apply_single(&now, parameter, gradient, &mut state.slots(path))?;
+            parameters.insert(path, changed);
         }
         Ok((parameters, state))
     }

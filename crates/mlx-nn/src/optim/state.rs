@@ -1,10 +1,11 @@
 //! What an optimiser keeps between steps.
 
-use std::collections::BTreeMap;
 use std::fmt::Display;
 
 use mlx_core::transform::Path;
 use mlx_core::{Array, Error, Result, Tree};
+
+use crate::Parameters;
 
 const STEP: &str = "step";
 const RATE: &str = "learning_rate";
@@ -14,16 +15,16 @@ const RATE: &str = "learning_rate";
 ///
 /// It is a [`Tree`]: [`save_tree`](crate::save_tree) and [`load_tree`](crate::load_tree) exchange it with Python.
 #[derive(Clone, Debug)]
-pub struct State(BTreeMap<String, Array>);
+pub struct State(Parameters);
 
 impl State {
     pub(super) fn new(rate: Option<Array>) -> Self {
-        let rate = rate.map(|rate| (RATE.to_owned(), rate));
-        Self([(STEP.to_owned(), Array::from(0_u64))].into_iter().chain(rate).collect())
+        let rate = rate.map(|rate| (RATE, rate));
+        Self([(STEP, Array::from(0_u64))].into_iter().chain(rate).collect())
     }
 
     /// The arrays by name.
-    pub fn arrays(&self) -> &BTreeMap<String, Array> {
+    pub fn arrays(&self) -> &Parameters {
         &self.0
     }
 
@@ -49,20 +50,18 @@ impl State {
     /// step need not be traced again for it.
     #[must_use]
     pub fn with_learning_rate(mut self, rate: f32) -> Self {
-        for (name, array) in &mut self.0 {
-            if name == RATE || part_name(name).is_some_and(|(_, name)| name == RATE) {
-                *array = Array::from(rate);
-            }
-        }
+        let is_rate = |name: &str| name == RATE || part_name(name).is_some_and(|(_, name)| name == RATE);
+        let rates: Vec<_> = self.0.names().filter(|name| is_rate(name)).map(str::to_owned).collect();
+        self.0.extend(rates.into_iter().map(|name| (name, Array::from(rate))));
         self
     }
 
     pub(super) fn set_step(&mut self, step: Array) {
-        self.0.insert(STEP.to_owned(), step);
+        self.0.insert(STEP, step);
     }
 
     pub(super) fn set_learning_rate(&mut self, rate: Array) {
-        self.0.insert(RATE.to_owned(), rate);
+        self.0.insert(RATE, rate);
     }
 
     /// What is kept of the parameter at `path`.
@@ -82,7 +81,7 @@ impl State {
     pub(super) fn part(&self, at: usize) -> Self {
         let named = self.0.iter().filter_map(|(name, array)| Some((part_name(name)?, array)));
         let own = named.filter(|((part, _), _)| *part == at);
-        Self(own.map(|((_, name), array)| (name.to_owned(), array.clone())).collect())
+        Self(own.map(|((_, name), array)| (name, array.clone())).collect())
     }
 
     #[track_caller]

@@ -25,8 +25,7 @@ fn golden() -> Golden {
 /// The tensors under `prefix`, by the rest of their names.
 fn parameters(golden: &Golden, prefix: &str) -> Parameters {
     let names = golden.names().filter_map(|name| Some((name, name.strip_prefix(prefix)?.strip_prefix('.')?)));
-    let parameters: Parameters =
-        names.map(|(name, rest)| (rest.to_owned(), fixture::array(golden, name))).collect();
+    let parameters: Parameters = names.map(|(name, rest)| (rest, fixture::array(golden, name))).collect();
     assert!(!parameters.is_empty(), "nothing begins with {prefix}");
     parameters
 }
@@ -49,20 +48,14 @@ fn train(
 
 /// Stops the test unless `actual` are the tensors under `prefix`.
 #[track_caller]
-fn assert_close<'a>(
-    golden: &Golden,
-    prefix: &str,
-    actual: impl IntoIterator<Item = (&'a String, &'a Array)>,
-) {
-    let mut expected = parameters(golden, prefix);
-    for (name, actual) in actual {
-        let name = name.as_str();
-        let expected = expected.remove(name).unwrap_or_else(|| panic!("{prefix} has no {name}"));
+fn assert_close(golden: &Golden, prefix: &str, actual: &Parameters) {
+    let expected = parameters(golden, prefix);
+    assert_eq!(actual.names().collect::<Vec<_>>(), expected.names().collect::<Vec<_>>(), "{prefix}");
+    for ((name, actual), expected) in actual.iter().zip(expected.values()) {
         assert_eq!(actual.shape(), expected.shape(), "{prefix}.{name}");
-        let error = relative_error(actual, &expected);
+        let error = relative_error(actual, expected);
         assert!(error <= TOLERANCE, "{prefix}.{name} is off by {error:.1e}");
     }
-    assert!(expected.is_empty(), "{prefix} has more: {:?}", expected.keys());
 }
 
 fn relative_error(actual: &Array, expected: &Array) -> f64 {
