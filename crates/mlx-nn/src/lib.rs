@@ -43,6 +43,7 @@ pub mod init;
 mod layer;
 pub mod loss;
 mod module;
+mod parameters;
 mod quantization;
 mod weights;
 
@@ -65,8 +66,11 @@ pub use layer::{
     TransformerMasks, TransformerOptions, Upsample, Window, rope, upsample,
 };
 #[doc(no_inline)]
-pub use mlx_core::Array;
+pub use mlx_core::transform::Path;
+#[doc(no_inline)]
+pub use mlx_core::{self, Array};
 pub use mlx_derive::Module;
-pub use module::{Module, Path};
+pub use module::{Buffers, Module, Visit, VisitMut};
+pub use parameters::Parameters;
 pub use quantization::QuantizationConfig;
 pub use weights::{Misshapen, Report, Weights};

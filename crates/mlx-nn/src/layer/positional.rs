@@ -12,9 +12,8 @@ use crate::{Error, Module, Result};
 /// Vaswani et al., "Attention Is All You Need".
 #[derive(Clone, Debug, Module)]
 pub struct SinusoidalPositionalEncoding {
-    /// `[dims / 2]`
     #[module(skip)]
-    frequencies: Array,
+    frequencies: Vec<f32>,
     scale: f32,
     cos_first: bool,
 }
@@ -60,17 +59,14 @@ impl SinusoidalPositionalEncoding {
         let turn = if full_turns { TAU } else { 1.0 };
         let places = (0..dims / 2).map(|place| 1.0 - place as f32 / last);
         let frequencies: Vec<_> = places.map(|part| (part * (high - low) + low).exp() * turn).collect();
-        Ok(Self {
-            frequencies: Array::from_vec(frequencies, [dims / 2])?,
-            scale: scale.unwrap_or_else(|| (2.0 / dims as f32).sqrt()),
-            cos_first,
-        })
+        Ok(Self { frequencies, scale: scale.unwrap_or_else(|| (2.0 / dims as f32).sqrt()), cos_first })
     }
 
     /// The features of positions: `[…] -> […, dims]`.
     #[track_caller]
     pub fn forward(&self, positions: &Array) -> mlx_core::Result<Array> {
-        let angles = (positions.index((Index::Ellipsis, NewAxis))? * &self.frequencies)?;
+        let frequencies = Array::from_slice(&self.frequencies, [self.frequencies.len() as i32])?;
+        let angles = (positions.index((Index::Ellipsis, NewAxis))? * frequencies)?;
         let (sin, cos) = (angles.sin()?, angles.cos()?);
         concatenate(if self.cos_first { [&cos, &sin] } else { [&sin, &cos] }, -1)? * self.scale
     }

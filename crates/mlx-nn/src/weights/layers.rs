@@ -29,7 +29,7 @@ impl Weights {
         Ok(Embedding::new(self.at(name).matrix(shape, initial)?))
     }
 
-    /// The last layer of a model: `embedding` again if `tied`, else a linear layer of the same shape.
+    /// The last layer of a model: its `embedding` again if `tied`, else a linear layer of the same shape.
     ///
     /// What a checkpoint stores under the name of a tied head is ignored.
     pub fn head(&self, name: &str, embedding: &Embedding, tied: bool) -> Result<Head> {
@@ -38,7 +38,7 @@ impl Weights {
             for part in ["weight", "scales", "biases"] {
                 layer.find(part);
             }
-            return Ok(Head::Tied(embedding.clone()));
+            return Ok(Head::Tied);
         }
         Ok(Head::Own(self.linear(name, embedding.shape()?)?))
     }

@@ -14,7 +14,6 @@ use std::rc::Rc;
 use mlx_core::random::Key;
 use mlx_core::{Array, Dtype};
 
-use crate::module::Path;
 use crate::{Error, QuantizationConfig, Result};
 
 /// A checkpoint's arrays, seen from a path in it: names are relative, as after `cd`.
@@ -23,7 +22,8 @@ use crate::{Error, QuantizationConfig, Result};
 /// finds every fault. Only [`build`](Self::build) or [`finish`](Self::finish) say whether the result is whole.
 #[derive(Clone)]
 pub struct Weights {
-    path: Path,
+    /// Its names, with dots between them; empty at the root.
+    path: String,
     dtype: Option<Dtype>,
     checkpoint: Rc<Checkpoint>,
 }
@@ -81,7 +81,7 @@ impl Weights {
     ) -> Self {
         let (taken, faults) = (RefCell::default(), RefCell::default());
         let checkpoint = Rc::new(Checkpoint { arrays, quantization, seed, taken, faults });
-        Self { path: Path::default(), dtype: None, checkpoint }
+        Self { path: String::new(), dtype: None, checkpoint }
     }
 
     /// The same scope, from which floats are taken as `dtype`, or as they are stored if it is `None`.
@@ -105,9 +105,7 @@ impl Weights {
     /// The scope `name` in this one.
     #[must_use]
     pub fn at(&self, name: impl Display) -> Self {
-        let mut child = self.clone();
-        child.path.push(name);
-        child
+        Self { path: self.key(&name.to_string()), ..self.clone() }
     }
 
     /// The scopes `name.0`, `name.1` and so on.
@@ -232,7 +230,7 @@ fn fnv(bytes: &[u8]) -> u64 {
 }
 
 /// An array in a report: `[64, 32] float32`.
-fn described(array: &Array) -> String {
+pub(crate) fn described(array: &Array) -> String {
     format!("{:?} {}", array.shape(), array.dtype())
 }
 

@@ -18,8 +18,7 @@ impl Weights {
         shape: [i32; 2],
         init: impl FnOnce(&[i32], &Key) -> mlx_core::Result<Array>,
     ) -> Result<Matrix> {
-        let declared =
-            self.checkpoint.quantization.as_ref().and_then(|config| config.layer(self.path.as_str()));
+        let declared = self.checkpoint.quantization.as_ref().and_then(|config| config.layer(&self.path));
         match declared {
             Some(Some(scheme)) => self.quantized(shape, Some(scheme)),
             None if self.contains("scales") => self.quantized(shape, None),

@@ -4,7 +4,9 @@ use mlx_core::{Array, Dtype, Quantization, Quantized};
 use mlx_nn::{Embedding, Head, Linear, Module, Path, Rope};
 
 fn paths(module: &impl Module) -> Vec<String> {
-    module.parameters().into_iter().map(|(path, _)| path).collect()
+    let mut paths = Vec::new();
+    module.visit(&mut Path::default(), &mut |path: &str, _: &Array| paths.push(path.to_owned()));
+    paths
 }
 
 fn zeros(shape: &[i32]) -> Array {
@@ -41,7 +43,7 @@ struct Model<M> {
     #[module(flatten)]
     rest: Layer,
     #[module(skip)]
-    skipped: Layer,
+    skipped: Vec<f32>,
     #[module(skip)]
     opaque: std::time::Duration,
     rope: Rope,
@@ -54,7 +56,7 @@ fn model<M>(layers: Vec<M>) -> Model<M> {
         layers,
         r#final: (zeros(&[4]), Layer::new(false)),
         rest: Layer::new(true),
-        skipped: Layer::new(true),
+        skipped: vec![1.0],
         opaque: std::time::Duration::ZERO,
         rope: Rope::new(8, 1e4, None, false, 64).unwrap(),
         heads: 2,
@@ -76,7 +78,7 @@ fn paths_are_the_names_of_fields() {
     ];
     assert_eq!(paths(&model), expected);
     assert_eq!((model.layers[0].scale, model.heads, model.opaque.as_secs()), (1.0, 2, 0));
-    assert_eq!((paths(&model.rope), paths(&model.skipped).len()), (vec![], 2));
+    assert_eq!(paths(&model.rope), Vec::<String>::new());
 }
 
 #[test]
@@ -94,13 +96,13 @@ fn variants_have_no_names() {
 fn visiting_mutably_replaces_every_parameter() {
     let mut model = model(vec![Layer::new(true)]);
     let mut visited = Vec::new();
-    model.visit_mut(&mut Path::default(), &mut |path, array| {
+    model.visit_mut(&mut Path::default(), &mut |path: &str, array: &mut Array| {
         visited.push(path.to_owned());
         *array = Array::ones(array.shape(), Dtype::Float16).unwrap();
     });
     assert_eq!(visited, paths(&model));
-    assert!(model.parameters().iter().all(|(_, array)| array.dtype() == Dtype::Float16));
-    assert_eq!(model.skipped.weight.dtype(), Dtype::Float32);
+    assert!(model.parameters().values().all(|array| array.dtype() == Dtype::Float16));
+    assert_eq!(model.skipped, [1.0]);
 }
 
 #[test]
@@ -121,7 +123,6 @@ fn a_dense_and_a_quantized_layer_have_the_names_of_a_checkpoint() {
 
 #[test]
 fn a_tied_head_has_no_parameters_of_its_own() {
-    let embedding = Embedding::new(zeros(&[4, 2]));
-    assert_eq!(paths(&Head::Tied(embedding)), Vec::<String>::new());
+    assert_eq!(paths(&Head::Tied), Vec::<String>::new());
     assert_eq!(paths(&Head::Own(Linear::new(zeros(&[4, 2]), None))), ["weight"]);
 }

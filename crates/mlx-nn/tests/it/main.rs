@@ -13,6 +13,8 @@ mod fresh;
 #[cfg(test)]
 mod layer_case;
 #[cfg(test)]
+mod module;
+#[cfg(test)]
 mod quantized;
 #[cfg(test)]
 mod recurrent;
