@@ -39,6 +39,7 @@ extern crate self as mlx_nn;
 
 mod activation;
 mod error;
+mod grad;
 pub mod init;
 mod layer;
 pub mod loss;
@@ -55,6 +56,7 @@ pub use activation::{
     softsign, step, swiglu,
 };
 pub use error::{Error, Result};
+pub use grad::value_and_grad;
 pub use layer::{
     Affine, Alibi, AttentionOptions, AvgPool, AvgPool1d, AvgPool2d, AvgPool3d, BatchNorm, BatchNormOptions,
     Bilinear, ChannelDropout, Conv, Conv1d, Conv2d, Conv3d, ConvTranspose, ConvTranspose1d, ConvTranspose2d,

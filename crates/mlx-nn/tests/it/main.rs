@@ -9,9 +9,13 @@ mod derive;
 #[cfg(test)]
 mod dropout;
 #[cfg(test)]
+mod file;
+#[cfg(test)]
 mod fixture;
 #[cfg(test)]
 mod fresh;
+#[cfg(test)]
+mod grad;
 #[cfg(test)]
 mod layer_case;
 #[cfg(test)]
@@ -24,6 +28,8 @@ mod norm;
 mod pool;
 #[cfg(test)]
 mod positional;
+#[cfg(test)]
+mod quantize;
 #[cfg(test)]
 mod quantized;
 #[cfg(test)]
