@@ -2,7 +2,8 @@
 
 use std::ptr::fn_addr_eq;
 
-use mlx_core::{Array, Result};
+use mlx_core::transform::Path;
+use mlx_core::{Array, Result, Tree};
 
 use crate::Module;
 
@@ -17,6 +18,7 @@ use crate::Module;
 /// # Ok::<(), mlx_nn::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, Module)]
+#[module(no_tree)]
 pub struct Nonlinearity(#[module(skip)] pub fn(&Array) -> Result<Array>);
 
 impl Nonlinearity {
@@ -30,5 +32,17 @@ impl Nonlinearity {
 impl PartialEq for Nonlinearity {
     fn eq(&self, other: &Self) -> bool {
         fn_addr_eq(self.0, other.0)
+    }
+}
+
+impl Tree for Nonlinearity {
+    fn visit_leaves<'a>(&'a self, _: &mut Path, _: &mut dyn FnMut(&str, &'a Array)) {}
+
+    fn map_leaves(&self, _: &mut Path, _: &mut dyn FnMut(&str, &Array) -> Result<Array>) -> Result<Self> {
+        Ok(*self)
+    }
+
+    fn same_form(&self, other: &Self) -> bool {
+        self == other
     }
 }

@@ -64,7 +64,7 @@ fn a_fresh_convolution_has_weights_within_the_root_of_what_it_sees_and_no_bias()
     assert!(-limit <= *low && *low < -0.95 * limit && 0.95 * limit < *high && *high <= limit);
     assert_eq!(extents["bias"], (vec![64], 0.0, 0.0));
     let layer = ConvTranspose1d::load(&fresh(), [64, 8], [3], Default::default(), false).unwrap();
-    assert_eq!(layer.parameters().iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["weight"]);
+    assert_eq!(layer.parameters().names().collect::<Vec<_>>(), ["weight"]);
 }
 
 #[test]

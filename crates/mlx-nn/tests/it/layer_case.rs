@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use mlx_core::{Array, Dtype, transform};
-use mlx_nn::Weights;
+use mlx_nn::{Parameters, Weights};
 use mlx_testkit::{Golden, cases, max_abs};
 use serde_json::Value;
 
@@ -139,10 +139,10 @@ fn floats(array: &Array) -> Vec<f32> {
 }
 
 /// The shape, least and greatest value of each parameter that a fresh tree has.
-pub(crate) fn extents(parameters: &[(String, &Array)]) -> BTreeMap<String, (Vec<i32>, f32, f32)> {
+pub(crate) fn extents(parameters: &Parameters) -> BTreeMap<String, (Vec<i32>, f32, f32)> {
     let extent = |array: &Array| {
         let item = |array: mlx_core::Result<Array>| array.unwrap().item::<f32>().unwrap();
         (array.shape().to_vec(), item(array.min(..)), item(array.max(..)))
     };
-    parameters.iter().map(|(name, array)| (name.clone(), extent(array))).collect()
+    parameters.iter().map(|(name, array)| (name.to_owned(), extent(array))).collect()
 }

@@ -154,7 +154,7 @@ fn a_layer_that_quantizes_its_input_gives_the_same_from_a_quantized_weight() {
         let expected = &case.arrays("output")["0"];
         assert!(relative_error(&layer.forward(x).unwrap(), expected) <= 1e-6);
         let names: Vec<_> = layer.parameters().into_iter().map(|(name, _)| name).collect();
-        assert_eq!(names, ["weight", "scales"]);
+        assert_eq!(names, ["scales", "weight"]);
         let dense = layer.dequantize().unwrap();
         assert!(relative_error(&dense.forward(x).unwrap(), expected) <= 1e-6);
         let row = x.index((0, 0)).unwrap();

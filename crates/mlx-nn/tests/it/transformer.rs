@@ -146,7 +146,7 @@ fn names_are_those_of_a_checkpoint() {
     let options = TransformerOptions::default();
     let model = Transformer::load(&fresh(), DIMS, HEADS, [1, 1], options).unwrap();
     let parameters = model.parameters();
-    let shape = |name: &str| parameters.iter().find(|(known, _)| known == name).unwrap().1.shape();
+    let shape = |name: &str| parameters.get(name).unwrap().shape();
     assert_eq!(shape("encoder.layers.0.attention.query_proj.weight"), [8, 8]);
     assert_eq!(shape("encoder.layers.0.linear1.weight"), [32, 8]);
     assert_eq!(shape("decoder.layers.0.cross_attention.out_proj.weight"), [8, 8]);
