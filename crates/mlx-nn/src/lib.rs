@@ -45,6 +45,7 @@ mod layer;
 mod module;
 mod parameters;
 mod quantization;
+pub mod train;
 mod weights;
 
 pub use activation::{gelu, gelu_approx, silu, swiglu};

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod activation;
 #[cfg(test)]
+mod average;
+#[cfg(test)]
 mod derive;
 #[cfg(test)]
 mod file;
@@ -19,6 +21,10 @@ mod quantize;
 #[cfg(test)]
 mod quantized;
 #[cfg(test)]
+mod ring;
+#[cfg(test)]
 mod rope;
+#[cfg(test)]
+mod train;
 #[cfg(test)]
 mod weights;
