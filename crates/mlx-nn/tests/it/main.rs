@@ -15,6 +15,8 @@ mod fresh;
 #[cfg(test)]
 mod grad;
 #[cfg(test)]
+mod init;
+#[cfg(test)]
 mod module;
 #[cfg(test)]
 mod quantize;
