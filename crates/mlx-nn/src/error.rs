@@ -34,6 +34,16 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
+    /// A training has failed.
+    #[error(
+        "the loss is {loss} at step {step}: lower the learning rate, clip the gradients or scale the loss"
+    )]
+    Diverged {
+        /// The step, as the loop counts.
+        step: usize,
+        /// The loss: infinite, or not a number.
+        loss: f32,
+    },
 }
 
 impl Error {

@@ -48,6 +48,7 @@ mod module;
 pub mod optim;
 mod parameters;
 mod quantization;
+pub mod train;
 mod tree_file;
 mod weights;
 
