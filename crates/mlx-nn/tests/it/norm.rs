@@ -7,7 +7,7 @@ use mlx_nn::{
     LayerNorm, LayerNormOptions, Module, Weights,
 };
 
-use crate::layer_case::LayerCase;
+use crate::layer_case::{LayerCase, relative_error};
 
 fn batch_norm(case: &LayerCase) -> BatchNormOptions {
     let [affine, track_running_stats] = ["affine", "track_running_stats"].map(|key| case.flag(key));
@@ -106,6 +106,29 @@ fn new_moments_come_out_of_a_gradient_beside_the_loss() {
     let values: Vec<_> = moments.iter().flat_map(|array| array.to_vec::<f32>().unwrap()).collect();
     mlx_testkit::assert_close(&values, &[0.1_f32, 0.3, 1.1, 1.7], mlx_testkit::Tolerance::F32);
     assert_eq!(slope.shape(), [2, 2]);
+}
+
+#[test]
+fn a_batch_of_batches_is_normalised_batch_by_batch() {
+    let x = mlx_core::random::normal([2, 3, 5, 4], Dtype::Float32, &Key::new(1).unwrap()).unwrap();
+    let layer = LayerNorm::load(&fresh(), 4, LayerNormOptions::default()).unwrap();
+    let instance = InstanceNorm::load(&fresh(), 4, InstanceNormOptions::default()).unwrap();
+    let group = GroupNorm::load(&fresh(), 2, 4, GroupNormOptions::default()).unwrap();
+    let options = GroupNormOptions { pytorch_compatible: true, ..GroupNormOptions::default() };
+    let neighbours = GroupNorm::load(&fresh(), 2, 4, options).unwrap();
+    let batch = BatchNorm::load(&fresh(), 4, BatchNormOptions::default()).unwrap();
+    let norms: [&dyn Fn(&Array) -> mlx_core::Result<Array>; 5] = [
+        &|x| layer.forward(x),
+        &|x| instance.forward(x),
+        &|x| group.forward(x),
+        &|x| neighbours.forward(x),
+        &|x| Ok(batch.train(x)?.0),
+    ];
+    for (number, norm) in norms.into_iter().enumerate() {
+        let both = transform::vmap(norm, 0, 0)(&x).unwrap();
+        let second = norm(&x.index(1).unwrap()).unwrap();
+        assert!(relative_error(&both.index(1).unwrap(), &second) < 1e-6, "{number}");
+    }
 }
 
 #[test]
