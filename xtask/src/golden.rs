@@ -16,6 +16,7 @@ const TOPICS: &[&str] = &[
     "activation",
     "conv",
     "dropout",
+    "init",
     "loss",
     "norm",
     "pool",

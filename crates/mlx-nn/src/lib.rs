@@ -46,6 +46,7 @@ pub mod loss;
 mod module;
 mod parameters;
 mod quantization;
+pub mod train;
 mod weights;
 
 pub use activation::{

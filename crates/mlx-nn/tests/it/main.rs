@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod activation;
 #[cfg(test)]
+mod average;
+#[cfg(test)]
 mod conv;
 #[cfg(test)]
 mod derive;
@@ -16,6 +18,8 @@ mod fixture;
 mod fresh;
 #[cfg(test)]
 mod grad;
+#[cfg(test)]
+mod init;
 #[cfg(test)]
 mod layer_case;
 #[cfg(test)]
@@ -35,7 +39,11 @@ mod quantized;
 #[cfg(test)]
 mod recurrent;
 #[cfg(test)]
+mod ring;
+#[cfg(test)]
 mod rope;
+#[cfg(test)]
+mod train;
 #[cfg(test)]
 mod transformer;
 #[cfg(test)]
