@@ -19,6 +19,7 @@ const TOPICS: &[&str] = &[
     "init",
     "loss",
     "norm",
+    "optim",
     "pool",
     "positional",
     "quant",

@@ -44,9 +44,11 @@ pub mod init;
 mod layer;
 pub mod loss;
 mod module;
+pub mod optim;
 mod parameters;
 mod quantization;
 pub mod train;
+mod tree_file;
 mod weights;
 
 pub use activation::{
@@ -76,4 +78,5 @@ pub use mlx_derive::Module;
 pub use module::{Buffers, Module, Visit, VisitMut};
 pub use parameters::Parameters;
 pub use quantization::QuantizationConfig;
+pub use tree_file::{load_tree, save_tree};
 pub use weights::{Misshapen, Report, Weights};

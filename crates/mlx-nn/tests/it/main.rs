@@ -29,6 +29,8 @@ mod module;
 #[cfg(test)]
 mod norm;
 #[cfg(test)]
+mod optim;
+#[cfg(test)]
 mod pool;
 #[cfg(test)]
 mod positional;
