@@ -4,6 +4,7 @@ mod parts;
 mod update;
 mod visit;
 
+pub(crate) use update::put;
 pub use visit::{Buffers, Visit, VisitMut};
 
 use std::any::{Any, type_name};

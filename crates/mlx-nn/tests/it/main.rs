@@ -7,6 +7,8 @@ mod conv;
 #[cfg(test)]
 mod derive;
 #[cfg(test)]
+mod distributed;
+#[cfg(test)]
 mod fixture;
 #[cfg(test)]
 mod fresh;
