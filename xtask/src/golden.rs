@@ -14,14 +14,21 @@ use crate::{process, repo};
 const TOPICS: &[&str] = &[
     "ops",
     "activation",
-    "rope",
-    "quant",
-    "llama",
     "conv",
-    "recurrent",
-    "upsample",
+    "dropout",
+    "init",
+    "loss",
+    "norm",
+    "optim",
+    "pool",
+    "positional",
+    "quant",
     "quantized",
+    "recurrent",
+    "rope",
     "transformer",
+    "upsample",
+    "llama",
 ];
 
 /// Rewrite the reference data of the tests with Python's MLX and mlx-lm.

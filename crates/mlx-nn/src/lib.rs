@@ -39,12 +39,16 @@ extern crate self as mlx_nn;
 
 mod activation;
 mod error;
+mod grad;
 pub mod init;
 mod layer;
 pub mod loss;
 mod module;
+pub mod optim;
 mod parameters;
 mod quantization;
+pub mod train;
+mod tree_file;
 mod weights;
 
 pub use activation::{
@@ -55,6 +59,7 @@ pub use activation::{
     softsign, step, swiglu,
 };
 pub use error::{Error, Result};
+pub use grad::value_and_grad;
 pub use layer::{
     Affine, Alibi, AllToShardedLinear, AttentionOptions, AvgPool, AvgPool1d, AvgPool2d, AvgPool3d, BatchNorm,
     BatchNormOptions, Bilinear, ChannelDropout, Conv, Conv1d, Conv2d, Conv3d, ConvTranspose, ConvTranspose1d,
@@ -75,4 +80,5 @@ pub use mlx_derive::Module;
 pub use module::{Buffers, Module, Visit, VisitMut};
 pub use parameters::Parameters;
 pub use quantization::QuantizationConfig;
+pub use tree_file::{load_tree, save_tree};
 pub use weights::{Misshapen, Report, Weights};

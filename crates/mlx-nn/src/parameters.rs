@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, btree_map};
 
 use mlx_core::transform::Path;
-use mlx_core::{Array, Result, Tree};
+use mlx_core::{Array, Error, Result, Tree, io};
 
 /// Arrays by path, such as `layers.0.weight`, in the order of the paths.
 ///
@@ -65,6 +65,23 @@ impl Parameters {
     #[track_caller]
     pub fn map(&self, map: impl FnMut(&str, &Array) -> Result<Array>) -> Result<Self> {
         self.tree_map(map)
+    }
+
+    /// The arrays of a file, in any format that [`io::load`] knows. Each is read when it is first used.
+    #[track_caller]
+    pub fn load(path: impl AsRef<std::path::Path>) -> Result<Self> {
+        match io::load(path)? {
+            io::Loaded::Arrays(arrays) => Ok(Self(arrays)),
+            io::Loaded::Array(_) => {
+                Err(Error::custom("load", "the file has one array without a name: read it with load_npy"))
+            }
+        }
+    }
+
+    /// Writes the arrays and free text to a safetensors file, beside `path`, then puts it in place.
+    #[track_caller]
+    pub fn save(&self, path: impl AsRef<std::path::Path>, metadata: &BTreeMap<String, String>) -> Result<()> {
+        io::save_safetensors(path, self.iter(), metadata)
     }
 
     /// The number of arrays.

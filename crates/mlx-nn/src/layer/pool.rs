@@ -1,6 +1,7 @@
 //! Layers that make one value of the places in a window.
 
 use mlx_core::Array;
+use mlx_core::transform::custom_function;
 
 use crate::layer::layers;
 use crate::{Error, Module, Result};
@@ -60,12 +61,16 @@ impl<const N: usize> Window<N> {
             padded = x.pad(widths, value)?;
             &padded
         };
-        let places: Vec<_> = x.shape().iter().copied().skip(1).take(N).collect();
-        let is_whole = places.iter().zip(self.kernel).all(|(length, size)| length % size == 0);
-        if self.kernel == self.stride && is_whole { self.tiles(x) } else { self.sliding(x, &places) }
+        let places = || x.shape().iter().skip(1).take(N).zip(self.kernel);
+        if places().any(|(&length, size)| length < size) {
+            let message = format!("a window of {:?} is longer than the places of {x:?}", self.kernel);
+            return Err(mlx_core::Error::custom("pool", message));
+        }
+        let is_whole = places().all(|(length, size)| length % size == 0);
+        if self.kernel == self.stride && is_whole { self.tiles(x) } else { self.sliding(x) }
     }
 
-    /// Windows side by side, without reading an element twice.
+    /// Windows side by side: each element is in one.
     #[track_caller]
     fn tiles(&self, x: &Array) -> mlx_core::Result<Array> {
         let (batch, channels) = (x.dim(0)?, x.dim(-1)?);
@@ -77,23 +82,28 @@ impl<const N: usize> Window<N> {
         x.reshape(split)?.transpose([axes, vec![last]].concat())
     }
 
+    /// Windows that share elements or leave some out. MLX's view has no rule for batches, so those join the input's.
     #[track_caller]
-    fn sliding(&self, x: &Array, places: &[i32]) -> mlx_core::Result<Array> {
+    fn sliding(self, x: &Array) -> mlx_core::Result<Array> {
+        let view = custom_function(move |x: &Array| self.view(x));
+        let view = view.vmap(move |x: &Array, axes| {
+            let x = x.moveaxis(axes.iter().flatten().copied().next().unwrap_or_default(), 0)?;
+            let windows = self.view(&x.flatten(0, 1)?)?;
+            Ok((windows.unflatten(0, [x.dim(0)?, x.dim(1)?])?, 0))
+        });
+        view.call(x)
+    }
+
+    fn view(self, x: &Array) -> mlx_core::Result<Array> {
         let (batch, channels) = (x.dim(0)?, x.dim(-1)?);
-        let mut steps: Vec<_> = x
-            .shape()
-            .iter()
-            .rev()
-            .scan(1_i64, |step, &length| Some(std::mem::replace(step, *step * i64::from(length))))
-            .collect();
-        steps.reverse();
+        let steps = row_major(x.shape());
         let spatial = || steps.iter().copied().skip(1).take(N);
         let strides = spatial().zip(self.stride).map(|(step, stride)| step * i64::from(stride));
-        let counts = places.iter().zip(self.kernel).zip(self.stride);
+        let counts = x.shape().iter().skip(1).zip(self.kernel).zip(self.stride);
         let counts = counts.map(|((length, size), stride)| (length - size) / stride + 1);
         let shape: Vec<_> = [batch].into_iter().chain(counts).chain(self.kernel).chain([channels]).collect();
-        let first = steps.first().copied();
-        let strides: Vec<_> = first.into_iter().chain(strides).chain(spatial()).chain([1]).collect();
+        let first = steps.iter().copied().take(1);
+        let strides: Vec<_> = first.chain(strides).chain(spatial()).chain([1]).collect();
         x.as_strided(shape, &strides, 0)
     }
 
@@ -101,6 +111,12 @@ impl<const N: usize> Window<N> {
     fn axes() -> Vec<i32> {
         (0..).take(N).map(|axis| axis - N as i32 - 1).collect()
     }
+}
+
+/// How far it is to the next element along each axis.
+fn row_major(shape: &[i32]) -> Vec<i64> {
+    let behind = (1..=shape.len()).map(|axis| shape.iter().skip(axis));
+    behind.map(|lengths| lengths.map(|&length| i64::from(length)).product()).collect()
 }
 
 /// The greatest value in each window; `-inf` is added at the sides.

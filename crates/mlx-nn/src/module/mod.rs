@@ -1,6 +1,7 @@
 //! What has parameters, and how they are named.
 
 mod parts;
+mod quantize;
 mod update;
 mod visit;
 
@@ -10,9 +11,9 @@ pub use visit::{Buffers, Visit, VisitMut};
 use std::any::{Any, type_name};
 
 use mlx_core::transform::Path;
-use mlx_core::{Array, Result};
+use mlx_core::{Array, Dtype, Quantization, Result};
 
-use crate::Parameters;
+use crate::{Matrix, Parameters, QuantizationConfig};
 
 /// Something with parameters: an array, a layer, a model.
 ///
@@ -81,6 +82,58 @@ pub trait Module: Any {
         update::report(self, parameters, true)?;
         update::put(self, parameters);
         Ok(())
+    }
+
+    /// Gives all floats whose paths `predicate` accepts another type. Packed elements stay as they are.
+    fn set_dtype(&mut self, dtype: Dtype, mut predicate: impl FnMut(&str) -> bool) -> Result<()>
+    where
+        Self: Sized,
+    {
+        let floats = self.parameters().into_iter();
+        let floats = floats.filter(|(path, array)| array.dtype().is_float() && predicate(path));
+        let cast = floats.map(|(path, array)| Ok((path, array.astype(dtype)?))).collect::<Result<_>>()?;
+        update::put(self, &cast);
+        Ok(())
+    }
+
+    /// Quantizes each dense matrix, such as that of a linear layer or an embedding, by the scheme that `choose` has
+    /// for it, if any. `scheme` is what the returned config, that of a `config.json`, states for all but exceptions.
+    ///
+    /// ```
+    /// use mlx_core::{Quantization, random::Key};
+    /// use mlx_nn::{Mlp, Module, Weights};
+    ///
+    /// let mut mlp = Weights::init(Key::new(0)?).build(|w| Mlp::load(w, 64, 128, false))?;
+    /// let scheme = Quantization::affine(4, 64);
+    /// mlp.quantize(scheme, |path, _| (path != "down_proj").then_some(scheme))?;
+    /// assert!(mlp.parameters().get("up_proj.scales").is_some());
+    /// assert!(mlp.parameters().get("down_proj.scales").is_none());
+    /// # Ok::<(), mlx_nn::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Lists every matrix that its scheme does not fit; then nothing is changed.
+    fn quantize(
+        &mut self,
+        scheme: Quantization,
+        choose: impl FnMut(&str, &Matrix) -> Option<Quantization>,
+    ) -> crate::Result<QuantizationConfig>
+    where
+        Self: Sized,
+    {
+        quantize::quantize(self, scheme, choose)
+    }
+
+    /// Unpacks each quantized matrix that `choose` accepts, to `dtype` or the type of its scales.
+    fn dequantize(
+        &mut self,
+        dtype: Option<Dtype>,
+        choose: impl FnMut(&str, &Matrix) -> bool,
+    ) -> crate::Result<()>
+    where
+        Self: Sized,
+    {
+        quantize::dequantize(self, dtype, choose)
     }
 
     /// This module and all in it, with their paths; Python's `named_modules`. Lists and tuples are none.

@@ -54,6 +54,14 @@ impl LayerCase {
         serde_json::from_value::<Vec<i32>>(self.json[key].clone()).unwrap().try_into().unwrap()
     }
 
+    pub(crate) fn float(&self, key: &str) -> f32 {
+        self.optional_float(key).unwrap_or_else(|| panic!("{key} of {}", self.json))
+    }
+
+    pub(crate) fn optional_float(&self, key: &str) -> Option<f32> {
+        self.json[key].as_f64().map(|float| float as f32)
+    }
+
     pub(crate) fn floats(&self, key: &str) -> Vec<f64> {
         serde_json::from_value(self.json[key].clone()).unwrap()
     }

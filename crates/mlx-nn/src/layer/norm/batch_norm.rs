@@ -16,7 +16,7 @@ use crate::{Module, Result, Weights};
 pub struct BatchNorm {
     #[module(flatten)]
     affine: Option<Affine>,
-    #[module(flatten)]
+    #[module(flatten, buffer)]
     running: Option<Moments>,
     eps: f32,
     momentum: f32,
