@@ -143,8 +143,7 @@ fn sizes_that_make_no_sense_are_refused() {
         assert_eq!(error(group(3, GroupNormOptions { eps, ..defaults })), expected);
         assert_eq!(error(LayerNorm::new(None, eps).map(drop)), expected);
         assert_eq!(error(InstanceNorm::new(None, eps).map(drop)), expected);
-        let options = BatchNormOptions { eps, ..BatchNormOptions::default() };
-        assert_eq!(error(BatchNorm::new(None, None, options).map(drop)), expected);
+        assert_eq!(error(BatchNorm::new(None, None, eps, 0.1).map(drop)), expected);
     }
 }
 
@@ -152,12 +151,12 @@ fn sizes_that_make_no_sense_are_refused() {
 fn inputs_that_do_not_fit_are_named() {
     let ones = |shape: &[i32]| Array::ones(shape, Dtype::Float32).unwrap();
     let message = |result: mlx_core::Result<Array>| result.unwrap_err().message().to_owned();
-    let group = GroupNorm::new(None, 4, GroupNormOptions::default()).unwrap();
+    let group = GroupNorm::new(None, 4, 1e-5, false).unwrap();
     let error = message(group.forward(&ones(&[2, 2, 6])));
     assert_eq!(error, "6 channels do not make 4 groups of one size");
     let instance = InstanceNorm::new(None, 1e-5).unwrap();
     assert!(message(instance.forward(&ones(&[2, 6]))).contains("has no places"));
-    let batch = BatchNorm::new(None, None, BatchNormOptions::default()).unwrap();
+    let batch = BatchNorm::new(None, None, 1e-5, 0.1).unwrap();
     for shape in [&[3][..], &[1, 2, 3, 4, 5]] {
         assert!(message(batch.forward(&ones(shape))).contains("has not 2, 3 or 4 axes"));
         assert!(message(batch.train(&ones(shape)).map(|(y, _)| y)).contains("has not 2, 3 or 4 axes"));
