@@ -66,7 +66,7 @@ fn the_gradient_of_a_compiled_pool_is_the_same() {
         let slope = move |x: &Array| transform::grad(|x: &Array| pool.forward(x)?.square()?.sum(..))(x);
         let compiled = transform::compile(slope, transform::Shapes::Exact);
         let [first, second] = [(); 2].map(|()| compiled(&x).unwrap());
-        assert!(first.allclose(&slope(&x).unwrap(), Default::default()).unwrap());
+        assert!(first.allclose(slope(&x).unwrap(), Default::default()).unwrap());
         assert!(second.array_equal(&first, false).unwrap());
     }
 }
