@@ -1,6 +1,7 @@
-//! Layers and checkpoint weights on mlx-core.
+//! Layers, checkpoint weights and training on mlx-core.
 //!
-//! A model is a struct of layers that derives [`Module`] and is built from [`Weights`]:
+//! A model is a struct of layers that derives [`Module`] and is built from [`Weights`]: those of a checkpoint, or fresh
+//! ones by [`Weights::init`]. Its gradients are those of [`value_and_grad`]; [`train`] has what else a loop needs.
 //!
 //! ```
 //! use mlx_core::{Array, Result};
@@ -62,14 +63,16 @@ pub use activation::{
 pub use error::{Error, Result};
 pub use grad::value_and_grad;
 pub use layer::{
-    Affine, Alibi, AttentionOptions, AvgPool, AvgPool1d, AvgPool2d, AvgPool3d, BatchNorm, BatchNormOptions,
-    Bilinear, ChannelDropout, Conv, Conv1d, Conv2d, Conv3d, ConvTranspose, ConvTranspose1d, ConvTranspose2d,
-    ConvTranspose3d, Dropout, Dropout2d, Dropout3d, Embedding, GroupNorm, GroupNormOptions, Gru, Head,
-    InstanceNorm, InstanceNormOptions, Layer, LayerNorm, LayerNormOptions, Linear, Lstm, Matrix, MaxPool,
-    MaxPool1d, MaxPool2d, MaxPool3d, Mlp, Moments, MultiHeadAttention, Nonlinearity, QqLinear, RmsNorm, Rnn,
-    Rope, RopeScaling, Sequential, SinusoidalOptions, SinusoidalPositionalEncoding, Transformer,
-    TransformerDecoder, TransformerDecoderLayer, TransformerEncoder, TransformerEncoderLayer,
-    TransformerMasks, TransformerOptions, Upsample, Window, rope, upsample,
+    Affine, Alibi, AllToShardedLinear, AttentionOptions, AvgPool, AvgPool1d, AvgPool2d, AvgPool3d, BatchNorm,
+    BatchNormOptions, Bilinear, ChannelDropout, Conv, Conv1d, Conv2d, Conv3d, ConvTranspose, ConvTranspose1d,
+    ConvTranspose2d, ConvTranspose3d, Dropout, Dropout2d, Dropout3d, Embedding, FullyShardedModule,
+    GroupNorm, GroupNormOptions, Gru, Head, InstanceNorm, InstanceNormOptions, Layer, LayerNorm,
+    LayerNormOptions, Linear, Lstm, Matrix, MaxPool, MaxPool1d, MaxPool2d, MaxPool3d, Mlp, Moments,
+    MultiHeadAttention, Nonlinearity, QqLinear, RmsNorm, Rnn, Rope, RopeScaling, Segments, Sequential, Shard,
+    ShardedLinear, ShardedToAllLinear, Sharding, SinusoidalOptions, SinusoidalPositionalEncoding,
+    Transformer, TransformerDecoder, TransformerDecoderLayer, TransformerEncoder, TransformerEncoderLayer,
+    TransformerMasks, TransformerOptions, Upsample, Window, clip_grad_norm_sharded, rope, shard_inplace,
+    shard_linear, upsample,
 };
 #[doc(no_inline)]
 pub use mlx_core::transform::Path;

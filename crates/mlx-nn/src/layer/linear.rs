@@ -4,14 +4,14 @@ use mlx_core::{Array, Result};
 
 use crate::layer::layers;
 use crate::lora::{Adapter, Place, PlaceMut, Role};
-use crate::{Matrix, Module};
+use crate::{Matrix, Module, Weights, init};
 
 /// `x · wᵀ + b`, with a weight of `[outputs, inputs]` that may be quantized, and [adapted](crate::lora).
 #[derive(Clone, Debug, Module)]
 pub struct Linear {
     #[module(flatten)]
     weight: Matrix,
-    bias: Option<Array>,
+    pub(super) bias: Option<Array>,
     #[module(flatten)]
     adapter: Option<Adapter>,
 }
@@ -22,16 +22,29 @@ impl Linear {
         Self { weight: weight.into(), bias, adapter: None }
     }
 
+    /// The layer at the path of `w`, of a weight of `[outputs, inputs]`, dense or quantized as stored.
+    pub fn load(w: &Weights, [outputs, inputs]: [i32; 2], bias: bool) -> crate::Result<Self> {
+        let weight = w.matrix([outputs, inputs], init::within_root(inputs))?;
+        let bias = bias.then(|| w.parameter("bias", [outputs], init::within_root(inputs)));
+        Ok(Self::new(weight, bias.transpose()?))
+    }
+
     /// `[…, inputs] -> […, outputs]`.
     #[track_caller]
     pub fn forward(&self, x: &Array) -> Result<Array> {
-        let y = match &self.adapter {
-            Some(adapter) => adapter.project(&self.weight, x)?,
-            None => self.weight.project(x)?,
-        };
+        let y = self.project(x)?;
         match &self.bias {
             Some(bias) => y + bias,
             None => Ok(y),
+        }
+    }
+
+    /// [`forward`](Self::forward) without the bias.
+    #[track_caller]
+    pub(super) fn project(&self, x: &Array) -> Result<Array> {
+        match &self.adapter {
+            Some(adapter) => adapter.project(&self.weight, x),
+            None => self.weight.project(x),
         }
     }
 

@@ -3,6 +3,7 @@
 mod attention;
 mod bilinear;
 mod conv;
+mod distributed;
 mod dropout;
 mod embedding;
 mod head;
@@ -24,6 +25,10 @@ pub use attention::{AttentionOptions, MultiHeadAttention};
 pub use bilinear::Bilinear;
 pub use conv::{
     Conv, Conv1d, Conv2d, Conv3d, ConvTranspose, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d,
+};
+pub use distributed::{
+    AllToShardedLinear, FullyShardedModule, Segments, Shard, ShardedLinear, ShardedToAllLinear, Sharding,
+    clip_grad_norm_sharded, shard_inplace, shard_linear,
 };
 pub use dropout::{ChannelDropout, Dropout, Dropout2d, Dropout3d};
 pub use embedding::Embedding;

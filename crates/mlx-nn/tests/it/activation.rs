@@ -4,7 +4,7 @@ use mlx_core::{Array, Dtype, Result, transform};
 use mlx_nn::{
     Celu, Elu, Gelu, Glu, HardShrink, HardTanh, Hardswish, Identity, Layer, LeakyRelu, LogSigmoid,
     LogSoftmax, Mish, PRelu, Relu, Relu2, Relu6, Selu, Sigmoid, Silu, Softmax, Softmin, Softplus, Softshrink,
-    Softsign, Step, Tanh, Weights, elu, glu, selu, swiglu,
+    Softsign, Step, Tanh, Weights, elu, glu, log_softmax, selu, swiglu,
 };
 
 use crate::layer_case::LayerCase;
@@ -74,6 +74,13 @@ fn exponentials_that_are_not_taken_do_not_spoil_the_gradient() {
     };
     assert_eq!(slopes(|x| elu(x, 0.5)), [0.0, 0.5, 1.0, 1.0]);
     assert!(slopes(selu).iter().all(|slope| slope.is_finite()));
+}
+
+#[test]
+fn the_logarithm_of_a_softmax_survives_a_large_offset() {
+    let y = log_softmax(&Array::from([10_000.0_f32, 10_001.0]), 0).unwrap();
+    let expected = [-1.313_261_7_f32, -0.313_261_7];
+    mlx_testkit::assert_close(&y.to_vec::<f32>().unwrap(), &expected, mlx_testkit::Tolerance::F32);
 }
 
 #[test]

@@ -1,13 +1,14 @@
 //! Losses against Python's, and what they refuse.
 
-use mlx_core::{Array, Dtype, transform};
+use mlx_core::random::{self, Key};
+use mlx_core::{Array, Dtype, fast, transform};
 use mlx_nn::loss::{
     BinaryCrossEntropy, CosineSimilarity, CrossEntropy, GaussianNll, Reduction, Triplet,
     binary_cross_entropy, cosine_similarity, cross_entropy, gaussian_nll, hinge, huber, kl_div, l1, log_cosh,
     margin_ranking, mse, nll, smooth_l1, triplet,
 };
 
-use crate::layer_case::LayerCase;
+use crate::layer_case::{LayerCase, relative_error};
 
 fn loss(case: &LayerCase, inputs: &[Array]) -> mlx_core::Result<Array> {
     let reduction = match case.text("reduction") {
@@ -79,6 +80,37 @@ fn impossible_probabilities_cost_a_hundred_and_have_finite_gradients() {
     let slopes =
         transform::grad(|p: &Array| binary_cross_entropy(p, &targets, options)?.sum(..))(&p).unwrap();
     assert_eq!(slopes.to_vec::<f32>().unwrap(), [0.0, 0.0, 1.0, -2.0]);
+}
+
+/// Random logits and classes of 3 rows of 5 in a batch of 2.
+fn classified() -> (Array, Array) {
+    let (a, b) = Key::new(4).unwrap().split().unwrap();
+    let logits = random::normal([2, 3, 5], Dtype::Float32, &a).unwrap();
+    (logits, random::randint([2, 3], 0, 5, Dtype::Int32, &b).unwrap())
+}
+
+#[test]
+fn the_kernel_for_classes_gives_the_same() {
+    let (logits, classes) = classified();
+    let by_kernel = |x: &Array| fast::cross_entropy(x, &classes);
+    let by_ops = |x: &Array| cross_entropy(x, &classes, Reduction::None);
+    let ones = Array::ones([2, 3], Dtype::Float32).unwrap();
+    let (losses, slopes) = transform::vjp(by_kernel, &logits, &ones).unwrap();
+    let (expected, expected_slopes) = transform::vjp(by_ops, &logits, &ones).unwrap();
+    assert!(relative_error(&losses, &expected) < 1e-6);
+    assert!(relative_error(&slopes, &expected_slopes) < 1e-6);
+}
+
+#[test]
+fn the_losses_of_a_batch_are_those_of_its_parts() {
+    let (logits, classes) = classified();
+    let smooth = CrossEntropy { label_smoothing: 0.1, ..Reduction::Mean.into() };
+    let loss = |(x, y): &(Array, Array)| cross_entropy(x, y, smooth);
+    let losses = transform::vmap(loss, 0, 0)(&(logits.clone(), classes.clone())).unwrap();
+    for at in 0..2 {
+        let part = loss(&(logits.index(at).unwrap(), classes.index(at).unwrap())).unwrap();
+        assert!(relative_error(&losses.index(at).unwrap(), &part) < 1e-6);
+    }
 }
 
 fn zeros(shape: &[i32]) -> Array {

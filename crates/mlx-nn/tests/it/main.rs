@@ -9,6 +9,10 @@ mod conv;
 #[cfg(test)]
 mod derive;
 #[cfg(test)]
+mod digits;
+#[cfg(test)]
+mod distributed;
+#[cfg(test)]
 mod dropout;
 #[cfg(test)]
 mod file;

@@ -7,7 +7,7 @@ use mlx_nn::{
     LayerNorm, LayerNormOptions, Module, Weights,
 };
 
-use crate::layer_case::LayerCase;
+use crate::layer_case::{LayerCase, relative_error};
 
 fn batch_norm(case: &LayerCase) -> BatchNormOptions {
     let [affine, track_running_stats] = ["affine", "track_running_stats"].map(|key| case.flag(key));
@@ -109,6 +109,29 @@ fn new_moments_come_out_of_a_gradient_beside_the_loss() {
 }
 
 #[test]
+fn a_batch_of_batches_is_normalised_batch_by_batch() {
+    let x = mlx_core::random::normal([2, 3, 5, 4], Dtype::Float32, &Key::new(1).unwrap()).unwrap();
+    let layer = LayerNorm::load(&fresh(), 4, LayerNormOptions::default()).unwrap();
+    let instance = InstanceNorm::load(&fresh(), 4, InstanceNormOptions::default()).unwrap();
+    let group = GroupNorm::load(&fresh(), 2, 4, GroupNormOptions::default()).unwrap();
+    let options = GroupNormOptions { pytorch_compatible: true, ..GroupNormOptions::default() };
+    let neighbours = GroupNorm::load(&fresh(), 2, 4, options).unwrap();
+    let batch = BatchNorm::load(&fresh(), 4, BatchNormOptions::default()).unwrap();
+    let norms: [&dyn Fn(&Array) -> mlx_core::Result<Array>; 5] = [
+        &|x| layer.forward(x),
+        &|x| instance.forward(x),
+        &|x| group.forward(x),
+        &|x| neighbours.forward(x),
+        &|x| Ok(batch.train(x)?.0),
+    ];
+    for (number, norm) in norms.into_iter().enumerate() {
+        let both = transform::vmap(norm, 0, 0)(&x).unwrap();
+        let second = norm(&x.index(1).unwrap()).unwrap();
+        assert!(relative_error(&both.index(1).unwrap(), &second) < 1e-6, "{number}");
+    }
+}
+
+#[test]
 fn sizes_that_make_no_sense_are_refused() {
     let error = |result: mlx_nn::Result<()>| result.unwrap_err().to_string();
     let group = |groups, options| GroupNorm::load(&fresh(), groups, 6, options).map(drop);
@@ -120,8 +143,7 @@ fn sizes_that_make_no_sense_are_refused() {
         assert_eq!(error(group(3, GroupNormOptions { eps, ..defaults })), expected);
         assert_eq!(error(LayerNorm::new(None, eps).map(drop)), expected);
         assert_eq!(error(InstanceNorm::new(None, eps).map(drop)), expected);
-        let options = BatchNormOptions { eps, ..BatchNormOptions::default() };
-        assert_eq!(error(BatchNorm::new(None, None, options).map(drop)), expected);
+        assert_eq!(error(BatchNorm::new(None, None, eps, 0.1).map(drop)), expected);
     }
 }
 
@@ -129,12 +151,12 @@ fn sizes_that_make_no_sense_are_refused() {
 fn inputs_that_do_not_fit_are_named() {
     let ones = |shape: &[i32]| Array::ones(shape, Dtype::Float32).unwrap();
     let message = |result: mlx_core::Result<Array>| result.unwrap_err().message().to_owned();
-    let group = GroupNorm::new(None, 4, GroupNormOptions::default()).unwrap();
+    let group = GroupNorm::new(None, 4, 1e-5, false).unwrap();
     let error = message(group.forward(&ones(&[2, 2, 6])));
     assert_eq!(error, "6 channels do not make 4 groups of one size");
     let instance = InstanceNorm::new(None, 1e-5).unwrap();
     assert!(message(instance.forward(&ones(&[2, 6]))).contains("has no places"));
-    let batch = BatchNorm::new(None, None, BatchNormOptions::default()).unwrap();
+    let batch = BatchNorm::new(None, None, 1e-5, 0.1).unwrap();
     for shape in [&[3][..], &[1, 2, 3, 4, 5]] {
         assert!(message(batch.forward(&ones(shape))).contains("has not 2, 3 or 4 axes"));
         assert!(message(batch.train(&ones(shape)).map(|(y, _)| y)).contains("has not 2, 3 or 4 axes"));

@@ -59,6 +59,19 @@ fn pools_go_over_a_batch_of_batches() {
 }
 
 #[test]
+fn the_gradient_of_a_compiled_pool_is_the_same() {
+    let x = Array::arange(0.0..24.0).unwrap().reshape([2, 6, 2]).unwrap();
+    for window in [Window::from(2), Window { stride: [1], ..Window::from(3) }] {
+        let pool = AvgPool1d::new(window).unwrap();
+        let slope = move |x: &Array| transform::grad(|x: &Array| pool.forward(x)?.square()?.sum(..))(x);
+        let compiled = transform::compile(slope, transform::Shapes::Exact);
+        let [first, second] = [(); 2].map(|()| compiled(&x).unwrap());
+        assert!(first.allclose(slope(&x).unwrap(), Default::default()).unwrap());
+        assert!(second.array_equal(&first, false).unwrap());
+    }
+}
+
+#[test]
 fn windows_that_make_no_sense_are_refused() {
     let error = |window: Window<2>| AvgPool2d::new(window).unwrap_err().to_string();
     assert_eq!(error([2, 0].into()), "kernel_size: [2, 0] has a length of less than 1");

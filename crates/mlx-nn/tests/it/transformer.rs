@@ -2,14 +2,15 @@
 
 use mlx_core::fast::Mask;
 use mlx_core::random::{Key, normal};
-use mlx_core::{Array, Dtype};
+use mlx_core::transform::{Shapes, compile, value_and_grad};
+use mlx_core::{Array, Dtype, Tree};
 use mlx_nn::{
     AttentionOptions, Module, MultiHeadAttention, Nonlinearity, Transformer, TransformerDecoder,
     TransformerDecoderLayer, TransformerEncoder, TransformerEncoderLayer, TransformerMasks,
     TransformerOptions, Weights, gelu, relu, silu,
 };
 
-use crate::layer_case::LayerCase;
+use crate::layer_case::{LayerCase, relative_error};
 
 const DIMS: i32 = 8;
 const HEADS: i32 = 2;
@@ -166,4 +167,26 @@ fn settings_that_make_no_sense_are_refused_by_name() {
     let options = TransformerOptions { dropout: 1.5, ..TransformerOptions::default() };
     let error = TransformerEncoder::load(&fresh(), 1, DIMS, HEADS, options).unwrap_err();
     assert!(error.to_string().starts_with("dropout: 1.5 is not a probability"), "{error}");
+}
+
+#[test]
+fn a_compiled_step_learns_as_one_that_is_not() {
+    let options = TransformerOptions { dropout: 0.2, checkpoint: true, ..TransformerOptions::default() };
+    let model = TransformerEncoder::load(&fresh(), 2, DIMS, HEADS, options).unwrap();
+    let x = normal([2, 3, DIMS], Dtype::Float32, &Key::new(1).unwrap()).unwrap();
+    let step = |(model, x, key): &(TransformerEncoder, Array, Key)| {
+        let loss = |model: &TransformerEncoder| {
+            model.forward(x, Mask::Causal, Some(&mut key.clone()))?.square()?.sum(..)
+        };
+        let (loss, gradients) = value_and_grad(loss)(model)?;
+        let learned = model.tree_zip(&gradients, |_, weight, gradient| weight - (gradient * 0.01)?)?;
+        Ok((loss, learned))
+    };
+    let given = (model, x, Key::new(2).unwrap());
+    let (loss, learned) = step(&given).unwrap();
+    let (compiled_loss, compiled) = compile(step, Shapes::Exact)(&given).unwrap();
+    assert!(relative_error(&compiled_loss, &loss) <= 1e-5);
+    for (path, weight) in learned.parameters().iter() {
+        assert!(relative_error(compiled.parameters().get(path).unwrap(), weight) <= 1e-5, "{path}");
+    }
 }

@@ -51,12 +51,12 @@ impl Default for BatchNormOptions {
 }
 
 impl BatchNorm {
-    /// A layer with these scales, offsets and running moments. Whether there are any is not read in `options`.
+    /// A layer with these scales, offsets and running moments; see [`BatchNormOptions`] for the rest.
     ///
     /// # Errors
     /// `eps` is not positive.
-    pub fn new(affine: Option<Affine>, running: Option<Moments>, options: BatchNormOptions) -> Result<Self> {
-        Ok(Self { affine, running, eps: positive(options.eps)?, momentum: options.momentum })
+    pub fn new(affine: Option<Affine>, running: Option<Moments>, eps: f32, momentum: f32) -> Result<Self> {
+        Ok(Self { affine, running, eps: positive(eps)?, momentum })
     }
 
     /// The layer at the path of `w`, over `channels`.
@@ -64,9 +64,10 @@ impl BatchNorm {
     /// # Errors
     /// `eps` is not positive.
     pub fn load(w: &Weights, channels: i32, options: BatchNormOptions) -> Result<Self> {
-        let affine = options.affine.then(|| Affine::load(w, channels, true)).transpose()?;
-        let running = options.track_running_stats.then(|| Moments::load(w, channels)).transpose()?;
-        Self::new(affine, running, options)
+        let BatchNormOptions { eps, momentum, affine, track_running_stats } = options;
+        let affine = affine.then(|| Affine::load(w, channels, true)).transpose()?;
+        let running = track_running_stats.then(|| Moments::load(w, channels)).transpose()?;
+        Self::new(affine, running, eps, momentum)
     }
 
     /// `x` by the running moments, or by its own if there are none: `[batch, …, channels]` of 2, 3 or 4 axes.

@@ -36,15 +36,14 @@ impl Default for GroupNormOptions {
 }
 
 impl GroupNorm {
-    /// A layer of `groups` with these scales and offsets. Whether there are any is not read in `options`.
+    /// A layer of `groups` with these scales and offsets; see [`GroupNormOptions`] for the rest.
     ///
     /// # Errors
     /// `eps` or the number of groups is not positive.
-    pub fn new(affine: Option<Affine>, groups: i32, options: GroupNormOptions) -> Result<Self> {
+    pub fn new(affine: Option<Affine>, groups: i32, eps: f32, pytorch_compatible: bool) -> Result<Self> {
         if groups <= 0 {
             return Err(Error::config("num_groups", format!("{groups} is not a positive number")));
         }
-        let GroupNormOptions { eps, pytorch_compatible, .. } = options;
         Ok(Self { affine, groups, eps: positive(eps)?, pytorch_compatible })
     }
 
@@ -56,8 +55,9 @@ impl GroupNorm {
         if groups > 0 && channels % groups != 0 {
             return Err(Error::config("num_groups", indivisible(groups, channels)));
         }
-        let affine = options.affine.then(|| Affine::load(w, channels, true)).transpose()?;
-        Self::new(affine, groups, options)
+        let GroupNormOptions { eps, affine, pytorch_compatible } = options;
+        let affine = affine.then(|| Affine::load(w, channels, true)).transpose()?;
+        Self::new(affine, groups, eps, pytorch_compatible)
     }
 
     /// `[batch, …, channels] -> [batch, …, channels]`.

@@ -43,10 +43,11 @@ impl Gru {
     #[track_caller]
     pub fn forward(&self, x: &Array, hidden: Option<&Array>) -> Result<Array> {
         let projected = affine(x, &self.from_input, self.bias.as_ref())?;
+        let from_hidden = self.from_hidden.t()?;
         let mut hidden = hidden.cloned();
         let mut states = Vec::new();
         for element in elements(&projected)? {
-            let state = self.step(&element, hidden.as_ref())?;
+            let state = self.step(&element, hidden.as_ref(), &from_hidden)?;
             states.push(state.clone());
             hidden = Some(state);
         }
@@ -54,7 +55,7 @@ impl Gru {
     }
 
     /// The state after an element that is projected already.
-    fn step(&self, projected: &Array, hidden: Option<&Array>) -> Result<Array> {
+    fn step(&self, projected: &Array, hidden: Option<&Array>, from_hidden: &Array) -> Result<Array> {
         let [r, z, n] = parts(projected)?;
         let Some(hidden) = hidden else {
             let n = match &self.new_bias {
@@ -63,7 +64,7 @@ impl Gru {
             };
             return (1.0 - z.sigmoid()?)? * n.tanh()?;
         };
-        let [r_hidden, z_hidden, n_hidden] = parts(&hidden.matmul(&self.from_hidden.t()?)?)?;
+        let [r_hidden, z_hidden, n_hidden] = parts(&hidden.matmul(from_hidden)?)?;
         let n_hidden = match &self.new_bias {
             Some(bias) => (n_hidden + bias)?,
             None => n_hidden,

@@ -2,7 +2,7 @@
 
 use mlx_core::{Array, Result};
 
-use super::{Parameters, affine, elements, parts, sequence_of};
+use super::{Parameters, affine, elements, parts, plus_hidden, sequence_of};
 use crate::{Module, Weights};
 
 /// Long short-term memory: `c ← f · c + i · g` and `h ← o · tanh(c)`, where `i`, `f` and `o` are sigmoids of the input
@@ -39,10 +39,12 @@ impl Lstm {
     #[track_caller]
     pub fn forward(&self, x: &Array, hidden: Option<&Array>, cell: Option<&Array>) -> Result<(Array, Array)> {
         let projected = affine(x, &self.from_input, self.bias.as_ref())?;
+        let from_hidden = self.from_hidden.t()?;
         let (mut hidden, mut cell) = (hidden.cloned(), cell.cloned());
         let (mut all_hidden, mut cells) = (Vec::new(), Vec::new());
         for element in elements(&projected)? {
-            let (next, remembered) = self.step(element, hidden.as_ref(), cell.as_ref())?;
+            let gates = plus_hidden(element, hidden.as_ref(), &from_hidden)?;
+            let (next, remembered) = step(&gates, cell.as_ref())?;
             all_hidden.push(next.clone());
             cells.push(remembered.clone());
             (hidden, cell) = (Some(next), Some(remembered));
@@ -50,19 +52,15 @@ impl Lstm {
         let width = self.from_hidden.dim(1)?;
         Ok((sequence_of(&all_hidden, &projected, width)?, sequence_of(&cells, &projected, width)?))
     }
+}
 
-    /// The hidden state and the cell after an element that is projected already.
-    fn step(&self, projected: Array, hidden: Option<&Array>, cell: Option<&Array>) -> Result<(Array, Array)> {
-        let sum = match hidden {
-            Some(hidden) => projected.addmm(hidden, &self.from_hidden.t()?, 1.0, 1.0)?,
-            None => projected,
-        };
-        let [i, f, g, o] = parts(&sum)?;
-        let new = (i.sigmoid()? * g.tanh()?)?;
-        let cell = match cell {
-            Some(cell) => ((f.sigmoid()? * cell)? + new)?,
-            None => new,
-        };
-        Ok(((o.sigmoid()? * cell.tanh()?)?, cell))
-    }
+/// The next hidden state and cell.
+fn step(gates: &Array, cell: Option<&Array>) -> Result<(Array, Array)> {
+    let [i, f, g, o] = parts(gates)?;
+    let new = (i.sigmoid()? * g.tanh()?)?;
+    let cell = match cell {
+        Some(cell) => ((f.sigmoid()? * cell)? + new)?,
+        None => new,
+    };
+    Ok(((o.sigmoid()? * cell.tanh()?)?, cell))
 }

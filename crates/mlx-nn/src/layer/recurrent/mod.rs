@@ -49,6 +49,15 @@ fn affine(x: &Array, weight: &Array, bias: Option<&Array>) -> Result<Array> {
     }
 }
 
+/// An element that is projected already, and what the hidden state adds to it, if there is one.
+#[track_caller]
+fn plus_hidden(element: Array, hidden: Option<&Array>, from_hidden: &Array) -> Result<Array> {
+    match hidden {
+        Some(hidden) => element.addmm(hidden, from_hidden, 1.0, 1.0),
+        None => Ok(element),
+    }
+}
+
 /// The equal parts of the last axis, one for each gate.
 #[track_caller]
 fn parts<const N: usize>(gates: &Array) -> Result<[Array; N]> {

@@ -2,7 +2,7 @@
 
 use mlx_core::{Array, Result};
 
-use super::{Parameters, affine, elements, sequence_of};
+use super::{Parameters, affine, elements, plus_hidden, sequence_of};
 use crate::{Module, Nonlinearity, Weights};
 
 /// `h ← f(Wxh · x + Whh · h + b)`, with the hyperbolic tangent for `f` unless it is told another.
@@ -44,13 +44,11 @@ impl Rnn {
     #[track_caller]
     pub fn forward(&self, x: &Array, hidden: Option<&Array>) -> Result<Array> {
         let projected = affine(x, &self.from_input, self.bias.as_ref())?;
+        let from_hidden = self.from_hidden.t()?;
         let mut hidden = hidden.cloned();
         let mut states = Vec::new();
         for element in elements(&projected)? {
-            let sum = match &hidden {
-                Some(hidden) => element.addmm(hidden, &self.from_hidden.t()?, 1.0, 1.0)?,
-                None => element,
-            };
+            let sum = plus_hidden(element, hidden.as_ref(), &from_hidden)?;
             let state = self.nonlinearity.apply(&sum)?;
             states.push(state.clone());
             hidden = Some(state);
