@@ -43,7 +43,7 @@ impl Cnn {
 
 /// Reads handwritten digits with a convolutional network.
 #[derive(Parser)]
-pub struct Options {
+pub(crate) struct Options {
     /// How often to see each digit.
     #[arg(long, value_name = "NUMBER", default_value_t = 15)]
     epochs: usize,
@@ -52,15 +52,15 @@ pub struct Options {
 }
 
 /// What became of a training.
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// The loss of each step.
-    pub losses: Vec<f32>,
+    pub(crate) losses: Vec<f32>,
     /// The part of the test's digits that are read right.
-    pub accuracy: f32,
+    pub(crate) accuracy: f32,
 }
 
 /// Trains on four fifths of the digits, and tests with the others.
-pub fn train(digits: &Digits, options: &Options) -> Result<Outcome> {
+pub(crate) fn train(digits: &Digits, options: &Options) -> Result<Outcome> {
     let (train, test) = digits.split();
     let (x, y) = train.arrays(&[8, 8, 1])?;
     let mut key = options.settings.key()?;
