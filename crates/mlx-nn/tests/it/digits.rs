@@ -12,7 +12,7 @@ fn the_convolutional_network_reads_97_percent_of_new_digits() {
     if mlx_testkit::assets::find("digits", "digits.csv").is_none() {
         return;
     }
-    let options = digits_cnn::Options::parse_from(["digits_cnn", "--epochs", "10"]);
+    let options = digits_cnn::Options::parse_from(["digits_cnn", "--epochs", "8"]);
     let outcome = digits_cnn::train(&Digits::load().unwrap(), &options).unwrap();
     assert!(outcome.accuracy >= 0.97, "{}", outcome.accuracy);
     let last = outcome.losses.last().unwrap();
