@@ -1,5 +1,9 @@
 //! What can go wrong with memory.
 
+use std::time::Duration;
+
+use crate::Bytes;
+
 /// The result of an operation on memory.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -10,10 +14,32 @@ pub enum Error {
     /// MLX refused.
     #[error(transparent)]
     Mlx(#[from] mlx_core::Error),
+    /// A ticket that does not fit beside those that others hold.
+    #[error(
+        "{bytes} do not fit: {held} of at most {ceiling} are held under the policy `{policy}`{}; ask for less, release \
+         a ticket, or wait longer with `Wired::request(..).wait(..)`",
+        waited(*patience)
+    )]
+    Refused {
+        /// What was asked for.
+        bytes: Bytes,
+        /// The name of the policy.
+        policy: String,
+        /// What its tickets hold, with the limit before them.
+        held: Bytes,
+        /// The most that the policy allows.
+        ceiling: Bytes,
+        /// How long the request would have waited.
+        patience: Duration,
+    },
     /// A text that is no number of bytes.
     #[error("`{text}` is not a size: write it as 512, 300 MiB or 3.4 GiB")]
     Unreadable {
         /// The text.
         text: String,
     },
+}
+
+fn waited(patience: Duration) -> String {
+    if patience.is_zero() { String::new() } else { format!(" (waited up to {patience:?})") }
 }
