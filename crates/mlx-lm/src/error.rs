@@ -10,6 +10,9 @@ pub enum Error {
     /// An op failed.
     #[error(transparent)]
     Mlx(#[from] mlx_core::Error),
+    /// Memory could not be measured, limited or kept.
+    #[error(transparent)]
+    Memory(#[from] mlx_memory::Error),
     /// The weights do not fit the config.
     #[error(transparent)]
     Weights(#[from] mlx_nn::Error),

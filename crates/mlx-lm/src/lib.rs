@@ -38,4 +38,4 @@ pub use loader::Loader;
 pub use model::{Decoder, Model};
 pub use sampler::Sampler;
 
-pub use {mlx_core, mlx_hub, mlx_text};
+pub use {mlx_core, mlx_hub, mlx_memory, mlx_text};
