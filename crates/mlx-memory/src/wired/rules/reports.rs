@@ -47,6 +47,19 @@ fn a_limit_that_is_set_beside_a_guard_is_reported_once() {
 }
 
 #[test]
+fn a_limit_that_is_set_beside_guards_holds_until_the_last_of_them_goes() {
+    let fixture = Fixture::new();
+    let first = fixture.guard();
+    fixture.coordinator.set(55).unwrap();
+    let second = fixture.guard();
+    assert_eq!(fixture.mock.limit(), 55);
+    drop(first);
+    assert_eq!(fixture.mock.limit(), 55);
+    drop(second);
+    assert_eq!(fixture.mock.limit(), OLD);
+}
+
+#[test]
 fn a_limit_that_is_set_while_no_guard_lives_is_the_users_own() {
     let fixture = Fixture::new();
     assert_eq!(overwritten(&fixture, || drop(fixture.coordinator.set(55))), []);
