@@ -1,6 +1,7 @@
-//! Layers and checkpoint weights on mlx-core.
+//! Layers, checkpoint weights and training on mlx-core.
 //!
-//! A model is a struct of layers that derives [`Module`] and is built from [`Weights`]:
+//! A model is a struct of layers that derives [`Module`] and is built from [`Weights`]: those of a checkpoint, or fresh
+//! ones by [`Weights::init`]. Its gradients are those of [`value_and_grad`]; [`train`] has what else a loop needs.
 //!
 //! ```
 //! use mlx_core::{Array, Result};
@@ -39,17 +40,25 @@ extern crate self as mlx_nn;
 
 mod activation;
 mod error;
+mod grad;
+pub mod init;
 mod layer;
 mod module;
+mod parameters;
 mod quantization;
+pub mod train;
 mod weights;
 
 pub use activation::{gelu, gelu_approx, silu, swiglu};
 pub use error::{Error, Result};
-pub use layer::{Embedding, Head, Linear, Matrix, Mlp, RmsNorm, Rope, RopeScaling, rope};
+pub use grad::value_and_grad;
+pub use layer::{Embedding, Head, Layer, Linear, Matrix, Mlp, RmsNorm, Rope, RopeScaling, Sequential, rope};
 #[doc(no_inline)]
-pub use mlx_core::Array;
+pub use mlx_core::transform::Path;
+#[doc(no_inline)]
+pub use mlx_core::{self, Array};
 pub use mlx_derive::Module;
-pub use module::{Module, Path};
+pub use module::{Buffers, Module, Visit, VisitMut};
+pub use parameters::Parameters;
 pub use quantization::QuantizationConfig;
 pub use weights::{Misshapen, Report, Weights};

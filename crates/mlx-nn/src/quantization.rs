@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use mlx_core::{Quantization, QuantizationMode};
-use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Serialize, Serializer};
 
 /// The `quantization` of a `config.json`: how layers are stored, with exceptions by path.
 ///
@@ -40,6 +41,24 @@ impl QuantizationConfig {
     }
 }
 
+/// The form in `config.json`.
+impl Serialize for QuantizationConfig {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let settings = Settings::from(self.default);
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("group_size", &settings.group_size)?;
+        map.serialize_entry("bits", &settings.bits)?;
+        map.serialize_entry("mode", &settings.mode)?;
+        for (path, scheme) in &self.layers {
+            match scheme {
+                Some(scheme) => map.serialize_entry(path, &Settings::from(*scheme))?,
+                None => map.serialize_entry(path, &false)?,
+            }
+        }
+        map.end()
+    }
+}
+
 /// Whether MLX has kernels for a scheme.
 pub(crate) fn is_supported(scheme: Quantization) -> bool {
     matches!(
@@ -72,7 +91,7 @@ enum Entry {
     Null(()),
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 struct Settings {
     group_size: Option<i32>,
     bits: Option<i32>,
@@ -96,6 +115,13 @@ impl TryFrom<Stored> for QuantizationConfig {
             config.layers.insert(path, scheme);
         }
         Ok(config)
+    }
+}
+
+impl From<Quantization> for Settings {
+    fn from(scheme: Quantization) -> Self {
+        let Quantization { mode, bits, group_size } = scheme;
+        Self { group_size: Some(group_size), bits: Some(bits), mode: Some(mode.name().to_owned()) }
     }
 }
 

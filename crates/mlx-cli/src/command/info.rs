@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use mlx_core::{Array, Device};
+use mlx_core::{Array, Device, Dtype};
 use mlx_lm::{Loader, Model, model};
 
 use crate::args::{Info, ModelArgs};
@@ -35,19 +35,20 @@ fn describe(out: &mut impl Write, model: &Model) -> Outcome {
     writeln!(out, "vocabulary: {} tokens", model.vocab_size())?;
     writeln!(out, "context: {context}")?;
     writeln!(out, "weights: {:.1} MB in {} arrays", bytes as f64 / 1e6, parameters.len())?;
-    let quantized = parameters.iter().filter(|(name, _)| name.ends_with(".scales")).count();
+    let quantized = parameters.names().filter(|name| name.ends_with(".scales")).count();
     writeln!(out, "quantized layers: {quantized}")?;
-    for (dtype, count) in by_dtype(&parameters) {
+    let types: Vec<_> = parameters.values().map(Array::dtype).collect();
+    for (dtype, count) in by_dtype(&types) {
         writeln!(out, "  {dtype}: {count} arrays")?;
     }
     Ok(())
 }
 
-/// How many parameters have each type, the most frequent first.
-fn by_dtype(parameters: &[(String, &Array)]) -> Vec<(mlx_core::Dtype, usize)> {
-    let mut counts: Vec<_> = mlx_core::Dtype::ALL
+/// How often each type occurs, the most frequent first.
+fn by_dtype(types: &[Dtype]) -> Vec<(Dtype, usize)> {
+    let mut counts: Vec<_> = Dtype::ALL
         .into_iter()
-        .map(|dtype| (dtype, parameters.iter().filter(|(_, array)| array.dtype() == dtype).count()))
+        .map(|dtype| (dtype, types.iter().filter(|&&found| found == dtype).count()))
         .filter(|&(_, count)| count > 0)
         .collect();
     counts.sort_by_key(|&(_, count)| std::cmp::Reverse(count));

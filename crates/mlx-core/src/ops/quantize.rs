@@ -65,6 +65,11 @@ impl QuantizationMode {
         Self::NAMED.iter().find(|(_, known, _)| *known == name).map(|&(mode, ..)| mode)
     }
 
+    /// Its name, as checkpoints spell it.
+    pub fn name(self) -> &'static str {
+        Self::NAMED.iter().find(|(mode, ..)| *mode == self).map_or("affine", |&(_, name, _)| name)
+    }
+
     pub(super) fn text(self) -> &'static CStr {
         Self::NAMED.iter().find(|(mode, ..)| *mode == self).map_or(c"affine", |&(.., text)| text)
     }
@@ -72,8 +77,7 @@ impl QuantizationMode {
 
 impl fmt::Display for Quantization {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mode = self.mode.text().to_string_lossy();
-        write!(f, "{mode} {}-bit, groups of {}", self.bits, self.group_size)
+        write!(f, "{} {}-bit, groups of {}", self.mode.name(), self.bits, self.group_size)
     }
 }
 

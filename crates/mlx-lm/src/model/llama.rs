@@ -217,7 +217,7 @@ impl Decoder for Llama {
             let mask = sliding.as_ref().filter(|_| layer.slides).unwrap_or(&full);
             h = layer.forward(&h, mask, cache)?;
         }
-        self.lm_head.forward(&self.model.norm.forward(&h)?)
+        self.lm_head.forward(&self.model.norm.forward(&h)?, &self.model.embed_tokens)
     }
 
     fn cache(&self) -> KvCache {

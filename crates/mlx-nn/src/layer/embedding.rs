@@ -2,6 +2,7 @@
 
 use mlx_core::{Array, Result};
 
+use crate::layer::layers;
 use crate::{Matrix, Module};
 
 /// A table of `[tokens, width]` that may be quantized.
@@ -31,3 +32,5 @@ impl Embedding {
         self.0.project(x)
     }
 }
+
+layers!(Embedding);

@@ -6,22 +6,21 @@ use crate::{Embedding, Linear, Module};
 
 /// What turns features into one score for each token.
 ///
-/// A tied head shares the embedding's arrays and has no parameters of its own; whoever replaces those of the
-/// embedding ties the head again.
+/// A tied head has no parameters: it is the embedding of the model, used backwards.
 #[derive(Clone, Debug, Module)]
 pub enum Head {
     /// The embedding, used backwards.
-    Tied(#[module(skip)] Embedding),
+    Tied,
     /// A layer of its own.
     Own(Linear),
 }
 
 impl Head {
-    /// `[…, width] -> […, tokens]`.
+    /// `[…, width] -> […, tokens]`; `embedding` is that of the same model.
     #[track_caller]
-    pub fn forward(&self, x: &Array) -> Result<Array> {
+    pub fn forward(&self, x: &Array, embedding: &Embedding) -> Result<Array> {
         match self {
-            Self::Tied(embedding) => embedding.as_linear(x),
+            Self::Tied => embedding.as_linear(x),
             Self::Own(linear) => linear.forward(x),
         }
     }

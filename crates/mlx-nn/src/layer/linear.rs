@@ -2,6 +2,7 @@
 
 use mlx_core::{Array, Result};
 
+use crate::layer::layers;
 use crate::{Matrix, Module};
 
 /// `x · wᵀ + b`, with a weight of `[outputs, inputs]` that may be quantized.
@@ -28,3 +29,5 @@ impl Linear {
         }
     }
 }
+
+layers!(Linear);

@@ -2,6 +2,7 @@
 
 use mlx_core::{Array, Result};
 
+use crate::layer::layers;
 use crate::{Linear, Module, Weights, swiglu};
 
 /// A gated layer: `down(silu(gate(x)) · up(x))`.
@@ -28,3 +29,5 @@ impl Mlp {
         self.down_proj.forward(&swiglu(&self.gate_proj.forward(x)?, &self.up_proj.forward(x)?)?)
     }
 }
+
+layers!(Mlp);

@@ -7,6 +7,7 @@ mod matrix;
 mod mlp;
 mod rms_norm;
 pub mod rope;
+mod sequential;
 
 pub use embedding::Embedding;
 pub use head::Head;
@@ -15,3 +16,5 @@ pub use matrix::Matrix;
 pub use mlp::Mlp;
 pub use rms_norm::RmsNorm;
 pub use rope::{Rope, RopeScaling};
+pub(crate) use sequential::layers;
+pub use sequential::{Layer, Sequential};

@@ -3,6 +3,7 @@
 use mlx_core::{Array, Result, fast};
 
 use crate::Module;
+use crate::layer::layers;
 
 /// Divides vectors by their root mean square and scales each feature.
 ///
@@ -25,3 +26,5 @@ impl RmsNorm {
         fast::rms_norm(x, Some(&self.weight), self.eps)
     }
 }
+
+layers!(RmsNorm);

@@ -11,9 +11,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Display};
 use std::rc::Rc;
 
+use mlx_core::random::Key;
 use mlx_core::{Array, Dtype};
 
-use crate::module::Path;
 use crate::{Error, QuantizationConfig, Result};
 
 /// A checkpoint's arrays, seen from a path in it: names are relative, as after `cd`.
@@ -22,7 +22,8 @@ use crate::{Error, QuantizationConfig, Result};
 /// finds every fault. Only [`build`](Self::build) or [`finish`](Self::finish) say whether the result is whole.
 #[derive(Clone)]
 pub struct Weights {
-    path: Path,
+    /// Its names, with dots between them; empty at the root.
+    path: String,
     dtype: Option<Dtype>,
     checkpoint: Rc<Checkpoint>,
 }
@@ -31,6 +32,8 @@ pub struct Weights {
 struct Checkpoint {
     arrays: BTreeMap<String, Array>,
     quantization: Option<QuantizationConfig>,
+    /// What parameters are drawn with, where there is no checkpoint.
+    seed: Option<Key>,
     /// Keys that were asked for, and those to ignore.
     taken: RefCell<BTreeSet<String>>,
     faults: RefCell<Faults>,
@@ -53,9 +56,32 @@ enum Elements {
 impl Weights {
     /// The arrays by name, and what the checkpoint's config says of their quantization.
     pub fn new(arrays: BTreeMap<String, Array>, quantization: Option<QuantizationConfig>) -> Self {
+        Self::of(arrays, quantization, None)
+    }
+
+    /// Weights without a checkpoint: each parameter is drawn by its layer's initialiser.
+    ///
+    /// The values of a parameter depend on `key` and its path alone.
+    ///
+    /// ```
+    /// use mlx_core::random::Key;
+    /// use mlx_nn::{Mlp, Weights};
+    ///
+    /// let mlp = Weights::init(Key::new(7)?).build(|w| Mlp::load(w, 8, 32, false))?;
+    /// # Ok::<(), mlx_nn::Error>(())
+    /// ```
+    pub fn init(key: Key) -> Self {
+        Self::of(BTreeMap::new(), None, Some(key))
+    }
+
+    fn of(
+        arrays: BTreeMap<String, Array>,
+        quantization: Option<QuantizationConfig>,
+        seed: Option<Key>,
+    ) -> Self {
         let (taken, faults) = (RefCell::default(), RefCell::default());
-        let checkpoint = Rc::new(Checkpoint { arrays, quantization, taken, faults });
-        Self { path: Path::default(), dtype: None, checkpoint }
+        let checkpoint = Rc::new(Checkpoint { arrays, quantization, seed, taken, faults });
+        Self { path: String::new(), dtype: None, checkpoint }
     }
 
     /// The same scope, from which floats are taken as `dtype`, or as they are stored if it is `None`.
@@ -79,9 +105,7 @@ impl Weights {
     /// The scope `name` in this one.
     #[must_use]
     pub fn at(&self, name: impl Display) -> Self {
-        let mut child = self.clone();
-        child.path.push(name);
-        child
+        Self { path: self.key(&name.to_string()), ..self.clone() }
     }
 
     /// The scopes `name.0`, `name.1` and so on.
@@ -98,6 +122,31 @@ impl Weights {
     /// The array `name`, which must have this shape.
     pub fn array(&self, name: &str, shape: impl AsRef<[i32]>) -> Result<Array> {
         self.take(name, shape.as_ref(), Elements::Any)
+    }
+
+    /// The floats `name` of this shape, from the checkpoint; without one ([`Weights::init`]) what `init` makes of
+    /// the shape and a key of its own. Layers take by it all that they can start with: buffers, too.
+    ///
+    /// ```
+    /// use mlx_core::{Dtype, random::Key};
+    /// use mlx_nn::{Weights, init};
+    ///
+    /// let w = Weights::init(Key::new(7)?);
+    /// let scale = w.parameter("scale", [4], |shape, _| init::constant(shape, 1, Dtype::Float32))?;
+    /// assert_eq!(scale.to_vec::<f32>()?, [1.0; 4]);
+    /// # Ok::<(), mlx_nn::Error>(())
+    /// ```
+    pub fn parameter(
+        &self,
+        name: &str,
+        shape: impl AsRef<[i32]>,
+        init: impl FnOnce(&[i32], &Key) -> mlx_core::Result<Array>,
+    ) -> Result<Array> {
+        let shape = shape.as_ref();
+        match &self.checkpoint.seed {
+            Some(seed) => self.drawn(name, shape, init(shape, &of_path(seed, &self.key(name))?)?),
+            None => self.take(name, shape, Elements::Floats),
+        }
     }
 
     /// Lets the keys of this scope that `predicate` accepts be left over. It sees whole keys.
@@ -132,9 +181,23 @@ impl Weights {
             self.misfit(name, described(array), format!("{shape:?}{elements}"));
             return Ok(Array::zeros(shape, Dtype::Float32)?);
         }
+        Ok(self.cast(array.clone())?)
+    }
+
+    /// `array` as the initial value of `name`.
+    fn drawn(&self, name: &str, shape: &[i32], array: Array) -> Result<Array> {
+        if array.shape() == shape {
+            return Ok(self.cast(array)?);
+        }
+        let problem = format!("its initial value is {}, not of shape {shape:?}", described(&array));
+        Err(Error::config(self.key(name), problem))
+    }
+
+    /// `array` in the type that was asked for, if it holds floats.
+    fn cast(&self, array: Array) -> mlx_core::Result<Array> {
         match self.dtype {
-            Some(dtype) if array.dtype().is_float() && array.dtype() != dtype => Ok(array.astype(dtype)?),
-            _ => Ok(array.clone()),
+            Some(dtype) if array.dtype().is_float() && array.dtype() != dtype => array.astype(dtype),
+            _ => Ok(array),
         }
     }
 
@@ -161,8 +224,22 @@ impl Weights {
     }
 }
 
+/// The key of the parameter at `path`, whichever parameters are drawn before it.
+fn of_path(seed: &Key, path: &str) -> mlx_core::Result<Key> {
+    let hash = fnv(path.as_bytes());
+    let hash = Array::from_slice(&[(hash >> 32) as u32, hash as u32], [2])?;
+    Key::from_array((seed.array() ^ &hash)?)
+}
+
+/// The hash FNV-1a of 64 bits, of Fowler, Noll and Vo.
+fn fnv(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
+}
+
 /// An array in a report: `[64, 32] float32`.
-fn described(array: &Array) -> String {
+pub(crate) fn described(array: &Array) -> String {
     format!("{:?} {}", array.shape(), array.dtype())
 }
 

@@ -1,5 +1,6 @@
 //! Taking matrices, quantized or not.
 
+use mlx_core::random::Key;
 use mlx_core::{Array, Dtype, Quantization, QuantizationMode, Quantized};
 
 use crate::layer::Matrix;
@@ -11,19 +12,18 @@ impl Weights {
     /// The matrix of `[rows, columns]` at this path.
     ///
     /// It is quantized if it has scales. What the config declares for this very path must agree with that.
-    pub(crate) fn matrix(&self, shape: [i32; 2]) -> Result<Matrix> {
-        let declared =
-            self.checkpoint.quantization.as_ref().and_then(|config| config.layer(self.path.as_str()));
+    /// Without a checkpoint it is dense, and `init` draws it.
+    pub(crate) fn matrix(
+        &self,
+        shape: [i32; 2],
+        init: impl FnOnce(&[i32], &Key) -> mlx_core::Result<Array>,
+    ) -> Result<Matrix> {
+        let declared = self.checkpoint.quantization.as_ref().and_then(|config| config.layer(&self.path));
         match declared {
             Some(Some(scheme)) => self.quantized(shape, Some(scheme)),
-            Some(None) => self.dense(shape),
             None if self.contains("scales") => self.quantized(shape, None),
-            None => self.dense(shape),
+            None | Some(None) => Ok(Matrix::Dense { weight: self.parameter("weight", shape, init)? }),
         }
-    }
-
-    fn dense(&self, shape: [i32; 2]) -> Result<Matrix> {
-        Ok(Matrix::Dense { weight: self.take("weight", &shape, Elements::Floats)? })
     }
 
     fn quantized(&self, shape: [i32; 2], declared: Option<Quantization>) -> Result<Matrix> {
@@ -71,7 +71,7 @@ impl Weights {
     /// Notes that no scheme makes `shape` of what is stored.
     fn unreadable(&self, shape: [i32; 2]) -> Result<Matrix> {
         let (Some(weight), Some(scales)) = (self.find("weight"), self.find("scales")) else {
-            return self.dense(shape);
+            return Ok(Matrix::Dense { weight: self.take("weight", &shape, Elements::Floats)? });
         };
         self.find("biases");
         let found = format!("{} with scales {}", described(weight), described(scales));

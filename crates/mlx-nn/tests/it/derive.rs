@@ -1,10 +1,12 @@
 //! What the derive of `Module` makes of names, options and lists.
 
-use mlx_core::{Array, Dtype, Quantization, Quantized};
+use mlx_core::{Array, Dtype, Quantization, Quantized, Tree};
 use mlx_nn::{Embedding, Head, Linear, Module, Path, Rope};
 
 fn paths(module: &impl Module) -> Vec<String> {
-    module.parameters().into_iter().map(|(path, _)| path).collect()
+    let mut paths = Vec::new();
+    module.visit(&mut Path::default(), &mut |path: &str, _: &Array| paths.push(path.to_owned()));
+    paths
 }
 
 fn zeros(shape: &[i32]) -> Array {
@@ -41,7 +43,7 @@ struct Model<M> {
     #[module(flatten)]
     rest: Layer,
     #[module(skip)]
-    skipped: Layer,
+    skipped: Vec<f32>,
     #[module(skip)]
     opaque: std::time::Duration,
     rope: Rope,
@@ -54,7 +56,7 @@ fn model<M>(layers: Vec<M>) -> Model<M> {
         layers,
         r#final: (zeros(&[4]), Layer::new(false)),
         rest: Layer::new(true),
-        skipped: Layer::new(true),
+        skipped: vec![1.0],
         opaque: std::time::Duration::ZERO,
         rope: Rope::new(8, 1e4, None, false, 64).unwrap(),
         heads: 2,
@@ -76,7 +78,7 @@ fn paths_are_the_names_of_fields() {
     ];
     assert_eq!(paths(&model), expected);
     assert_eq!((model.layers[0].scale, model.heads, model.opaque.as_secs()), (1.0, 2, 0));
-    assert_eq!((paths(&model.rope), paths(&model.skipped).len()), (vec![], 2));
+    assert_eq!(paths(&model.rope), Vec::<String>::new());
 }
 
 #[test]
@@ -94,13 +96,28 @@ fn variants_have_no_names() {
 fn visiting_mutably_replaces_every_parameter() {
     let mut model = model(vec![Layer::new(true)]);
     let mut visited = Vec::new();
-    model.visit_mut(&mut Path::default(), &mut |path, array| {
+    model.visit_mut(&mut Path::default(), &mut |path: &str, array: &mut Array| {
         visited.push(path.to_owned());
         *array = Array::ones(array.shape(), Dtype::Float16).unwrap();
     });
     assert_eq!(visited, paths(&model));
-    assert!(model.parameters().iter().all(|(_, array)| array.dtype() == Dtype::Float16));
-    assert_eq!(model.skipped.weight.dtype(), Dtype::Float32);
+    assert!(model.parameters().values().all(|array| array.dtype() == Dtype::Float16));
+    assert_eq!(model.skipped, [1.0]);
+}
+
+#[test]
+fn the_tree_of_a_module_has_its_paths() {
+    let leaves = |tree: &[(String, &Array)]| tree.iter().map(|(path, _)| path.clone()).collect::<Vec<_>>();
+    let model = model(vec![Layer::new(true), Layer::new(false)]);
+    assert_eq!(leaves(&model.named_leaves()), paths(&model));
+    let kinds =
+        vec![Kind::Pair(Layer::new(false), Box::new(Layer::new(true))), Kind::Plain(Layer::new(true))];
+    assert_eq!(leaves(&kinds.named_leaves()), paths(&kinds));
+    assert!(!kinds.same_form(&vec![Kind::Nothing, Kind::Nothing]));
+    let weight = Quantized::of(&zeros(&[4, 64]), Quantization::affine(4, 32)).unwrap();
+    let linear = Linear::new(weight, Some(zeros(&[4])));
+    assert_eq!(leaves(&linear.named_leaves()), paths(&linear));
+    assert!(!linear.same_form(&Linear::new(zeros(&[4, 64]), Some(zeros(&[4])))));
 }
 
 #[test]
@@ -121,7 +138,6 @@ fn a_dense_and_a_quantized_layer_have_the_names_of_a_checkpoint() {
 
 #[test]
 fn a_tied_head_has_no_parameters_of_its_own() {
-    let embedding = Embedding::new(zeros(&[4, 2]));
-    assert_eq!(paths(&Head::Tied(embedding)), Vec::<String>::new());
+    assert_eq!(paths(&Head::Tied), Vec::<String>::new());
     assert_eq!(paths(&Head::Own(Linear::new(zeros(&[4, 2]), None))), ["weight"]);
 }

@@ -137,10 +137,10 @@ fn floats_take_the_type_asked_for_and_packed_elements_keep_theirs() {
         .weights()
         .with_dtype(Some(Dtype::Bfloat16));
     let layer = weights.linear("q", [4, 64]).unwrap();
-    let types: Vec<_> = layer.parameters().iter().map(|(_, array)| array.dtype()).collect();
-    assert_eq!(types, [Dtype::Uint32, Dtype::Bfloat16, Dtype::Bfloat16]);
+    let types: Vec<_> = layer.parameters().values().map(Array::dtype).collect();
+    assert_eq!(types, [Dtype::Bfloat16, Dtype::Bfloat16, Dtype::Uint32]);
     let norm = weights.rms_norm("d", 4, 1e-5).unwrap();
-    assert_eq!(norm.parameters()[0].1.dtype(), Dtype::Bfloat16);
+    assert_eq!(norm.parameters().get("weight").unwrap().dtype(), Dtype::Bfloat16);
     assert_eq!(weights.array("ids", [2]).unwrap().dtype(), Dtype::Int32);
     assert_eq!(weights.clone().with_dtype(None).array("kept", [1]).unwrap().dtype(), Dtype::Float32);
     weights.finish().unwrap();
@@ -150,11 +150,14 @@ fn floats_take_the_type_asked_for_and_packed_elements_keep_theirs() {
 fn a_tied_head_leaves_its_weight_in_the_file() {
     let arrays = Arrays::default().dense("embed.weight", &[5, 4]).dense("lm_head.weight", &[9, 9]);
     let tied = |arrays: Arrays, tied| {
-        arrays.weights().build(|w| w.head("lm_head", &w.embedding("embed", [5, 4])?, tied))
+        arrays.weights().build(|w| {
+            let embedding = w.embedding("embed", [5, 4])?;
+            Ok::<_, Error>((w.head("lm_head", &embedding, tied)?, embedding))
+        })
     };
-    let head = tied(arrays.clone(), true).unwrap();
-    assert!(matches!(head, Head::Tied(_)));
-    let scores = head.forward(&Array::ones([1, 4], Dtype::Float32).unwrap()).unwrap();
+    let (head, embedding) = tied(arrays.clone(), true).unwrap();
+    assert!(matches!(head, Head::Tied));
+    let scores = head.forward(&Array::ones([1, 4], Dtype::Float32).unwrap(), &embedding).unwrap();
     assert_eq!(scores.to_vec::<f32>().unwrap(), [4.0; 5]);
 
     let untied = report(tied(arrays.clone(), false));
@@ -168,8 +171,9 @@ fn an_own_head_has_the_shape_of_a_quantized_embedding() {
         .quantized("embed", [5, 64], Quantization::affine(3, 32))
         .quantized("lm_head", [5, 64], Quantization::affine(8, 64))
         .weights();
-    let head = weights.build(|w| w.head("lm_head", &w.embedding("embed", [5, 64])?, false)).unwrap();
-    let scores = head.forward(&Array::ones([1, 64], Dtype::Float32).unwrap()).unwrap();
+    let embedding = weights.embedding("embed", [5, 64]).unwrap();
+    let head = weights.build(|w| w.head("lm_head", &embedding, false)).unwrap();
+    let scores = head.forward(&Array::ones([1, 64], Dtype::Float32).unwrap(), &embedding).unwrap();
     assert_eq!(scores.shape(), [1, 5]);
 }
 

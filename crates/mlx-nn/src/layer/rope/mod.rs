@@ -14,14 +14,15 @@ pub use proportional::Proportional;
 pub use scaling::RopeScaling;
 pub use yarn::Yarn;
 
-use mlx_core::{Array, Index, fast};
+use mlx_core::transform::Path;
+use mlx_core::{Array, Index, Tree, fast};
 
 use crate::{Error, Result};
 
 /// Turns pairs of features by angles that grow with the position.
 ///
 /// Su et al., "RoFormer: Enhanced Transformer with Rotary Position Embedding".
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Rope {
     dims: i32,
     traditional: bool,
@@ -33,14 +34,27 @@ pub struct Rope {
 }
 
 /// How far it is, in radians, from one position to the next that turns a pair of features alike.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 enum Waves {
     /// Powers of a base.
     Base(f32),
     /// Powers of a base that grows with the length of the text.
     Growing { base: f32, factor: f32, max_position: i32 },
-    /// One length for each pair: `[dims / 2]`.
-    Lengths(Array),
+    /// One length for each pair.
+    Lengths(Lengths),
+}
+
+/// Lengths, and the array of them `[dims / 2]`.
+#[derive(Clone, Debug)]
+struct Lengths {
+    values: Vec<f32>,
+    array: Array,
+}
+
+impl PartialEq for Lengths {
+    fn eq(&self, other: &Self) -> bool {
+        self.values == other.values
+    }
 }
 
 impl Rope {
@@ -71,21 +85,21 @@ impl Rope {
                 let max_position = positive("max_position_embeddings", max_position)?;
                 Ok(Self { waves: Waves::Growing { base, factor, max_position }, ..plain })
             }
-            Some(RopeScaling::Llama3(llama3)) => plain.with_lengths(&llama3.wavelengths(base, dims)),
+            Some(RopeScaling::Llama3(llama3)) => plain.with_lengths(llama3.wavelengths(base, dims)),
             Some(RopeScaling::Yarn(yarn)) => {
-                Self { magnitude: yarn.magnitude(), ..plain }.with_lengths(&yarn.wavelengths(base, dims))
+                Self { magnitude: yarn.magnitude(), ..plain }.with_lengths(yarn.wavelengths(base, dims))
             }
             Some(RopeScaling::LongRope(long)) => {
                 let magnitude = long.magnitude(max_position)?;
-                Self { magnitude, traditional: false, ..plain }.with_lengths(&long.wavelengths(base, dims)?)
+                Self { magnitude, traditional: false, ..plain }.with_lengths(long.wavelengths(base, dims)?)
             }
-            Some(RopeScaling::Proportional(part)) => plain.with_lengths(&part.wavelengths(base, dims)?),
+            Some(RopeScaling::Proportional(part)) => plain.with_lengths(part.wavelengths(base, dims)?),
         }
     }
 
-    fn with_lengths(self, lengths: &[f32]) -> Result<Self> {
-        let lengths = Array::from_slice(lengths, [self.dims / 2])?;
-        Ok(Self { waves: Waves::Lengths(lengths), ..self })
+    fn with_lengths(self, values: Vec<f32>) -> Result<Self> {
+        let array = Array::from_slice(&values, [self.dims / 2])?;
+        Ok(Self { waves: Waves::Lengths(Lengths { values, array }), ..self })
     }
 
     /// Turns `x` `[batch, heads, length, width]`, whose first place is at position `offset`.
@@ -97,7 +111,7 @@ impl Rope {
                 let end = x.dim(-2)?.saturating_add(offset);
                 (Some(grown(*base, *factor, end, *max_position, self.dims)), None)
             }
-            Waves::Lengths(lengths) => (None, Some(lengths)),
+            Waves::Lengths(lengths) => (None, Some(&lengths.array)),
         };
         let Self { dims, traditional, pace, .. } = *self;
         fast::rope(&self.magnify(x)?, fast::Rope { dims, traditional, base, scale: pace, offset, freqs })
@@ -121,6 +135,23 @@ fn grown(base: f32, factor: f32, end: i32, max_position: i32, dims: i32) -> f32 
     let [base, factor] = [base, factor].map(f64::from);
     let [end, max_position, dims] = [end.max(max_position), max_position, dims].map(f64::from);
     (base * (factor * end / max_position - (factor - 1.0)).powf(dims / (dims - 2.0))) as f32
+}
+
+/// A setting: its lengths are constants of a trace.
+impl Tree for Rope {
+    fn visit_leaves<'a>(&'a self, _: &mut Path, _: &mut dyn FnMut(&str, &'a Array)) {}
+
+    fn map_leaves(
+        &self,
+        _: &mut Path,
+        _: &mut dyn FnMut(&str, &Array) -> mlx_core::Result<Array>,
+    ) -> mlx_core::Result<Self> {
+        Ok(self.clone())
+    }
+
+    fn same_form(&self, other: &Self) -> bool {
+        self == other
+    }
 }
 
 /// The wavelengths without scaling: `base^(2i / dims)` for each pair `i`.
