@@ -10,6 +10,9 @@ pub enum Error {
     /// MLX refused.
     #[error(transparent)]
     Mlx(#[from] mlx_core::Error),
+    /// The system does not tell what memory it has.
+    #[error("the memory of this machine is not known: {0}; give a number of bytes instead")]
+    Machine(String),
     /// A text that is no number of bytes.
     #[error("`{text}` is not a size: write it as 512, 300 MiB or 3.4 GiB")]
     Unreadable {

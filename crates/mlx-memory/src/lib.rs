@@ -4,6 +4,8 @@
 
 mod bytes;
 mod error;
+mod machine;
 
 pub use bytes::Bytes;
 pub use error::{Error, Result};
+pub use machine::{Gpu, Machine, Memory};
