@@ -19,6 +19,9 @@ pub enum Error {
     /// The checkpoint was not found or is damaged.
     #[error(transparent)]
     Hub(#[from] mlx_hub::Error),
+    /// The memory is not known or not enough.
+    #[error(transparent)]
+    Memory(#[from] mlx_memory::Error),
     /// The tokenizer or the chat template failed.
     #[error(transparent)]
     Text(#[from] mlx_text::Error),

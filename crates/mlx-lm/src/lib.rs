@@ -20,6 +20,7 @@
 
 #![forbid(unsafe_code)]
 
+mod budget;
 pub mod cache;
 mod config;
 mod error;
@@ -30,6 +31,7 @@ pub mod model;
 mod sampler;
 mod tensors;
 
+pub use budget::BudgetOptions;
 pub use config::Config;
 pub use error::{Error, Result};
 pub use generate::{FinishReason, GenerateOptions, Piece, Stats, TextStream, TokenStream};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::Bytes;
+use crate::{Bytes, Part};
 
 /// The result of an operation on memory.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -31,6 +31,24 @@ pub enum Error {
         ceiling: Bytes,
         /// How long the request would have waited.
         patience: Duration,
+    },
+    /// The system does not tell what memory it has.
+    #[error("the memory of this machine is not known: {0}; give a number of bytes instead")]
+    Machine(String),
+    /// A budget is larger than what there is.
+    #[error(
+        "{total} are needed, but {available} are available: {lacking} lacks; the largest part is the {} with {}: {}",
+        largest.purpose, largest.bytes, largest.way_out()
+    )]
+    TooLarge {
+        /// All parts together.
+        total: Bytes,
+        /// What there is.
+        available: Bytes,
+        /// How much more there would have to be.
+        lacking: Bytes,
+        /// The largest part.
+        largest: Box<Part>,
     },
     /// A text that is no number of bytes.
     #[error("`{text}` is not a size: write it as 512, 300 MiB or 3.4 GiB")]
