@@ -10,16 +10,13 @@ pub enum Error {
     /// An op failed.
     #[error(transparent)]
     Mlx(#[from] mlx_core::Error),
-    /// Memory could not be measured, limited or kept.
-    #[error(transparent)]
-    Memory(#[from] mlx_memory::Error),
     /// The weights do not fit the config.
     #[error(transparent)]
     Weights(#[from] mlx_nn::Error),
     /// The checkpoint was not found or is damaged.
     #[error(transparent)]
     Hub(#[from] mlx_hub::Error),
-    /// The memory is not known or not enough.
+    /// Memory is not enough, or could not be measured, limited or kept.
     #[error(transparent)]
     Memory(#[from] mlx_memory::Error),
     /// The tokenizer or the chat template failed.

@@ -37,7 +37,7 @@ pub enum Error {
     Machine(String),
     /// A budget is larger than what there is.
     #[error(
-        "{total} are needed, but {available} are available: {lacking} lacks; the largest part is the {} with {}: {}",
+        "{total} are needed, but {available} are available: short by {lacking}; the largest part is the {} with {}: {}",
         largest.purpose, largest.bytes, largest.way_out()
     )]
     TooLarge {

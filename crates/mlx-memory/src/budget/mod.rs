@@ -183,7 +183,7 @@ mod tests {
     fn the_error_tells_the_numbers_the_largest_part_and_the_way_out() {
         assert_eq!(
             refusal(&budget(4, 2, 1), Bytes::gib(6)),
-            "7.0 GiB are needed, but 6.0 GiB are available: 1.0 GiB lacks; the largest part is the weights with \
+            "7.0 GiB are needed, but 6.0 GiB are available: short by 1.0 GiB; the largest part is the weights with \
              4.0 GiB: take a checkpoint with fewer bits or fewer parameters"
         );
         let cache = refusal(&budget(1, 2, 1), Bytes::gib(1));
