@@ -14,7 +14,15 @@ use crate::{process, repo};
 const TOPICS: &[&str] = &[
     "ops",
     "activation",
+    "rope",
+    "quant",
+    "lora",
+    "llama",
+    "optim",
     "conv",
+    "recurrent",
+    "upsample",
+    "quantized",
     "dropout",
     "init",
     "loss",
@@ -22,13 +30,8 @@ const TOPICS: &[&str] = &[
     "optim",
     "pool",
     "positional",
-    "quant",
-    "quantized",
-    "recurrent",
-    "rope",
     "transformer",
-    "upsample",
-    "llama",
+    "init",
 ];
 
 /// Rewrite the reference data of the tests with Python's MLX and mlx-lm.

@@ -7,7 +7,7 @@ use mlx_core::random::{Key, normal};
 use mlx_core::{Array, Device, Dtype, Quantization, QuantizationMode, Quantized, Result, Tree, transform};
 use mlx_nn::{
     AllToShardedLinear, FullyShardedModule, Linear, Mlp, Module, Parameters, Segments, Shard, ShardedLinear,
-    ShardedToAllLinear, Sharding, Weights, clip_grad_norm_sharded, relu, shard_inplace, shard_linear,
+    ShardedToAllLinear, Sharding, Weights, clip_grad_norm_sharded, lora, relu, shard_inplace, shard_linear,
 };
 use mlx_testkit::ring;
 
@@ -184,6 +184,18 @@ fn an_axis_that_cannot_be_shared_out_is_named_and_nothing_changes() {
         let error = FullyShardedModule::new(layer, group, None).unwrap_err();
         assert!(error.to_string().contains("cannot be shared by 2 processes alike"), "{error}");
     });
+}
+
+#[test]
+fn an_adapted_layer_is_fused_before_it_is_shared_out() {
+    let mut linear = Linear::load(&fresh(), [8, 4], true).unwrap();
+    lora::attach(&mut linear, &lora::Options::default(), |_| true, &Key::new(1).unwrap()).unwrap();
+    let share = |linear: &Linear| shard_linear(linear, Sharding::AllToSharded, Segments::default(), &alone());
+    let error = share(&linear).unwrap_err();
+    let refused = "adapter: it cannot be shared out: `lora::fuse` it into the layer first";
+    assert_eq!(error.to_string(), refused);
+    lora::fuse(&mut linear, false).unwrap();
+    assert!(share(&linear).is_ok());
 }
 
 /// A module that is shared out whole, against that which every process has, on other inputs in each.
