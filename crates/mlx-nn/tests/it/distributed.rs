@@ -249,7 +249,8 @@ fn what_is_shared_out_already_and_what_is_not_learned_stays() {
         let inner =
             FullyShardedModule::new(Linear::load(&fresh(), [8, 4], true).unwrap(), group, None).unwrap();
         let packed = Quantized::of(&random(&[8, 32], 1), Quantization::affine(4, 32)).unwrap();
-        let model = (inner, Linear::new(packed, Some(random(&[8], 2))));
+        let bias = random(&[8], 2).astype(Dtype::Float16).unwrap();
+        let model = (inner, Linear::new(packed, Some(bias.clone())));
         let outer = FullyShardedModule::new(model, group, None).unwrap();
         let shapes = |parameters: &Parameters| {
             parameters
@@ -268,7 +269,8 @@ fn what_is_shared_out_already_and_what_is_not_learned_stays() {
         ]);
         assert_eq!(shapes(&outer.parameters()), expected);
         let (inner, linear) = outer.whole().unwrap();
-        assert_eq!(linear.parameters().get("bias").unwrap().shape(), [8]);
+        assert!(linear.parameters().get("bias").unwrap().array_equal(&bias, false).unwrap());
+        assert_eq!(linear.parameters().get("bias").unwrap().dtype(), Dtype::Float16);
         assert_eq!(inner.whole().unwrap().parameters().get("weight").unwrap().shape(), [8, 4]);
         let x = random(&[2, 4], 3);
         let whole = Linear::load(&fresh(), [8, 4], true).unwrap();
