@@ -99,7 +99,7 @@ struct Signature {
 
 impl<T: Tree + 'static, U: Tree + 'static> Function<T, U> {
     fn call(&self, x: &T) -> Result<U> {
-        let inputs = owned(x);
+        let inputs = x.leaves();
         let trace = self.trace(x, &inputs)?;
         if trace.form.busy.replace(true) {
             return (self.f)(x);
@@ -108,13 +108,13 @@ impl<T: Tree + 'static, U: Tree + 'static> Function<T, U> {
         trace.form.busy.set(false);
         let outputs = outputs?;
         if self.shapes == Shapes::Any && !is_traced(&inputs)? {
-            compile::check_shapes(&outputs, &inputs)?;
+            compile::check_shapes(&outputs, inputs)?;
         }
         trace.form.value(outputs)
     }
 
     /// The trace for arguments like `x`.
-    fn trace(&self, x: &T, inputs: &[Array]) -> Result<Rc<Trace<T, U>>> {
+    fn trace(&self, x: &T, inputs: &[&Array]) -> Result<Rc<Trace<T, U>>> {
         let stream = Stream::current()?;
         let known = self.traces.borrow();
         let found = known.iter().find(|trace| {
@@ -154,12 +154,12 @@ impl<T: Tree, U: Tree> Form<T, U> {
 }
 
 impl Signature {
-    fn new(inputs: &[Array], stream: Stream) -> Self {
+    fn new(inputs: &[&Array], stream: Stream) -> Self {
         let arrays = inputs.iter().map(|input| (input.shape().to_vec(), input.dtype()));
         Self { arrays: arrays.collect(), stream }
     }
 
-    fn fits(&self, inputs: &[Array], stream: &Stream, shapes: Shapes) -> bool {
+    fn fits(&self, inputs: &[&Array], stream: &Stream, shapes: Shapes) -> bool {
         let same = |(shape, dtype): &(Vec<i32>, Dtype), input: &Array| {
             *dtype == input.dtype()
                 && match shapes {
@@ -173,7 +173,7 @@ impl Signature {
     }
 }
 
-fn is_traced(inputs: &[Array]) -> Result<bool> {
+fn is_traced(inputs: &[&Array]) -> Result<bool> {
     for input in inputs {
         if compile::is_tracer(input)? {
             return Ok(true);
