@@ -11,7 +11,7 @@ use clap::Args;
 use crate::{process, repo};
 
 /// The scripts of `xtask/golden`, one a topic, in the order they run.
-const TOPICS: &[&str] = &["ops", "activation", "rope", "quant", "optim", "llama"];
+const TOPICS: &[&str] = &["ops", "activation", "rope", "quant", "llama", "init", "optim"];
 
 /// Rewrite the reference data of the tests with Python's MLX and mlx-lm.
 #[derive(Args)]
@@ -20,7 +20,7 @@ Examples:
   cargo xtask golden          rewrite all of it
   cargo xtask golden llama    rewrite the language models only")]
 pub struct Options {
-    /// What to rewrite: ops, activation, rope, quant, optim, llama; all of it if none is named.
+    /// What to rewrite: ops, activation, rope, quant, llama, init, optim; all of it if none is named.
     #[arg(value_name = "TOPIC")]
     pub topics: Vec<String>,
 }
@@ -80,7 +80,7 @@ mod tests {
     fn an_unknown_topic_is_named_with_what_is_known() {
         let message = chosen(&["lama".into()]).err().map(|e| e.to_string()).unwrap_or_default();
         assert!(
-            message.contains("\"lama\"") && message.contains("ops, activation, rope, quant, optim, llama"),
+            message.contains("\"lama\"") && message.contains("ops, activation, rope, quant, llama, init, optim"),
             "{message}"
         );
     }

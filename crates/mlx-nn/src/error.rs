@@ -23,6 +23,16 @@ pub enum Error {
         /// What is wrong with it, and what is known.
         problem: String,
     },
+    /// A training has failed.
+    #[error(
+        "the loss is {loss} at step {step}: lower the learning rate, clip the gradients or scale the loss"
+    )]
+    Diverged {
+        /// The step, as the loop counts.
+        step: usize,
+        /// The loss: infinite, or not a number.
+        loss: f32,
+    },
 }
 
 impl Error {

@@ -1,6 +1,7 @@
-//! Layers and checkpoint weights on mlx-core.
+//! Layers, checkpoint weights and training on mlx-core.
 //!
-//! A model is a struct of layers that derives [`Module`] and is built from [`Weights`]:
+//! A model is a struct of layers that derives [`Module`] and is built from [`Weights`]: those of a checkpoint, or fresh
+//! ones by [`Weights::init`]. Its gradients are those of [`value_and_grad`]; [`train`] has what else a loop needs.
 //!
 //! ```
 //! use mlx_core::{Array, Result};
@@ -46,6 +47,7 @@ mod module;
 pub mod optim;
 mod parameters;
 mod quantization;
+pub mod train;
 mod tree_file;
 mod weights;
 

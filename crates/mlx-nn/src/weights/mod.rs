@@ -144,7 +144,7 @@ impl Weights {
     ) -> Result<Array> {
         let shape = shape.as_ref();
         match &self.checkpoint.seed {
-            Some(seed) => Ok(self.cast(init(shape, &of_path(seed, &self.key(name))?)?)?),
+            Some(seed) => self.drawn(name, shape, init(shape, &of_path(seed, &self.key(name))?)?),
             None => self.take(name, shape, Elements::Floats),
         }
     }
@@ -182,6 +182,15 @@ impl Weights {
             return Ok(Array::zeros(shape, Dtype::Float32)?);
         }
         Ok(self.cast(array.clone())?)
+    }
+
+    /// `array` as the initial value of `name`.
+    fn drawn(&self, name: &str, shape: &[i32], array: Array) -> Result<Array> {
+        if array.shape() == shape {
+            return Ok(self.cast(array)?);
+        }
+        let problem = format!("its initial value is {}, not of shape {shape:?}", described(&array));
+        Err(Error::config(self.key(name), problem))
     }
 
     /// `array` in the type that was asked for, if it holds floats.

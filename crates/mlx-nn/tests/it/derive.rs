@@ -1,6 +1,6 @@
 //! What the derive of `Module` makes of names, options and lists.
 
-use mlx_core::{Array, Dtype, Quantization, Quantized};
+use mlx_core::{Array, Dtype, Quantization, Quantized, Tree};
 use mlx_nn::{Embedding, Head, Linear, Module, Path, Rope};
 
 fn paths(module: &impl Module) -> Vec<String> {
@@ -103,6 +103,21 @@ fn visiting_mutably_replaces_every_parameter() {
     assert_eq!(visited, paths(&model));
     assert!(model.parameters().values().all(|array| array.dtype() == Dtype::Float16));
     assert_eq!(model.skipped, [1.0]);
+}
+
+#[test]
+fn the_tree_of_a_module_has_its_paths() {
+    let leaves = |tree: &[(String, &Array)]| tree.iter().map(|(path, _)| path.clone()).collect::<Vec<_>>();
+    let model = model(vec![Layer::new(true), Layer::new(false)]);
+    assert_eq!(leaves(&model.named_leaves()), paths(&model));
+    let kinds =
+        vec![Kind::Pair(Layer::new(false), Box::new(Layer::new(true))), Kind::Plain(Layer::new(true))];
+    assert_eq!(leaves(&kinds.named_leaves()), paths(&kinds));
+    assert!(!kinds.same_form(&vec![Kind::Nothing, Kind::Nothing]));
+    let weight = Quantized::of(&zeros(&[4, 64]), Quantization::affine(4, 32)).unwrap();
+    let linear = Linear::new(weight, Some(zeros(&[4])));
+    assert_eq!(leaves(&linear.named_leaves()), paths(&linear));
+    assert!(!linear.same_form(&Linear::new(zeros(&[4, 64]), Some(zeros(&[4])))));
 }
 
 #[test]

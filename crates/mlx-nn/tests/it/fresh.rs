@@ -71,6 +71,13 @@ fn what_has_no_initial_value_is_missing() {
 }
 
 #[test]
+fn an_initial_value_of_another_shape_is_refused() {
+    let scalar = |_: &[i32], _: &Key| init::constant([], 1.0, Dtype::Float32);
+    let error = weights(3).at("layer").parameter("scale", [4], scalar).unwrap_err();
+    assert_eq!(error.to_string(), "layer.scale: its initial value is [] float32, not of shape [4]");
+}
+
+#[test]
 fn a_sequence_calls_its_layers_in_order() {
     let w = weights(5).at("layers");
     let (a, b) = (w.linear("0", [16, 8]).unwrap(), w.linear("1", [4, 16]).unwrap());

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod activation;
 #[cfg(test)]
+mod average;
+#[cfg(test)]
 mod derive;
 #[cfg(test)]
 mod file;
@@ -13,6 +15,8 @@ mod fresh;
 #[cfg(test)]
 mod grad;
 #[cfg(test)]
+mod init;
+#[cfg(test)]
 mod module;
 #[cfg(test)]
 mod optim;
@@ -21,6 +25,10 @@ mod quantize;
 #[cfg(test)]
 mod quantized;
 #[cfg(test)]
+mod ring;
+#[cfg(test)]
 mod rope;
+#[cfg(test)]
+mod train;
 #[cfg(test)]
 mod weights;
