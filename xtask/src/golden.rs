@@ -27,11 +27,9 @@ const TOPICS: &[&str] = &[
     "init",
     "loss",
     "norm",
-    "optim",
     "pool",
     "positional",
     "transformer",
-    "init",
 ];
 
 /// Rewrite the reference data of the tests with Python's MLX and mlx-lm.
