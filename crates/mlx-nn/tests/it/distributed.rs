@@ -187,6 +187,28 @@ fn an_axis_that_cannot_be_shared_out_is_named_and_nothing_changes() {
 }
 
 #[test]
+fn segments_that_are_none_are_refused() {
+    let segments = [
+        Segments::Equal(0),
+        Segments::Equal(-1),
+        Segments::Equal(7),
+        Segments::Places(vec![6, 4]),
+        Segments::Places(vec![100]),
+        Segments::Places(vec![8, i32::MAX, i32::MIN]),
+        Segments::Fractions(vec![f64::NAN]),
+        Segments::Fractions(vec![2.0]),
+    ];
+    for segments in segments {
+        let mut layer = Linear::load(&fresh(), [8, 4], true).unwrap();
+        let shard = Sharding::AllToSharded.of(segments.clone());
+        assert!(shard_inplace(&mut layer, shard, &alone()).is_err(), "{segments:?}");
+    }
+    let mut layer = Linear::load(&fresh(), [8, 4], true).unwrap();
+    let far = |_: &str, _: &Array| Some(Shard { axis: 2, segments: Segments::default() });
+    assert!(shard_inplace(&mut layer, far, &alone()).is_err());
+}
+
+#[test]
 fn an_adapted_layer_is_fused_before_it_is_shared_out() {
     let mut linear = Linear::load(&fresh(), [8, 4], true).unwrap();
     lora::attach(&mut linear, &lora::Options::default(), |_| true, &Key::new(1).unwrap()).unwrap();
