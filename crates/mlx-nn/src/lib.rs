@@ -43,6 +43,7 @@ mod error;
 mod grad;
 pub mod init;
 mod layer;
+pub mod lora;
 pub mod loss;
 mod module;
 pub mod optim;

@@ -25,6 +25,8 @@ mod init;
 #[cfg(test)]
 mod layer_case;
 #[cfg(test)]
+mod lora;
+#[cfg(test)]
 mod loss;
 #[cfg(test)]
 mod module;
