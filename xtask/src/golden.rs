@@ -29,7 +29,6 @@ const TOPICS: &[&str] = &[
     "pool",
     "positional",
     "transformer",
-    "init",
 ];
 
 /// Rewrite the reference data of the tests with Python's MLX and mlx-lm.

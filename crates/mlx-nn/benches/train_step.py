@@ -1,4 +1,4 @@
-"""The training steps of `train_step.rs` with Python's MLX. Each line read is a model; each line written, its times."""
+"""The training steps of `train_step.rs` with Python's MLX. Each line read is a model; each line written, the seconds of its fastest step."""
 
 import sys
 import time
@@ -69,12 +69,14 @@ def trainer(model, x, y):
         optimizer.update(model, gradients)
         return value
 
-    def run():
+    def timed_step():
         start = time.perf_counter()
-        for _ in range(STEPS):
-            value = step(x, y)
-            mx.eval(state, value)
+        value = step(x, y)
+        mx.eval(state, value)
         return time.perf_counter() - start
+
+    def run():
+        return min(timed_step() for _ in range(STEPS))
 
     return run
 

@@ -1,8 +1,8 @@
 //! A compiled training step beside that of Python's MLX on the same machine:
 //! `MLX_PYTHON=python3 cargo bench -p mlx-nn --bench train_step`, with an interpreter that has `mlx`.
 //!
-//! Rounds of both alternate, since a busy machine slows both. The program fails where the median ratio of their
-//! times is above the bar.
+//! Rounds of both alternate and the fastest step of each counts, since others use the machine too. The program fails
+//! where the median ratio of the rounds is above the bar.
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark prints, and may stop")]
 
@@ -16,11 +16,11 @@ use mlx_core::{Array, Device, Dtype, Result, Tree, eval, fast};
 use mlx_nn::optim::{AdamW, Optimizer, State};
 use mlx_nn::{Embedding, Linear, Module, RmsNorm, Weights, gelu, value_and_grad};
 
-/// The median time of a step may be this much of Python's.
-const BAR: f64 = 1.0;
+/// The median time of a step may be this much of Python's; what is above 1 is for the noise of equal times.
+const BAR: f64 = 1.03;
 
-const ROUNDS: usize = 41;
-const STEPS: i32 = 20;
+const ROUNDS: usize = 51;
+const STEPS: usize = 20;
 
 const BATCH: i32 = 2;
 const WIDTH: i32 = 32;
@@ -122,7 +122,7 @@ impl Model for Transformer {
     }
 }
 
-/// Does `STEPS` compiled steps whenever it is called, and returns their seconds.
+/// Does `STEPS` compiled steps whenever it is called, and returns the seconds of the fastest.
 fn trainer<M: Model>(model: M, x: Array, y: Array) -> impl FnMut() -> f64 {
     let adam = AdamW::new(1e-3);
     let state = adam.init(&model.trainable(|_| true)).unwrap();
@@ -136,15 +136,17 @@ fn trainer<M: Model>(model: M, x: Array, y: Array) -> impl FnMut() -> f64 {
     );
     let mut trained = Some((model, state));
     move || {
-        let start = Instant::now();
-        for _ in 0..STEPS {
+        let steps = (0..STEPS).map(|_| {
             let (model, state) = trained.take().unwrap();
+            let start = Instant::now();
             // What the step replaces is given up before it is computed, so that its memory is used again.
             let result = step(&(model, state, x.clone(), y.clone())).unwrap();
             eval(result.leaves()).unwrap();
+            let seconds = start.elapsed().as_secs_f64();
             trained = Some(result.0);
-        }
-        start.elapsed().as_secs_f64()
+            seconds
+        });
+        steps.fold(f64::MAX, f64::min)
     }
 }
 
@@ -157,9 +159,9 @@ struct Python {
 
 impl Python {
     fn new(interpreter: &str) -> Self {
-        let numbers = [STEPS, BATCH, WIDTH, HEADS, LENGTH, TOKENS].map(|number| number.to_string());
+        let numbers = [BATCH, WIDTH, HEADS, LENGTH, TOKENS].map(|number| number.to_string());
         let mut command = Command::new(interpreter);
-        command.args(["-B", "-c", include_str!("train_step.py")]).args(numbers);
+        command.args(["-B", "-c", include_str!("train_step.py")]).arg(STEPS.to_string()).args(numbers);
         let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let (questions, answers) = (process.stdin.take().unwrap(), process.stdout.take().unwrap());
         Self { process, questions, answers: BufReader::new(answers) }
@@ -190,8 +192,7 @@ fn compare(model: &str, mut ours: impl FnMut() -> f64, python: &mut Python) -> b
     }
     let listed: Vec<_> = ratios.iter().map(|ratio| format!("{ratio:.2}")).collect();
     let (_, &mut median, _) = ratios.select_nth_unstable_by(ROUNDS / 2, f64::total_cmp);
-    let micros = |seconds: f64| seconds * 1e6 / f64::from(STEPS);
-    let (ours, theirs) = (micros(fastest.0), micros(fastest.1));
+    let (ours, theirs) = (fastest.0 * 1e6, fastest.1 * 1e6);
     println!("{model}: {}", listed.join(" "));
     println!("{model}: median {median:.3}; fastest {ours:.0} µs a step, Python {theirs:.0} µs");
     median <= BAR

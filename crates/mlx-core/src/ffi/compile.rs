@@ -36,8 +36,8 @@ impl Compiled {
 
     /// Runs it, tracing `body` if the shapes are new.
     #[track_caller]
-    pub(crate) fn apply(&self, inputs: &[Array]) -> Result<Vec<Array>> {
-        let outputs = self.closure.apply("compile", inputs);
+    pub(crate) fn apply(&self, inputs: &[&Array]) -> Result<Vec<Array>> {
+        let outputs = self.closure.apply("compile", inputs.iter().copied());
         if outputs.is_err() {
             self.forget();
         }
@@ -83,7 +83,7 @@ pub(crate) fn set_mode(mode: RawMode) -> Result<()> {
 
 /// Refuses values that a graph traced with other shapes cannot give for these inputs.
 #[track_caller]
-pub(crate) fn check_shapes(outputs: &[Array], inputs: &[Array]) -> Result<()> {
+pub(crate) fn check_shapes<'a>(outputs: &[Array], inputs: impl IntoIterator<Item = &'a Array>) -> Result<()> {
     let (outputs, inputs) = (Vector::collect(outputs)?, Vector::collect(inputs)?);
     // SAFETY: reads the graph of live arrays.
     call::status("compile", || unsafe { sys::mlx_shim_check_shapes(outputs.raw(), inputs.raw()) })?;

@@ -92,7 +92,6 @@ struct Form<T, U> {
 }
 
 /// What of the arrays of an argument makes a trace its own.
-#[derive(PartialEq)]
 struct Signature {
     arrays: Vec<(Vec<i32>, Dtype)>,
     stream: Stream,
@@ -100,7 +99,7 @@ struct Signature {
 
 impl<T: Tree + 'static, U: Tree + 'static> Function<T, U> {
     fn call(&self, x: &T) -> Result<U> {
-        let inputs = owned(x);
+        let inputs = x.leaves();
         let trace = self.trace(x, &inputs)?;
         if trace.form.busy.replace(true) {
             return (self.f)(x);
@@ -109,16 +108,18 @@ impl<T: Tree + 'static, U: Tree + 'static> Function<T, U> {
         trace.form.busy.set(false);
         let outputs = outputs?;
         if self.shapes == Shapes::Any && !is_traced(&inputs)? {
-            compile::check_shapes(&outputs, &inputs)?;
+            compile::check_shapes(&outputs, inputs)?;
         }
         trace.form.value(outputs)
     }
 
     /// The trace for arguments like `x`.
-    fn trace(&self, x: &T, inputs: &[Array]) -> Result<Rc<Trace<T, U>>> {
-        let signature = Signature::new(inputs, self.shapes)?;
+    fn trace(&self, x: &T, inputs: &[&Array]) -> Result<Rc<Trace<T, U>>> {
+        let stream = Stream::current()?;
         let known = self.traces.borrow();
-        let found = known.iter().find(|t| t.signature == signature && t.form.argument.same_form(x));
+        let found = known.iter().find(|trace| {
+            trace.signature.fits(inputs, &stream, self.shapes) && trace.form.argument.same_form(x)
+        });
         if let Some(trace) = found {
             return Ok(Rc::clone(trace));
         }
@@ -132,7 +133,7 @@ impl<T: Tree + 'static, U: Tree + 'static> Function<T, U> {
             move |inputs| form.run(&*f, inputs)
         });
         let compiled = Compiled::new(&body, id, self.shapes == Shapes::Any)?;
-        let trace = Rc::new(Trace { signature, form, compiled });
+        let trace = Rc::new(Trace { signature: Signature::new(inputs, stream), form, compiled });
         self.traces.borrow_mut().push(Rc::clone(&trace));
         Ok(trace)
     }
@@ -153,19 +154,26 @@ impl<T: Tree, U: Tree> Form<T, U> {
 }
 
 impl Signature {
-    fn new(inputs: &[Array], shapes: Shapes) -> Result<Self> {
-        let arrays = inputs.iter().map(|input| {
-            let shape = match shapes {
-                Shapes::Exact => input.shape().to_vec(),
-                Shapes::Any => vec![-1; input.ndim()],
-            };
-            (shape, input.dtype())
-        });
-        Ok(Self { arrays: arrays.collect(), stream: Stream::current()? })
+    fn new(inputs: &[&Array], stream: Stream) -> Self {
+        let arrays = inputs.iter().map(|input| (input.shape().to_vec(), input.dtype()));
+        Self { arrays: arrays.collect(), stream }
+    }
+
+    fn fits(&self, inputs: &[&Array], stream: &Stream, shapes: Shapes) -> bool {
+        let same = |(shape, dtype): &(Vec<i32>, Dtype), input: &Array| {
+            *dtype == input.dtype()
+                && match shapes {
+                    Shapes::Exact => shape == input.shape(),
+                    Shapes::Any => shape.len() == input.ndim(),
+                }
+        };
+        self.stream == *stream
+            && self.arrays.len() == inputs.len()
+            && self.arrays.iter().zip(inputs).all(|(array, input)| same(array, input))
     }
 }
 
-fn is_traced(inputs: &[Array]) -> Result<bool> {
+fn is_traced(inputs: &[&Array]) -> Result<bool> {
     for input in inputs {
         if compile::is_tracer(input)? {
             return Ok(true);

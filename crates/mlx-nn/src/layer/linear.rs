@@ -11,7 +11,7 @@ use crate::{Matrix, Module, Weights, init};
 pub struct Linear {
     #[module(flatten)]
     weight: Matrix,
-    pub(super) bias: Option<Array>,
+    bias: Option<Array>,
     #[module(flatten)]
     adapter: Option<Adapter>,
 }
@@ -32,19 +32,24 @@ impl Linear {
     /// `[…, inputs] -> […, outputs]`.
     #[track_caller]
     pub fn forward(&self, x: &Array) -> Result<Array> {
-        let y = self.project(x)?;
-        match &self.bias {
-            Some(bias) => y + bias,
-            None => Ok(y),
-        }
+        self.shift(self.project(x)?)
     }
 
-    /// [`forward`](Self::forward) without the bias.
+    /// `x · wᵀ`, adapted.
     #[track_caller]
     pub(super) fn project(&self, x: &Array) -> Result<Array> {
         match &self.adapter {
             Some(adapter) => adapter.project(&self.weight, x),
             None => self.weight.project(x),
+        }
+    }
+
+    /// `y + b`, if there is a bias.
+    #[track_caller]
+    pub(super) fn shift(&self, y: Array) -> Result<Array> {
+        match &self.bias {
+            Some(bias) => y + bias,
+            None => Ok(y),
         }
     }
 

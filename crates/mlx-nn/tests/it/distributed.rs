@@ -7,7 +7,7 @@ use mlx_core::random::{Key, normal};
 use mlx_core::{Array, Device, Dtype, Quantization, QuantizationMode, Quantized, Result, Tree, transform};
 use mlx_nn::{
     AllToShardedLinear, FullyShardedModule, Linear, Mlp, Module, Parameters, Segments, Shard, ShardedLinear,
-    ShardedToAllLinear, Sharding, Weights, clip_grad_norm_sharded, relu, shard_inplace, shard_linear,
+    ShardedToAllLinear, Sharding, Weights, clip_grad_norm_sharded, lora, relu, shard_inplace, shard_linear,
 };
 use mlx_testkit::ring;
 
@@ -186,6 +186,40 @@ fn an_axis_that_cannot_be_shared_out_is_named_and_nothing_changes() {
     });
 }
 
+#[test]
+fn segments_that_are_none_are_refused() {
+    let segments = [
+        Segments::Equal(0),
+        Segments::Equal(-1),
+        Segments::Equal(7),
+        Segments::Places(vec![6, 4]),
+        Segments::Places(vec![100]),
+        Segments::Places(vec![8, i32::MAX, i32::MIN]),
+        Segments::Fractions(vec![f64::NAN]),
+        Segments::Fractions(vec![2.0]),
+    ];
+    for segments in segments {
+        let mut layer = Linear::load(&fresh(), [8, 4], true).unwrap();
+        let shard = Sharding::AllToSharded.of(segments.clone());
+        assert!(shard_inplace(&mut layer, shard, &alone()).is_err(), "{segments:?}");
+    }
+    let mut layer = Linear::load(&fresh(), [8, 4], true).unwrap();
+    let far = |_: &str, _: &Array| Some(Shard { axis: 2, segments: Segments::default() });
+    assert!(shard_inplace(&mut layer, far, &alone()).is_err());
+}
+
+#[test]
+fn an_adapted_layer_is_fused_before_it_is_shared_out() {
+    let mut linear = Linear::load(&fresh(), [8, 4], true).unwrap();
+    lora::attach(&mut linear, &lora::Options::default(), |_| true, &Key::new(1).unwrap()).unwrap();
+    let share = |linear: &Linear| shard_linear(linear, Sharding::AllToSharded, Segments::default(), &alone());
+    let error = share(&linear).unwrap_err();
+    let refused = "adapter: it cannot be shared out: `lora::fuse` it into the layer first";
+    assert_eq!(error.to_string(), refused);
+    lora::fuse(&mut linear, false).unwrap();
+    assert!(share(&linear).is_ok());
+}
+
 /// A module that is shared out whole, against that which every process has, on other inputs in each.
 fn check_fully_sharded(group: &Rc<Group>, compute_dtype: Option<Dtype>) {
     let (first, second) =
@@ -237,7 +271,8 @@ fn what_is_shared_out_already_and_what_is_not_learned_stays() {
         let inner =
             FullyShardedModule::new(Linear::load(&fresh(), [8, 4], true).unwrap(), group, None).unwrap();
         let packed = Quantized::of(&random(&[8, 32], 1), Quantization::affine(4, 32)).unwrap();
-        let model = (inner, Linear::new(packed, Some(random(&[8], 2))));
+        let bias = random(&[8], 2).astype(Dtype::Float16).unwrap();
+        let model = (inner, Linear::new(packed, Some(bias.clone())));
         let outer = FullyShardedModule::new(model, group, None).unwrap();
         let shapes = |parameters: &Parameters| {
             parameters
@@ -256,7 +291,8 @@ fn what_is_shared_out_already_and_what_is_not_learned_stays() {
         ]);
         assert_eq!(shapes(&outer.parameters()), expected);
         let (inner, linear) = outer.whole().unwrap();
-        assert_eq!(linear.parameters().get("bias").unwrap().shape(), [8]);
+        assert!(linear.parameters().get("bias").unwrap().array_equal(&bias, false).unwrap());
+        assert_eq!(linear.parameters().get("bias").unwrap().dtype(), Dtype::Float16);
         assert_eq!(inner.whole().unwrap().parameters().get("weight").unwrap().shape(), [8, 4]);
         let x = random(&[2, 4], 3);
         let whole = Linear::load(&fresh(), [8, 4], true).unwrap();

@@ -10,6 +10,9 @@ use super::SharedGroup;
 use super::shard::{Segments, Shard};
 use crate::{Error, Layer, Module, Parameters, Visit, module};
 
+/// The elements that a process sends at once, at most: lengths of axes are 32 bits.
+const MESSAGE: usize = 1 << 30;
+
 /// A module of whose parameters each process keeps, and updates, a part along the first axis.
 ///
 /// [`whole`](Self::whole) gathers the parameters for one call; backwards, gradients are averaged over the processes
@@ -56,7 +59,7 @@ impl<M: Module + Clone> FullyShardedModule<M> {
     /// Leaves `module` with the parts that belong to this process. Gathered parameters take the type `compute_dtype`.
     ///
     /// # Errors
-    /// A parameter is a number, or its first axis cannot be shared by the processes alike.
+    /// A parameter is a number or too large, or its first axis cannot be shared by the processes alike.
     pub fn new(mut module: M, group: &Rc<Group>, compute_dtype: Option<Dtype>) -> crate::Result<Self> {
         let mut found = Learned::default();
         module.visit(&mut Path::default(), &mut found);
@@ -66,6 +69,10 @@ impl<M: Module + Clone> FullyShardedModule<M> {
                 return Err(Error::config(path, "a number cannot be shared by processes"));
             }
             let part = Shard { axis: 0, segments: Segments::default() }.part(&path, &array, group)?;
+            if part.size() > MESSAGE {
+                let problem = format!("{} elements in each process are more than {MESSAGE}", part.size());
+                return Err(Error::config(path, problem));
+            }
             parts.insert(&path, part);
             places.push(Place { path, shape: array.shape().to_vec() });
         }
@@ -105,25 +112,37 @@ impl<M: Layer + Clone> Layer for FullyShardedModule<M> {
 }
 
 impl Shards {
-    /// The whole parameters of these parts. One message is sent for each type.
+    /// The whole parameters of these parts.
     fn gathered(&self, parts: &Parameters) -> Result<Parameters> {
         let mut whole = Parameters::default();
-        for dtype in Dtype::ALL {
-            let here = self.places.iter().filter_map(|place| Some((place, parts.get(&place.path)?)));
-            let (places, parts): (Vec<_>, Vec<_>) = here
-                .filter(|(_, part)| part.dtype() == dtype)
-                .map(|(place, part)| (place.clone(), part.clone()))
-                .unzip();
-            if !parts.is_empty() {
-                let arrays = self.gather(&places, parts)?;
-                whole.extend(places.into_iter().map(|place| place.path).zip(arrays));
-            }
+        for message in self.messages(parts, MESSAGE) {
+            let (places, parts): (Vec<_>, Vec<_>) = message.into_iter().unzip();
+            let arrays = self.gather(&places, parts)?;
+            whole.extend(places.iter().map(|place| place.path.as_str()).zip(arrays));
         }
         Ok(whole)
     }
 
+    /// What is sent at once: parts of one type, of no more than `limit` elements together.
+    fn messages(&self, parts: &Parameters, limit: usize) -> Vec<Vec<(&Place, Array)>> {
+        let mut messages: Vec<Vec<(&Place, Array)>> = Vec::new();
+        for dtype in Dtype::ALL {
+            let mut room = None;
+            let here = self.places.iter().filter_map(|place| Some((place, parts.get(&place.path)?)));
+            for (place, part) in here.filter(|(_, part)| part.dtype() == dtype) {
+                let left: Option<usize> = room.and_then(|room: usize| room.checked_sub(part.size()));
+                match (left, messages.last_mut()) {
+                    (Some(_), Some(message)) => message.push((place, part.clone())),
+                    _ => messages.push(vec![(place, part.clone())]),
+                }
+                room = left.or(Some(limit.saturating_sub(part.size())));
+            }
+        }
+        messages
+    }
+
     /// The wholes of parts of one type, whose gradient is averaged and shared out.
-    fn gather(&self, places: &[Place], parts: Vec<Array>) -> Result<Vec<Array>> {
+    fn gather(&self, places: &[&Place], parts: Vec<Array>) -> Result<Vec<Array>> {
         let (group, dtype) = (self.group.clone(), self.compute_dtype);
         let shapes: Vec<_> = places.iter().map(|place| place.shape.clone()).collect();
         let gather = custom_function(move |parts: &Vec<Array>| {
@@ -149,10 +168,10 @@ fn flat(arrays: &[Array], rows: i32) -> Result<Array> {
 
 /// Arrays of these shapes that lie beside each other.
 fn apart(flat: &Array, shapes: &[Vec<i32>]) -> Result<Vec<Array>> {
-    let rows = flat.dim(0)?;
+    let rows = flat.dim(0)? as usize;
     let ends = shapes.iter().scan(0, |end, shape| {
-        *end += shape.iter().product::<i32>() / rows;
-        Some(*end)
+        *end += shape.iter().map(|&length| length as usize).product::<usize>() / rows.max(1);
+        Some(*end as i32)
     });
     let parts = flat.split_at(ends.collect::<Vec<_>>(), 1)?;
     parts.iter().zip(shapes).map(|(part, shape)| part.reshape(shape)).collect()
@@ -206,4 +225,30 @@ pub fn clip_grad_norm_sharded<T: Tree>(gradients: &T, max_norm: f32, group: &Gro
     let factor = (f64::from(max_norm) / (&norm + 1e-6)?)?.minimum(1.0)?;
     let clipped = gradients.tree_map(|_, gradient| gradient * &factor)?;
     Ok((clipped, norm))
+}
+
+#[cfg(test)]
+mod tests {
+    use mlx_core::distributed::{Backend, init};
+
+    use super::*;
+
+    #[test]
+    fn messages_are_of_one_type_and_not_too_long() {
+        let parts = [("a", 3, Dtype::Float32), ("b", 2, Dtype::Float16), ("c", 4, Dtype::Float32)]
+            .into_iter()
+            .chain([("d", 9, Dtype::Float32), ("e", 0, Dtype::Float32), ("f", 1, Dtype::Float16)]);
+        let parts: Parameters =
+            parts.map(|(path, size, dtype)| (path, Array::ones([size], dtype).unwrap())).collect();
+        let place =
+            |(path, part): (&str, &Array)| Place { path: path.to_owned(), shape: part.shape().to_vec() };
+        let shards = Shards {
+            places: parts.iter().map(place).collect(),
+            group: SharedGroup(Rc::new(init(Backend::Any, false).unwrap())),
+            compute_dtype: None,
+        };
+        let messages = shards.messages(&parts, 7);
+        let names = |message: &Vec<(&Place, Array)>| message.iter().map(|(place, _)| &*place.path).collect();
+        assert_eq!(messages.iter().map(names).collect::<Vec<String>>(), ["bf", "ac", "de"]);
+    }
 }

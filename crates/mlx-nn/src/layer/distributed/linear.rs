@@ -8,7 +8,7 @@ use mlx_core::{Array, Result};
 
 use super::{Segments, Sharding, SharedGroup, shard_inplace};
 use crate::layer::layers;
-use crate::{Linear, Module, Weights};
+use crate::{Error, Linear, Module, Weights};
 
 /// A linear layer, dense or quantized, each process of which gives a part of the outputs.
 ///
@@ -43,13 +43,19 @@ pub enum ShardedLinear {
 /// This process's part of `linear`, as a layer that sends what it must.
 ///
 /// # Errors
-/// The layer cannot be shared out alike.
+/// The layer cannot be shared out alike, or it has an adapter.
 pub fn shard_linear(
     linear: &Linear,
     sharding: Sharding,
     segments: Segments,
     group: &Rc<Group>,
 ) -> crate::Result<ShardedLinear> {
+    if linear.place().adapter.is_some() {
+        return Err(Error::config(
+            "adapter",
+            "it cannot be shared out: `lora::fuse` it into the layer first",
+        ));
+    }
     let mut part = linear.clone();
     shard_inplace(&mut part, sharding.of(segments), group)?;
     Ok(match sharding {
@@ -100,11 +106,7 @@ impl ShardedToAllLinear {
     /// `[…, inputs / processes] -> […, outputs]`.
     #[track_caller]
     pub fn forward(&self, x: &Array) -> Result<Array> {
-        let y = self.group.all_sum(&self.part.project(x)?)?;
-        match &self.part.bias {
-            Some(bias) => y + bias,
-            None => Ok(y),
-        }
+        self.part.shift(self.group.all_sum(&self.part.project(x)?)?)
     }
 }
 
