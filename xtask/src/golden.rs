@@ -24,6 +24,7 @@ const TOPICS: &[&str] = &[
     "upsample",
     "quantized",
     "dropout",
+    "init",
     "loss",
     "norm",
     "pool",
