@@ -40,8 +40,9 @@ pub fn fit<M: Module + Tree + Clone + 'static, B: Tree + 'static>(
         eval(result.leaves())?;
         let loss;
         (loss, model, state) = result;
-        losses.push(check_loss(&loss, at)?);
-        bar.set_message(format!("loss {:.3}", losses[at]));
+        let loss = check_loss(&loss, at)?;
+        losses.push(loss);
+        bar.set_message(format!("loss {loss:.3}"));
         bar.inc(1);
     }
     bar.finish_and_clear();

@@ -9,7 +9,7 @@ use crate::{Dropout, Matrix, Module};
 
 /// A change of low rank, trained instead of the matrix `[rows, columns]` beside it.
 ///
-/// The arrays have the names and orientation of mlx-lm's.
+/// The arrays have the names and orientation of mlx-lm's. [`attach`](super::attach) makes it.
 #[derive(Clone, Debug, Module)]
 pub struct Adapter {
     lora_a: Array,
@@ -80,7 +80,8 @@ impl Adapter {
         Ok(Self { lora_a, lora_b, m, options, role, dropout, dropout_key: None })
     }
 
-    pub(super) fn options(&self) -> Options {
+    /// How it was made.
+    pub fn options(&self) -> Options {
         self.options
     }
 
