@@ -88,7 +88,7 @@ impl Alphabet {
 #[derive(Parser)]
 struct Options {
     /// How many steps to learn.
-    #[arg(long, value_name = "NUMBER", default_value_t = 800)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 600)]
     steps: u32,
     /// How the text that it writes begins.
     #[arg(long, value_name = "TEXT", default_value = "The whale ")]
