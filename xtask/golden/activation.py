@@ -2,22 +2,62 @@
 
 import mlx.core as mx
 import mlx.nn as nn
-import numpy as np
-from fixture import golden, write_json, write_tensors
+from layer_case import Cases
 
-ACTIVATIONS = {"silu": nn.silu, "gelu": nn.gelu, "gelu_approx": nn.gelu_approx}
+PLAIN = [
+    "gelu",
+    "gelu_approx",
+    "gelu_fast_approx",
+    "hardswish",
+    "log_sigmoid",
+    "mish",
+    "relu",
+    "relu2",
+    "relu6",
+    "selu",
+    "sigmoid",
+    "silu",
+    "softplus",
+    "softsign",
+    "tanh",
+]
+# Arguments after the input; the first of each list are the defaults.
+WITH_SETTINGS = {
+    "celu": [[1.0], [0.7]],
+    "elu": [[1.0], [0.3]],
+    "glu": [[-1], [1]],
+    "hard_shrink": [[0.5], [1.1]],
+    "hard_tanh": [[-1.0, 1.0], [-0.3, 0.8]],
+    "leaky_relu": [[0.01], [0.2]],
+    "log_softmax": [[-1], [1]],
+    "softmax": [[-1], [1]],
+    "softmin": [[-1], [1]],
+    "softshrink": [[0.5], [1.1]],
+    "step": [[0.0], [0.4]],
+}
 
 
 def main():
-    x = np.random.RandomState(5000).standard_normal((2, 3, 4)).astype(np.float32)
-    tensors, cases = {"x": x}, []
-    for op, activation in ACTIVATIONS.items():
-        tensors[op] = activation(mx.array(x))
-        cases.append({"op": op, "inputs": ["x"], "output": op})
-    folder = golden("mlx-nn")
-    write_tensors(folder / "activation.safetensors", tensors)
-    write_json(folder / "activation.json", {"cases": cases})
-    print(f"activation: {len(cases)} cases")
+    cases = Cases("activation", 5000)
+    # Some values are far out, where a careless formula is no number or has no gradient.
+    x = cases.normal(2, 4, 6, scale=2.0)
+    x[0, 0, :4] = [-40.0, -9.0, 9.0, 40.0]
+    for op in PLAIN:
+        add(cases, op, x, [])
+    for op, choices in WITH_SETTINGS.items():
+        for settings in choices:
+            add(cases, op, x, settings)
+    for slopes in [1, 6]:
+        cases.add(f"prelu-{slopes}", nn.PReLU(slopes), [x], op="prelu", slopes=slopes)
+    cases.write()
+
+
+def add(cases, op, x, settings):
+    def call(_, x):
+        y = getattr(nn, op)(x, *settings)
+        return y.astype(mx.float32)
+
+    cases.add("-".join([op, *map(str, settings)]), nn.Identity(), [x], call, op=op, settings=settings)
 
 
 if __name__ == "__main__":

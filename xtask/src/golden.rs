@@ -11,7 +11,26 @@ use clap::Args;
 use crate::{process, repo};
 
 /// The scripts of `xtask/golden`, one a topic, in the order they run.
-const TOPICS: &[&str] = &["ops", "activation", "rope", "quant", "llama", "init", "optim"];
+const TOPICS: &[&str] = &[
+    "ops",
+    "activation",
+    "rope",
+    "quant",
+    "lora",
+    "llama",
+    "optim",
+    "conv",
+    "recurrent",
+    "upsample",
+    "quantized",
+    "dropout",
+    "init",
+    "loss",
+    "norm",
+    "pool",
+    "positional",
+    "transformer",
+];
 
 /// Rewrite the reference data of the tests with Python's MLX and mlx-lm.
 #[derive(Args)]
@@ -20,7 +39,7 @@ Examples:
   cargo xtask golden          rewrite all of it
   cargo xtask golden llama    rewrite the language models only")]
 pub struct Options {
-    /// What to rewrite: ops, activation, rope, quant, llama, init, optim; all of it if none is named.
+    /// What to rewrite, by the names of the scripts in `xtask/golden`; all of it if none is named.
     #[arg(value_name = "TOPIC")]
     pub topics: Vec<String>,
 }
@@ -79,10 +98,7 @@ mod tests {
     #[test]
     fn an_unknown_topic_is_named_with_what_is_known() {
         let message = chosen(&["lama".into()]).err().map(|e| e.to_string()).unwrap_or_default();
-        assert!(
-            message.contains("\"lama\"") && message.contains("ops, activation, rope, quant, llama, init, optim"),
-            "{message}"
-        );
+        assert!(message.contains("\"lama\"") && message.contains(&TOPICS.join(", ")), "{message}");
     }
 
     #[test]

@@ -1,8 +1,10 @@
 """take.py OUT ARCHIVE... -- MEMBER...: write the members, one after the other, to OUT.
 
-Each member is taken from the first archive (.whl, .zip, .tgz or .deb) that has it. `a.zip!b` is `b` inside `a.zip`.
+Each member is taken from the first archive (.whl, .zip, .tgz or .deb) that has it. `a.zip!b` is `b` inside `a.zip`,
+and `b.gz!b` what `b.gz` holds.
 """
 
+import gzip
 import io
 import shutil
 import sys
@@ -31,7 +33,9 @@ def open_member(archive, member):
             return tarfile.open(archive).extractfile(member)
         outer, _, inner = member.partition("!")
         stream = zipfile.ZipFile(archive).open(outer)
-        return zipfile.ZipFile(stream).open(inner) if inner else stream
+        if not inner:
+            return stream
+        return gzip.open(stream) if outer.endswith(".gz") else zipfile.ZipFile(stream).open(inner)
     except KeyError:
         return None
 

@@ -19,6 +19,9 @@ Examples:
   cargo xtask test")]
 pub struct Options {}
 
+/// What the tests read.
+const ASSETS: [&str; 2] = ["smollm2", "digits"];
+
 /// Runs the subcommand.
 pub fn run() -> Result<()> {
     suite(vendor::Backend::native(), None)
@@ -30,8 +33,8 @@ pub fn suite(backend: vendor::Backend, device: Option<&str>) -> Result<()> {
     let cargo = |arguments: &[&str]| run_cargo(&root, arguments, device);
     let mut steps = Steps::default();
     steps.run("vendor", || done(vendor::run(&vendor::Options { backend: Some(backend) })))?;
-    steps
-        .run("assets", || unless_refused(assets::run(&assets::Options { groups: vec!["smollm2".into()] })))?;
+    let groups = ASSETS.map(String::from).to_vec();
+    steps.run("assets", || unless_refused(assets::run(&assets::Options { groups })))?;
     steps.run("format", || cargo(&["fmt", "--all", "--check"]))?;
     steps.run("tidy", || done(tidy::run(&tidy::Options { fix: false })))?;
     steps

@@ -114,7 +114,8 @@ pub(crate) struct Logits {
 #[command(after_help = "\
 Examples:
   mlx info
-  mlx info --model ./model.gguf")]
+  mlx info --model ./model.gguf
+  mlx info --model ./model.gguf --memory --length 32768")]
 pub(crate) struct Info {
     /// A checkpoint folder, a GGUF file, or a Hub id
     #[arg(long, value_name = "DIR|FILE.gguf|HUB_ID")]
@@ -122,4 +123,29 @@ pub(crate) struct Info {
     /// Use only what is already on this machine
     #[arg(long)]
     pub(crate) offline: bool,
+    /// Tell what memory this machine has, and what the model needs of it; its weights are not loaded
+    #[arg(long)]
+    pub(crate) memory: bool,
+    #[command(flatten)]
+    pub(crate) need: Need,
+}
+
+/// How a model would be run, for what it needs.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Need {
+    /// Tokens of a prompt and its answer; without it the model's context, and 4096 at most
+    #[arg(long, value_name = "N", requires = "memory")]
+    pub(crate) length: Option<usize>,
+    /// Texts that run together
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "memory")]
+    pub(crate) batch: usize,
+    /// Prompt tokens that are run together
+    #[arg(long, value_name = "N", default_value_t = 2048, requires = "memory")]
+    pub(crate) prefill_step_size: usize,
+    /// Compute in this type instead of the checkpoint's
+    #[arg(long, value_name = "DTYPE", requires = "memory")]
+    pub(crate) dtype: Option<Dtype>,
+    /// Write one JSON object, with sizes in bytes
+    #[arg(long, requires = "memory")]
+    pub(crate) json: bool,
 }

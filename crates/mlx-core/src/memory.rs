@@ -1,6 +1,7 @@
 //! What MLX's allocator holds, in bytes, for the whole process.
 
-use crate::{Result, ffi};
+use crate::device::Fact;
+use crate::{Device, Result, ffi};
 
 /// Memory that arrays use now.
 #[track_caller]
@@ -52,7 +53,22 @@ pub fn set_cache_limit(bytes: usize) -> Result<usize> {
     ffi::memory::set_cache_limit(bytes)
 }
 
+/// How many bytes of arrays the system recommends to keep on the first GPU at most; `None` where it does not say,
+/// as all but Metal.
+///
+/// # Errors
+/// There is no GPU.
+#[track_caller]
+pub fn max_recommended_working_set_size() -> Result<Option<usize>> {
+    let device = Device::gpu(0)?;
+    match ffi::facts::fact(device, c"max_recommended_working_set_size")? {
+        Some(Fact::Number(bytes)) => Ok(Some(bytes)),
+        Some(Fact::Text(_)) | None => Ok(None),
+    }
+}
+
 /// Sets how many bytes of arrays Metal keeps resident, and returns the limit before. Elsewhere it does nothing.
+/// It works even while a thread ends.
 ///
 /// # Errors
 /// It is more than the system allows.

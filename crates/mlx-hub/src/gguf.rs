@@ -21,7 +21,7 @@ mod value;
 
 pub use checkpoint::Gguf;
 pub use container::Container;
-pub use format::Format;
+pub use format::{Format, Layout};
 pub use header::TensorInfo;
 pub use tensor::{Affine, Data, Floats, Tensor};
 pub use tokenizer::TokenizerData;

@@ -16,6 +16,9 @@ pub enum Error {
     /// The checkpoint was not found or is damaged.
     #[error(transparent)]
     Hub(#[from] mlx_hub::Error),
+    /// Memory is not enough, or could not be measured, limited or kept.
+    #[error(transparent)]
+    Memory(#[from] mlx_memory::Error),
     /// The tokenizer or the chat template failed.
     #[error(transparent)]
     Text(#[from] mlx_text::Error),

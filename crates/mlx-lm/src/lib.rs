@@ -20,6 +20,7 @@
 
 #![forbid(unsafe_code)]
 
+mod budget;
 pub mod cache;
 mod config;
 mod error;
@@ -30,6 +31,7 @@ pub mod model;
 mod sampler;
 mod tensors;
 
+pub use budget::BudgetOptions;
 pub use config::Config;
 pub use error::{Error, Result};
 pub use generate::{FinishReason, GenerateOptions, Piece, Stats, TextStream, TokenStream};
@@ -38,4 +40,4 @@ pub use loader::Loader;
 pub use model::{Decoder, Model};
 pub use sampler::Sampler;
 
-pub use {mlx_core, mlx_hub, mlx_text};
+pub use {mlx_core, mlx_hub, mlx_memory, mlx_text};

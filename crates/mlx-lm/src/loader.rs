@@ -3,11 +3,12 @@
 use mlx_core::{Device, Dtype};
 use mlx_hub::gguf::TokenizerData;
 use mlx_hub::{Checkpoint, Source};
+use mlx_memory::Budget;
 use mlx_nn::Weights;
 use mlx_text::{GgufVocab, Tokenizer};
-use serde_json::Value;
 
-use crate::{Config, LanguageModel, Model, Result, tensors};
+use crate::tensors::{self, Arrays};
+use crate::{BudgetOptions, Config, LanguageModel, Model, Result, budget};
 
 /// Loads a model with options.
 pub struct Loader {
@@ -40,12 +41,36 @@ impl Loader {
         self.model(&self.source.resolve()?)
     }
 
+    /// What the model will need, by its config and the headers of its files. No weights are read, so a program
+    /// can ask before it loads:
+    ///
+    /// ```no_run
+    /// use mlx_lm::{BudgetOptions, Loader, mlx_hub::Source, mlx_memory::Machine};
+    ///
+    /// let loader = Loader::new(Source::path("models/llama"));
+    /// loader.budget(&BudgetOptions::default())?.fits(Machine::read()?.available())?;
+    /// let model = loader.load()?;
+    /// # Ok::<(), mlx_lm::Error>(())
+    /// ```
+    ///
+    /// Files of the Hub that are not in its cache are downloaded.
+    pub fn budget(&self, options: &BudgetOptions) -> Result<Budget> {
+        let checkpoint = self.source.resolve()?;
+        let config = config(&checkpoint)?;
+        let model = self.build(&checkpoint, &config, tensors::outline(&checkpoint)?)?;
+        budget::of(&model, &config, options)
+    }
+
     fn model(&self, checkpoint: &Checkpoint) -> Result<Model> {
-        let config = Config::new(with_generation_config(checkpoint)?)?;
-        let weights = Weights::new(tensors::read(checkpoint)?, config.quantization()?);
-        let model = Model::new(&config, weights.with_dtype(self.dtype_for(checkpoint)))?;
+        let model = self.build(checkpoint, &config(checkpoint)?, tensors::read(checkpoint)?)?;
         model.decoder().eval()?;
         Ok(model)
+    }
+
+    /// The model of these arrays, none of which is computed.
+    fn build(&self, checkpoint: &Checkpoint, config: &Config, arrays: Arrays) -> Result<Model> {
+        let weights = Weights::new(arrays, config.quantization()?);
+        Model::new(config, weights.with_dtype(self.dtype_for(checkpoint)))
     }
 
     fn dtype_for(&self, checkpoint: &Checkpoint) -> Option<Dtype> {
@@ -59,7 +84,7 @@ impl Loader {
 }
 
 /// The config, with the end tokens that `generation_config.json` puts in their place.
-fn with_generation_config(checkpoint: &Checkpoint) -> Result<Value> {
+fn config(checkpoint: &Checkpoint) -> Result<Config> {
     let mut config = checkpoint.config()?;
     if let Checkpoint::Directory(directory) = checkpoint {
         let generation = directory.generation_config()?.unwrap_or_default();
@@ -67,7 +92,7 @@ fn with_generation_config(checkpoint: &Checkpoint) -> Result<Value> {
             fields.insert("eos_token_id".into(), eos.clone());
         }
     }
-    Ok(config)
+    Config::new(config)
 }
 
 fn tokenizer(checkpoint: &Checkpoint) -> Result<Tokenizer> {

@@ -2,19 +2,27 @@
 
 use std::collections::BTreeMap;
 
-use mlx_core::{Array, io};
-use mlx_hub::gguf::{self, Data, Floats, Gguf};
+use mlx_core::{Array, Dtype, io};
+use mlx_hub::gguf::{self, Data, Floats, Gguf, Layout};
 use mlx_hub::{Checkpoint, Directory};
 
 use crate::Result;
 
-type Arrays = BTreeMap<String, Array>;
+pub(crate) type Arrays = BTreeMap<String, Array>;
 
 /// All tensors of a checkpoint. Those of safetensors files are read when they are first used.
 pub(crate) fn read(checkpoint: &Checkpoint) -> Result<Arrays> {
     match checkpoint {
         Checkpoint::Directory(directory) => read_shards(directory),
         Checkpoint::Gguf(file) => read_gguf(file),
+    }
+}
+
+/// Arrays like those of [`read`], whose elements nobody may look at: headers are all that is read for them.
+pub(crate) fn outline(checkpoint: &Checkpoint) -> Result<Arrays> {
+    match checkpoint {
+        Checkpoint::Directory(directory) => read_shards(directory),
+        Checkpoint::Gguf(file) => outline_gguf(file),
     }
 }
 
@@ -30,7 +38,7 @@ fn read_gguf(file: &Gguf) -> Result<Arrays> {
     let mut all = Arrays::new();
     for name in file.tensors() {
         let gguf::Tensor { shape, data } = file.load(name)?;
-        let shape: Vec<_> = shape.iter().map(|&n| i32::try_from(n).unwrap_or(i32::MAX)).collect();
+        let shape = dims(&shape);
         match data {
             Data::Affine(packed) => insert_packed(&mut all, name, &shape, &packed)?,
             Data::F32(values) => insert(&mut all, name, Array::from_slice(&values, shape)?),
@@ -41,21 +49,69 @@ fn read_gguf(file: &Gguf) -> Result<Arrays> {
     Ok(all)
 }
 
+/// Zeros that are never computed. Scales and biases become what the model computes in, so their type is any.
+fn outline_gguf(file: &Gguf) -> Result<Arrays> {
+    let mut all = Arrays::new();
+    for name in file.tensors() {
+        let Some(info) = file.tensor(name) else { continue };
+        let shape = dims(&info.shape);
+        let dtype = match info.format.layout() {
+            Layout::F32 => Dtype::Float32,
+            Layout::F16 => Dtype::Float16,
+            Layout::Bf16 => Dtype::Bfloat16,
+            Layout::Affine { bits, group_size } => {
+                let Some(packed) = Packed::new(name, &shape, bits, group_size) else { continue };
+                let scales = Array::zeros(&packed.groups, Dtype::Float16)?;
+                packed.insert(&mut all, Array::zeros(&packed.words, Dtype::Uint32)?, scales.clone(), scales);
+                continue;
+            }
+        };
+        insert(&mut all, name, Array::zeros(shape, dtype)?);
+    }
+    Ok(all)
+}
+
+fn dims(shape: &[usize]) -> Vec<i32> {
+    shape.iter().map(|&n| i32::try_from(n).unwrap_or(i32::MAX)).collect()
+}
+
 fn insert(all: &mut Arrays, name: &str, array: Array) {
     all.insert(name.to_owned(), array);
 }
 
-/// Adds a quantized tensor under the three names that MLX's checkpoints use.
-fn insert_packed(all: &mut Arrays, name: &str, shape: &[i32], packed: &gguf::Affine) -> Result<()> {
-    let Some((&columns, rows)) = shape.split_last() else { return Ok(()) };
-    let path = name.strip_suffix(".weight").unwrap_or(name);
-    let group_size = i32::try_from(packed.group_size).unwrap_or(i32::MAX);
-    let with_columns = |columns: i32| [rows, &[columns]].concat();
-    let words = columns / 32 * i32::from(packed.bits);
-    let groups = with_columns(columns / group_size.max(1));
-    insert(all, &format!("{path}.weight"), Array::from_slice(&packed.weight, with_columns(words))?);
-    insert(all, &format!("{path}.scales"), floats(&packed.scales, &groups)?);
-    insert(all, &format!("{path}.biases"), floats(&packed.biases, &groups)?);
+/// The three arrays that MLX's checkpoints have for a quantized tensor.
+struct Packed<'n> {
+    path: &'n str,
+    words: Vec<i32>,
+    groups: Vec<i32>,
+}
+
+impl<'n> Packed<'n> {
+    /// The shapes for a tensor of `shape`; none for one without dimensions.
+    fn new(name: &'n str, shape: &[i32], bits: u8, group_size: usize) -> Option<Self> {
+        let (&columns, rows) = shape.split_last()?;
+        let group_size = i32::try_from(group_size).unwrap_or(i32::MAX);
+        let with_columns = |columns: i32| [rows, &[columns]].concat();
+        Some(Self {
+            path: name.strip_suffix(".weight").unwrap_or(name),
+            words: with_columns(columns / 32 * i32::from(bits)),
+            groups: with_columns(columns / group_size.max(1)),
+        })
+    }
+
+    fn insert(&self, all: &mut Arrays, weight: Array, scales: Array, biases: Array) {
+        for (part, array) in [("weight", weight), ("scales", scales), ("biases", biases)] {
+            insert(all, &format!("{}.{part}", self.path), array);
+        }
+    }
+}
+
+/// Adds a quantized tensor.
+fn insert_packed(all: &mut Arrays, name: &str, shape: &[i32], data: &gguf::Affine) -> Result<()> {
+    let Some(packed) = Packed::new(name, shape, data.bits, data.group_size) else { return Ok(()) };
+    let weight = Array::from_slice(&data.weight, &packed.words)?;
+    let (scales, biases) = (floats(&data.scales, &packed.groups)?, floats(&data.biases, &packed.groups)?);
+    packed.insert(all, weight, scales, biases);
     Ok(())
 }
 

@@ -1,5 +1,8 @@
 //! What can go wrong while a model is built.
 
+use std::fmt::Display;
+use std::path::Path;
+
 use crate::Report;
 
 /// The result of building something.
@@ -23,6 +26,14 @@ pub enum Error {
         /// What is wrong with it, and what is known.
         problem: String,
     },
+    /// A file cannot be read or written, or does not say what it should.
+    #[error("{path}: {problem}")]
+    File {
+        /// Which one.
+        path: String,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// A training has failed.
     #[error(
         "the loss is {loss} at step {step}: lower the learning rate, clip the gradients or scale the loss"
@@ -38,5 +49,9 @@ pub enum Error {
 impl Error {
     pub(crate) fn config(field: impl Into<String>, problem: impl Into<String>) -> Self {
         Self::Config { field: field.into(), problem: problem.into() }
+    }
+
+    pub(crate) fn file(path: &Path, problem: impl Display) -> Self {
+        Self::File { path: path.display().to_string(), problem: problem.to_string() }
     }
 }

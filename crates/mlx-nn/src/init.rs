@@ -37,6 +37,12 @@ pub fn uniform(shape: impl AsRef<[i32]>, low: f32, high: f32, dtype: Dtype, key:
     random::uniform(shape, low, high, dtype, key)
 }
 
+/// What layers that see `inputs` numbers start with: numbers within `± √(1 / inputs)`, all as likely.
+pub(crate) fn within_root(inputs: impl Into<f64>) -> impl Fn(&[i32], &Key) -> Result<Array> + Copy {
+    let limit = inputs.into().recip().sqrt() as f32;
+    move |shape, key| uniform(shape, -limit, limit, Dtype::Float32, key)
+}
+
 /// Glorot's normal distribution, of standard deviation `gain · √(2 / (fan_in + fan_out))`.
 ///
 /// Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks".

@@ -43,6 +43,8 @@ mod error;
 mod grad;
 pub mod init;
 mod layer;
+pub mod lora;
+pub mod loss;
 mod module;
 pub mod optim;
 mod parameters;
@@ -51,10 +53,27 @@ pub mod train;
 mod tree_file;
 mod weights;
 
-pub use activation::{gelu, gelu_approx, silu, swiglu};
+pub use activation::{
+    Celu, Elu, Gelu, Glu, HardShrink, HardTanh, Hardswish, Identity, LeakyRelu, LogSigmoid, LogSoftmax, Mish,
+    PRelu, Relu, Relu2, Relu6, Selu, Sigmoid, Silu, Softmax, Softmin, Softplus, Softshrink, Softsign, Step,
+    Tanh, celu, elu, gelu, gelu_approx, gelu_fast_approx, glu, hard_shrink, hard_tanh, hardswish, leaky_relu,
+    log_sigmoid, log_softmax, mish, prelu, relu, relu2, relu6, selu, silu, softmin, softplus, softshrink,
+    softsign, step, swiglu,
+};
 pub use error::{Error, Result};
 pub use grad::value_and_grad;
-pub use layer::{Embedding, Head, Layer, Linear, Matrix, Mlp, RmsNorm, Rope, RopeScaling, Sequential, rope};
+pub use layer::{
+    Affine, Alibi, AllToShardedLinear, AttentionOptions, AvgPool, AvgPool1d, AvgPool2d, AvgPool3d, BatchNorm,
+    BatchNormOptions, Bilinear, ChannelDropout, Conv, Conv1d, Conv2d, Conv3d, ConvTranspose, ConvTranspose1d,
+    ConvTranspose2d, ConvTranspose3d, Dropout, Dropout2d, Dropout3d, Embedding, FullyShardedModule,
+    GroupNorm, GroupNormOptions, Gru, Head, InstanceNorm, InstanceNormOptions, Layer, LayerNorm,
+    LayerNormOptions, Linear, Lstm, Matrix, MaxPool, MaxPool1d, MaxPool2d, MaxPool3d, Mlp, Moments,
+    MultiHeadAttention, Nonlinearity, QqLinear, RmsNorm, Rnn, Rope, RopeScaling, Segments, Sequential, Shard,
+    ShardedLinear, ShardedToAllLinear, Sharding, SinusoidalOptions, SinusoidalPositionalEncoding,
+    Transformer, TransformerDecoder, TransformerDecoderLayer, TransformerEncoder, TransformerEncoderLayer,
+    TransformerMasks, TransformerOptions, Upsample, Window, clip_grad_norm_sharded, rope, shard_inplace,
+    shard_linear, upsample,
+};
 #[doc(no_inline)]
 pub use mlx_core::transform::Path;
 #[doc(no_inline)]

@@ -1,4 +1,4 @@
-//! Real weights and recordings, too large to commit: `cargo xtask assets` fetches them by group.
+//! Real weights, recordings and data, too large to commit: `cargo xtask assets` fetches them by group.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -7,11 +7,13 @@ use std::path::{Path, PathBuf};
 ///
 /// Looks in `<MLX_ASSETS>/<group>/` if that variable is set, else in the workspace's `assets/<group>/`.
 pub fn find(group: &str, file: &str) -> Option<PathBuf> {
-    let found = locate(&root(env::var_os("MLX_ASSETS").map(PathBuf::from)), group, file);
-    if found.is_none() {
-        eprintln!("{}", skipped(group, file));
-    }
-    found
+    get(group, file).inspect_err(|absent| eprintln!("skipped: {absent}")).ok()
+}
+
+/// As [`find`], but with what is absent, and how to fetch it, instead of `None`.
+pub fn get(group: &str, file: &str) -> Result<PathBuf, String> {
+    let root = root(env::var_os("MLX_ASSETS").map(PathBuf::from));
+    locate(&root, group, file).ok_or_else(|| absent(group, file))
 }
 
 fn root(chosen: Option<PathBuf>) -> PathBuf {
@@ -23,8 +25,8 @@ fn locate(root: &Path, group: &str, file: &str) -> Option<PathBuf> {
     path.exists().then_some(path)
 }
 
-fn skipped(group: &str, file: &str) -> String {
-    format!("skipped: {group}/{file} is not here; fetch it with cargo xtask assets {group}")
+fn absent(group: &str, file: &str) -> String {
+    format!("{group}/{file} is not here; fetch it with cargo xtask assets {group}")
 }
 
 #[cfg(test)]
@@ -55,10 +57,10 @@ mod tests {
     }
 
     #[test]
-    fn the_skip_line_names_the_file_and_the_command() {
+    fn what_is_absent_is_named_with_the_command() {
         assert_eq!(
-            skipped("smollm2", "model.gguf"),
-            "skipped: smollm2/model.gguf is not here; fetch it with cargo xtask assets smollm2"
+            get("smollm2", "no-such-model.gguf"),
+            Err("smollm2/no-such-model.gguf is not here; fetch it with cargo xtask assets smollm2".into())
         );
     }
 }

@@ -16,6 +16,7 @@
 pub mod assets;
 mod checkpoint;
 mod golden;
+pub mod ring;
 mod tensor;
 mod tolerance;
 

@@ -2,7 +2,8 @@
 //!
 //! A function of mlx-c counts if three things agree: mlx-core's `ffi` folder names it, the linker kept it in the
 //! tests of the public interface (`linked`), and a documented public item leads to it (`calls`, or `c.toml`). A
-//! name of Python's counts if `python.toml` gives it a documented public item. All else needs a written reason.
+//! name of Python's counts if `python.toml` gives it a documented public item of mlx-core, or `nn.toml` one of
+//! mlx-nn. All else needs a written reason.
 
 mod calls;
 mod definitions;
@@ -12,6 +13,7 @@ mod maps;
 mod public;
 mod tables;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
@@ -20,13 +22,13 @@ use clap::Args;
 use crate::repo;
 use tables::Table;
 
-/// Write docs/coverage-c.md and docs/coverage-python.md: what of MLX is reached from safe Rust, and how.
+/// Write docs/coverage-c.md, docs/coverage-python.md and docs/coverage-nn.md: what of MLX is reached, and how.
 #[derive(Args)]
 #[command(after_help = "\
-What has no way of its own is in xtask/coverage/c.toml and xtask/coverage/python.toml.
+What has no way of its own is in xtask/coverage: c.toml, python.toml and nn.toml.
 
 Examples:
-  cargo xtask coverage           rewrite both tables
+  cargo xtask coverage           rewrite the tables
   cargo xtask coverage --check   fail if they are out of date, incomplete, or below the bars")]
 pub struct Options {
     /// Write nothing; fail on any difference.
@@ -43,11 +45,12 @@ pub fn run(options: &Options) -> Result<()> {
         bail!("coverage is told on x86-64 Linux: mlx-c has other functions elsewhere");
     }
     let root = repo::root()?;
-    let items = public::items(&root)?;
+    let items = public::items(&root, "mlx-core")?;
     let map = |name: &str| maps::read(&root.join("xtask/coverage").join(name));
     let tables = [
         (Path::new("docs/coverage-c.md"), tables::c(&evidence(&root)?, &items, &map("c.toml")?)),
         (Path::new("docs/coverage-python.md"), tables::python(&items, &map("python.toml")?)),
+        (Path::new("docs/coverage-nn.md"), tables::nn(&items_of_nn(&root, &items)?, &map("nn.toml")?)),
     ];
     let mut wrong = Vec::new();
     for (path, Table { text, mistakes, summary }) in tables {
@@ -67,6 +70,12 @@ pub fn run(options: &Options) -> Result<()> {
         bail!("coverage: {} mistakes", wrong.len());
     }
     Ok(())
+}
+
+/// The items of mlx-nn, and those of mlx-core under the name of that crate.
+fn items_of_nn(root: &Path, core: &BTreeSet<String>) -> Result<BTreeSet<String>> {
+    let core = core.iter().map(|item| format!("mlx_core::{item}"));
+    Ok(public::items(root, "mlx-nn")?.into_iter().chain(core).collect())
 }
 
 /// What is known of each function of mlx-c.

@@ -1,4 +1,4 @@
-//! The documented public items of mlx-core, read from what rustdoc wrote.
+//! The documented public items of a crate, read from what rustdoc wrote.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -12,10 +12,10 @@ const PARTS: [&str; 6] =
     ["method.", "tymethod.", "variant.", "structfield.", "associatedconstant.", "associatedtype."];
 
 /// Paths such as `Array::abs`, `fast::rms_norm` or `fast`, without the crate's name.
-pub fn items(root: &Path) -> Result<BTreeSet<String>> {
+pub fn items(root: &Path, package: &str) -> Result<BTreeSet<String>> {
     let mut cargo = process::cargo();
-    process::run(cargo.current_dir(root).args(["doc", "--quiet", "-p", "mlx-core", "--no-deps"]))?;
-    let folder = repo::target(root)?.join("doc/mlx_core");
+    process::run(cargo.current_dir(root).args(["doc", "--quiet", "-p", package, "--no-deps"]))?;
+    let folder = repo::target(root)?.join("doc").join(package.replace('-', "_"));
     let read = |page: &str| std::fs::read_to_string(folder.join(page)).with_context(|| page.to_owned());
     let mut items = BTreeSet::new();
     for name in quoted(&read("index.html")?, "id=\"").filter_map(|id| id.strip_prefix("reexport.")) {

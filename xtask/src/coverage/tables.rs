@@ -1,4 +1,4 @@
-//! The two tables, and what is wrong with them.
+//! The tables, and what is wrong with them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -13,6 +13,8 @@ const C_FUNCTIONS: usize = 640;
 const PYTHON_PERCENT: usize = 97;
 /// How many MLX 0.32.2 has, so that none is lost.
 const PYTHON_NAMES: usize = 499;
+/// How many its layers, losses, initialisers, optimisers and trees have.
+const NN_NAMES: usize = 175;
 const OUTSIDE_THE_BAR: [&str; 3] = ["mx.metal", "mx.cuda", "mx.array"];
 
 /// What is known of mlx-c's functions.
@@ -89,21 +91,11 @@ fn missing(is_called: bool, is_named: bool) -> &'static str {
     }
 }
 
-/// What stands for each name of Python's.
+/// What of mlx-core stands for each name of Python's.
 pub fn python(items: &BTreeSet<String>, map: &Map) -> Table {
     let mut mistakes = Vec::new();
-    let names: BTreeSet<_> = map.paths.keys().chain(map.reasons.keys()).map(String::as_str).collect();
-    let mut groups: BTreeMap<&str, Vec<Row>> = BTreeMap::new();
-    let (mut all, mut bar) = (Share::default(), Share::default());
-    for name in names {
-        let row = Row::new(name, map.paths.get(name).cloned(), map, items, &mut mistakes);
-        let space = name.rsplit_once('.').map_or("", |(space, _)| space);
-        all.add(row.way.is_some());
-        if !OUTSIDE_THE_BAR.contains(&space) {
-            bar.add(row.way.is_some());
-        }
-        groups.entry(space).or_default().push(row);
-    }
+    let groups = named(items, map, &mut mistakes);
+    let (all, bar) = (share(&groups, |_| true), share(&groups, |space| !OUTSIDE_THE_BAR.contains(&space)));
     if all.whole != PYTHON_NAMES {
         mistakes.push(format!("xtask/coverage/python.toml has {} names, not {PYTHON_NAMES}", all.whole));
     }
@@ -116,6 +108,45 @@ pub fn python(items: &BTreeSet<String>, map: &Map) -> Table {
     );
     let introduction = "Names are those of MLX 0.32.2.";
     Table { text: text("Python's MLX in Rust", &summary, introduction, &groups), summary, mistakes }
+}
+
+/// What of mlx-nn stands for each name of Python's layers, losses, optimisers and trees.
+pub fn nn(items: &BTreeSet<String>, map: &Map) -> Table {
+    let mut mistakes = Vec::new();
+    let groups = named(items, map, &mut mistakes);
+    let all = share(&groups, |_| true);
+    if all.whole != NN_NAMES {
+        mistakes.push(format!("xtask/coverage/nn.toml has {} names, not {NN_NAMES}", all.whole));
+    }
+    let summary = format!("{all} names of Python's `mlx.nn`, `mlx.optimizers` and `mlx.utils` have a twin");
+    let introduction =
+        "Names are those of MLX 0.32.2; items are mlx-nn's, where they do not begin with `mlx_core`.";
+    Table { text: text("Python's layers in Rust", &summary, introduction, &groups), summary, mistakes }
+}
+
+/// The names of a map by their namespace.
+fn named<'a>(
+    items: &BTreeSet<String>,
+    map: &'a Map,
+    mistakes: &mut Vec<String>,
+) -> BTreeMap<&'a str, Vec<Row>> {
+    let names: BTreeSet<_> = map.paths.keys().chain(map.reasons.keys()).map(String::as_str).collect();
+    let mut groups: BTreeMap<&str, Vec<Row>> = BTreeMap::new();
+    for name in names {
+        let row = Row::new(name, map.paths.get(name).cloned(), map, items, mistakes);
+        let space = name.rsplit_once('.').map_or("", |(space, _)| space);
+        groups.entry(space).or_default().push(row);
+    }
+    groups
+}
+
+/// How many names of some namespaces are reached.
+fn share(groups: &BTreeMap<&str, Vec<Row>>, counts: impl Fn(&str) -> bool) -> Share {
+    let mut share = Share::default();
+    for row in groups.iter().filter(|(space, _)| counts(space)).flat_map(|(_, rows)| rows) {
+        share.add(row.way.is_some());
+    }
+    share
 }
 
 /// A name, and the item or the reason that it has.
@@ -142,7 +173,7 @@ impl Row {
         // What Rust has itself needs no item here.
         let exists = |item: &String| items.contains(item) || item.starts_with("std::");
         if let Some(item) = way.iter().find(|item| !exists(item)) {
-            mistakes.push(format!("{name}: mlx-core documents no `{item}`"));
+            mistakes.push(format!("{name}: no crate documents `{item}`"));
         }
         let way = way.filter(exists);
         if way.is_some() && reason.is_some() {

@@ -8,6 +8,7 @@ pub const LAYERS: &[(&str, &[&str])] = &[
     ("mlx-derive", &[]),
     ("mlx-cpu", &[]),
     ("mlx-testkit", &[]),
+    ("mlx-examples", &["mlx-testkit"]),
     ("mlx-core", &["mlx-sys", "mlx-derive", "mlx-cpu"]),
     ("mlx-hub", &[]),
     ("mlx-text", &[]),
@@ -53,8 +54,8 @@ pub const LAYERS: &[(&str, &[&str])] = &[
 /// Where the table is, for messages.
 const TABLE: &str = "LAYERS in xtask/src/tidy/layers.rs";
 
-/// What only tests may use.
-const TEST_ONLY: &str = "mlx-testkit";
+/// What only tests and examples may use.
+const TEST_ONLY: [&str; 2] = ["mlx-testkit", "mlx-examples"];
 
 /// A crate of the workspace with the names of its dependencies.
 pub struct Crate {
@@ -76,7 +77,11 @@ fn check_crate(one: &Crate) -> Vec<Breach> {
     };
     let forbidden = |name: &&String| self::allowed(name).is_some() && !allowed.contains(&name.as_str());
     let normal = one.normal.iter().filter(forbidden);
-    let dev = one.dev.iter().filter(|name| *name != TEST_ONLY && **name != one.name).filter(forbidden);
+    let dev = one
+        .dev
+        .iter()
+        .filter(|name| !TEST_ONLY.contains(&name.as_str()) && **name != one.name)
+        .filter(forbidden);
     normal
         .chain(dev)
         .map(|name| breach(format!("{} may not depend on {name}: see {TABLE}", one.name)))

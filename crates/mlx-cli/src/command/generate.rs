@@ -90,7 +90,7 @@ fn summary(text: &str, tokens: &[u32], stats: &Stats, reason: FinishReason) -> s
         "generation_tokens": stats.generation_tokens,
         "prompt_tps": stats.prompt_tps(),
         "generation_tps": stats.generation_tps(),
-        "peak_memory": stats.peak_memory as f64 / 1e9,
+        "peak_memory": stats.peak_memory.get() as f64 / 1e9,
         "finish_reason": reason.name(),
     })
 }

@@ -5,13 +5,18 @@ use std::io::{self, Write};
 use mlx_core::{Array, Device, Dtype};
 use mlx_lm::{Loader, Model, model};
 
+use super::memory;
 use crate::args::{Info, ModelArgs};
 use crate::download;
 use crate::failure::Outcome;
 
 /// Prints the facts, one a line.
 pub(crate) fn run(args: &Info) -> Outcome {
-    let model = args.model.as_ref().map(|name| load(name, args.offline)).transpose()?;
+    let loader = args.model.as_ref().map(|name| loader(name, args.offline)).transpose()?;
+    if args.memory {
+        return memory::run(loader, &args.need);
+    }
+    let model = loader.map(Loader::load_model).transpose()?;
     let mut out = io::stdout().lock();
     writeln!(out, "mlx: {}", env!("CARGO_PKG_VERSION"))?;
     writeln!(out, "libmlx: {}", mlx_core::version()?)?;
@@ -22,9 +27,9 @@ pub(crate) fn run(args: &Info) -> Outcome {
     }
 }
 
-fn load(name: &str, offline: bool) -> mlx_lm::Result<Model> {
+fn loader(name: &str, offline: bool) -> mlx_lm::Result<Loader> {
     let source = ModelArgs { model: name.to_owned(), offline };
-    Loader::new(download::source(&source)?).load_model()
+    Ok(Loader::new(download::source(&source)?))
 }
 
 fn describe(out: &mut impl Write, model: &Model) -> Outcome {

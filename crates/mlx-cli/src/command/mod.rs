@@ -3,3 +3,4 @@
 pub(crate) mod generate;
 pub(crate) mod info;
 pub(crate) mod logits;
+pub(crate) mod memory;

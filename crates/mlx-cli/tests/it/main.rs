@@ -9,4 +9,6 @@ mod generate;
 #[cfg(test)]
 mod logits;
 #[cfg(test)]
+mod memory;
+#[cfg(test)]
 mod program;

@@ -28,15 +28,33 @@ pub(crate) fn count(device: Device) -> Result<i32> {
 /// All facts by name.
 #[track_caller]
 pub(crate) fn facts(device: Device) -> Result<BTreeMap<String, Fact>> {
+    let (info, mut keys) = (info(device)?, Vector::<CString>::empty());
+    // SAFETY: fills a handle that `keys` owns from a live one.
+    call::status("device", || unsafe { sys::mlx_device_info_get_keys(keys.as_mut_ptr(), info.raw()) })?;
+    keys.into_vec()?.iter().map(|name| entry(&info, name)).collect()
+}
+
+/// The fact `name`, if MLX knows it about the device.
+#[track_caller]
+pub(crate) fn fact(device: Device, name: &'static CStr) -> Result<Option<Fact>> {
+    let (info, mut is_known) = (info(device)?, false);
+    call::status("device", || {
+        // SAFETY: writes one bool about a live handle; `name` is terminated.
+        unsafe { sys::mlx_device_info_has_key(&raw mut is_known, info.raw(), name.as_ptr()) }
+    })?;
+    if is_known { Ok(Some(entry(&info, name)?.1)) } else { Ok(None) }
+}
+
+/// The handle of all facts. It is empty until C fills it, so only the status tells whether there is anything.
+#[track_caller]
+fn info(device: Device) -> Result<Owned<sys::mlx_device_info>> {
     let raw = RawDevice::new(device);
-    let (mut info, mut keys) = (Owned::empty(), Vector::<CString>::empty());
+    let mut info = Owned::empty();
     call::status("device", || {
         // SAFETY: fills a handle that `info` owns from a live device.
         unsafe { sys::mlx_device_info_get(info.as_mut_ptr(), raw.raw()) }
     })?;
-    // SAFETY: fills a handle that `keys` owns from a live one.
-    call::status("device", || unsafe { sys::mlx_device_info_get_keys(keys.as_mut_ptr(), info.raw()) })?;
-    keys.into_vec()?.iter().map(|name| entry(&info, name)).collect()
+    Ok(info)
 }
 
 #[track_caller]
@@ -63,4 +81,49 @@ fn entry(info: &Owned<sys::mlx_device_info>, name: &CStr) -> Result<(String, Fac
         Fact::Number(number)
     };
     Ok((name.to_string_lossy().into_owned(), fact))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+    use super::*;
+
+    #[cfg(target_os = "linux")]
+    fn resident_kib() -> usize {
+        let status = fs::read_to_string("/proc/self/status").unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn r6_memory_does_not_grow_by_handles_of_facts_on_any_path() {
+        let each = || {
+            fact(Device::Cpu, c"architecture").unwrap();
+            fact(Device::Cpu, c"no such fact").unwrap();
+            let ended = catch_unwind(AssertUnwindSafe(|| {
+                let _info = info(Device::Cpu).unwrap();
+                resume_unwind(Box::new(()));
+            }));
+            assert!(ended.is_err());
+        };
+        (0..1000).for_each(|_| each());
+        let before = resident_kib();
+        (0..30_000).for_each(|_| each());
+        let grown = resident_kib().saturating_sub(before);
+        assert!(grown < 2048, "{grown} KiB more after 90,000 handles");
+    }
+
+    #[test]
+    fn r7_a_handle_that_was_empty_before_it_was_filled_gives_its_facts() {
+        assert!(matches!(fact(Device::Cpu, c"architecture"), Ok(Some(Fact::Text(text))) if !text.is_empty()));
+    }
+
+    #[test]
+    fn r8_a_fact_is_asked_for_by_a_terminated_literal() {
+        let ask: fn(Device, &'static CStr) -> Result<Option<Fact>> = fact;
+        assert!(matches!(ask(Device::Cpu, c"max_recommended_working_set_size"), Ok(None)));
+    }
 }

@@ -45,9 +45,16 @@ pub(crate) fn clear_cache() -> Result<()> {
 /// Sets a limit and returns the one before.
 #[track_caller]
 fn replace(f: unsafe extern "C" fn(*mut usize, usize) -> c_int, bytes: usize) -> Result<usize> {
+    call::check_thread("memory")?;
+    exchange(f, bytes)
+}
+
+/// The same on any thread, even while that ends.
+#[track_caller]
+fn exchange(f: unsafe extern "C" fn(*mut usize, usize) -> c_int, bytes: usize) -> Result<usize> {
     let mut before = 0;
     // SAFETY: each of these functions takes one number and writes another.
-    call::status("memory", || unsafe { f(&raw mut before, bytes) })?;
+    call::without_queue("memory", || unsafe { f(&raw mut before, bytes) })?;
     Ok(before)
 }
 
@@ -68,5 +75,20 @@ pub(crate) fn set_cache_limit(bytes: usize) -> Result<usize> {
 
 #[track_caller]
 pub(crate) fn set_wired_limit(bytes: usize) -> Result<usize> {
-    replace(sys::mlx_set_wired_limit, bytes)
+    exchange(sys::mlx_set_wired_limit, bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Without a handler of ours, mlx-c's own would end the process here.
+    #[test]
+    fn s1_the_error_handler_is_there_before_the_wired_limit_is_set() {
+        set_wired_limit(0).unwrap();
+        let mut index = 0;
+        // SAFETY: an empty handle, which C refuses; it writes at most one number.
+        let status = unsafe { sys::mlx_stream_get_index(&raw mut index, sys::mlx_stream_new()) };
+        assert_ne!(status, 0);
+    }
 }

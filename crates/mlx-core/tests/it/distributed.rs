@@ -1,62 +1,19 @@
 //! Two processes on a ring over the loopback device.
 
-use std::env;
-use std::io::Read;
-use std::net::TcpListener;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::thread::{sleep, spawn};
-use std::time::{Duration, Instant};
+use std::thread::spawn;
 
 use mlx_core::distributed::{Backend, Group, init};
 use mlx_core::{Array, Complex64, Dtype, Element, Kind, eval};
+use mlx_testkit::ring;
 
 use crate::values::on_cpu;
-
-const CHILD: &str = "MLX_CORE_TEST_RING";
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Runs `f` in two processes that are connected, and fails if one does or does not end.
 #[track_caller]
 fn two(name: &str, f: impl FnOnce(&Group)) {
-    if env::var_os(CHILD).is_some() {
-        return on_cpu(|| f(&init(Backend::Ring, true).unwrap()));
-    }
-    let listeners = [0, 1].map(|_| TcpListener::bind("127.0.0.1:0").unwrap());
-    let hosts = listeners.each_ref().map(|one| [one.local_addr().unwrap().to_string()]);
-    drop(listeners);
-    let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(file.path(), serde_json::to_string(&hosts).unwrap()).unwrap();
-    let processes = ["0", "1"].map(|rank| {
-        Command::new(env::current_exe().unwrap())
-            .args(["--exact", &format!("distributed::{name}"), "--nocapture"])
-            .env(CHILD, "1")
-            .env("MLX_RANK", rank)
-            .env("MLX_HOSTFILE", file.path())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap()
+    ring::in_two_processes(&format!("distributed::{name}"), || {
+        on_cpu(|| f(&init(Backend::Ring, true).unwrap()));
     });
-    for process in processes {
-        let (status, said) = finish(process);
-        assert!(status.success(), "{status}: {said}");
-    }
-}
-
-/// Waits for a process, and ends it when that takes too long.
-fn finish(mut process: Child) -> (ExitStatus, String) {
-    let mut stderr = process.stderr.take().unwrap();
-    let said = spawn(move || {
-        let mut said = String::new();
-        let _ = stderr.read_to_string(&mut said);
-        said
-    });
-    let end = Instant::now() + PATIENCE;
-    while process.try_wait().unwrap().is_none() && Instant::now() < end {
-        sleep(Duration::from_millis(20));
-    }
-    let _ = process.kill();
-    (process.wait().unwrap(), said.join().unwrap())
 }
 
 fn values<T: Element>(array: mlx_core::Result<Array>) -> Vec<T> {
@@ -226,7 +183,7 @@ fn a_strict_start_without_a_configuration_is_an_error() {
 /// MLX divides by the number of hosts.
 #[test]
 fn a_configuration_that_makes_no_ring_is_refused() {
-    if env::var_os(CHILD).is_some() {
+    if ring::is_member() {
         let error = init(Backend::Ring, true).unwrap_err();
         assert_eq!((error.kind(), error.op()), (Kind::Io, "init"));
         return;
@@ -245,16 +202,7 @@ fn a_configuration_that_makes_no_ring_is_refused() {
     let file = tempfile::NamedTempFile::new().unwrap();
     for (hosts, rank) in cases {
         std::fs::write(file.path(), hosts).unwrap();
-        let child = Command::new(env::current_exe().unwrap())
-            .args(["--exact", "distributed::a_configuration_that_makes_no_ring_is_refused", "--nocapture"])
-            .env(CHILD, "1")
-            .env("MLX_RANK", rank)
-            .env("MLX_HOSTFILE", file.path())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let (status, said) = finish(child);
-        assert!(status.success(), "{hosts} {rank}: {status}: {said}");
+        let name = "distributed::a_configuration_that_makes_no_ring_is_refused";
+        ring::succeed(ring::member(name, rank, file.path()));
     }
 }

@@ -32,6 +32,24 @@ pub enum Format {
     Q6_K,
 }
 
+/// How the elements of a loaded tensor are stored, as [`Data`](super::Data) holds them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// 32-bit floats.
+    F32,
+    /// Half floats.
+    F16,
+    /// Brain floats.
+    Bf16,
+    /// Packed, as [`Affine`](super::Affine).
+    Affine {
+        /// Bits of one weight.
+        bits: u8,
+        /// Weights that share a scale and a bias.
+        group_size: usize,
+    },
+}
+
 impl Format {
     pub(super) fn from_code(code: u32) -> Result<Self, String> {
         Ok(match code {
@@ -50,6 +68,18 @@ impl Format {
             30 => Self::BF16,
             other => return Err(format!("type {other}{} is not supported", unsupported_name(other))),
         })
+    }
+
+    /// How tensors of this format are stored once they are loaded.
+    pub fn layout(self) -> Layout {
+        match self {
+            Self::F32 | Self::Q2_K | Self::Q3_K | Self::Q6_K => Layout::F32,
+            Self::F16 => Layout::F16,
+            Self::BF16 => Layout::Bf16,
+            Self::Q4_0 | Self::Q4_1 | Self::Q4_K => Layout::Affine { bits: 4, group_size: 32 },
+            Self::Q5_0 | Self::Q5_1 | Self::Q5_K => Layout::Affine { bits: 5, group_size: 32 },
+            Self::Q8_0 => Layout::Affine { bits: 8, group_size: 32 },
+        }
     }
 
     /// Weights in one block, and the block's size in bytes.

@@ -82,3 +82,25 @@ fn dequantize<const BYTES: usize, const GROUPS: usize, const WEIGHTS: usize>(
 fn half(bytes: [u8; 2]) -> f32 {
     f16::from_le_bytes(bytes).to_f32()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::format::Layout;
+    use super::*;
+
+    #[test]
+    fn a_layout_is_what_decoding_gives() {
+        let formats = (0..=30).filter_map(|code| Format::from_code(code).ok()).collect::<Vec<_>>();
+        assert_eq!(formats.len(), 13);
+        for format in formats {
+            let (_, bytes) = format.block();
+            let found = match decode(format, &vec![0; bytes as usize]) {
+                Data::F32(_) => Layout::F32,
+                Data::F16(_) => Layout::F16,
+                Data::Bf16(_) => Layout::Bf16,
+                Data::Affine(Affine { bits, group_size, .. }) => Layout::Affine { bits, group_size },
+            };
+            assert_eq!(found, format.layout(), "{format:?}");
+        }
+    }
+}

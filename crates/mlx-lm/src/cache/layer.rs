@@ -5,7 +5,7 @@ use mlx_core::{Array, Result, concatenate, fast};
 use super::Mask;
 
 /// Rows are added this many at a time, so that most tokens are written in place.
-const STEP: i32 = 256;
+pub(crate) const STEP: i32 = 256;
 
 /// Keys and values of all tokens that a layer has seen, `[batch, kv_heads, tokens, width]`.
 #[derive(Clone, Debug, Default)]

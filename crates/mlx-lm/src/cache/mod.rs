@@ -4,6 +4,7 @@ mod layer;
 mod mask;
 
 pub use layer::LayerCache;
+pub(crate) use layer::STEP;
 pub use mask::Mask;
 
 use mlx_core::{Array, Result};

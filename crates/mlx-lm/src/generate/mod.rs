@@ -1,5 +1,6 @@
 //! Generating text: tokens one by one, text as it becomes certain, and what it cost.
 
+mod resident;
 mod stats;
 mod stop;
 mod text;

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use mlx_memory::Bytes;
+
 /// Speed and memory of a generation.
 #[derive(Clone, Debug, Default)]
 pub struct Stats {
@@ -14,8 +16,8 @@ pub struct Stats {
     pub generation_tokens: usize,
     /// Time from the first new token to the last.
     pub generation_time: Duration,
-    /// The most memory that MLX used, in bytes.
-    pub peak_memory: usize,
+    /// The most memory that MLX used.
+    pub peak_memory: Bytes,
 }
 
 impl Stats {
@@ -38,6 +40,6 @@ impl fmt::Display for Stats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "prompt: {} tokens, {:.1} tokens/s", self.prompt_tokens, self.prompt_tps())?;
         writeln!(f, "generation: {} tokens, {:.1} tokens/s", self.generation_tokens, self.generation_tps())?;
-        write!(f, "peak memory: {:.2} GB", self.peak_memory as f64 / 1e9)
+        write!(f, "peak memory: {:.2}", self.peak_memory)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use mlx_core::memory;
+use mlx_memory::Peak;
 use mlx_text::Detokenizer;
 
 use super::stop::StopFilter;
@@ -46,6 +46,7 @@ pub struct TextStream<'m> {
     detokenizer: Detokenizer,
     stop: StopFilter,
     stats: Stats,
+    peak: Peak,
     first_token: Option<Instant>,
     started: Instant,
     finished: bool,
@@ -54,8 +55,8 @@ pub struct TextStream<'m> {
 impl<'m> TextStream<'m> {
     pub(crate) fn new(model: &'m LanguageModel, prompt: &[u32], options: &GenerateOptions) -> Result<Self> {
         let started = Instant::now();
-        memory::reset_peak()?;
         Ok(Self {
+            peak: Peak::start()?,
             tokens: TokenStream::new(model.model(), prompt, options)?,
             eos: model.tokenizer().eos(),
             detokenizer: model.tokenizer().detokenizer(true),
@@ -104,7 +105,7 @@ impl<'m> TextStream<'m> {
         self.stats.prompt_time = first.duration_since(self.started);
         self.stats.generation_time = now.duration_since(first);
         self.stats.generation_tokens += 1;
-        self.stats.peak_memory = memory::peak()?;
+        self.stats.peak_memory = self.peak.so_far()?;
         Ok(())
     }
 }

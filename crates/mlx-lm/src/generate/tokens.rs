@@ -2,6 +2,7 @@
 
 use mlx_core::{Array, NewAxis, async_eval, eval, memory};
 
+use super::resident::Resident;
 use crate::cache::KvCache;
 use crate::sampler::Draws;
 use crate::{GenerateOptions, Model, Result};
@@ -18,15 +19,22 @@ pub struct TokenStream<'m> {
     pending: Option<Array>,
     produced: usize,
     max_tokens: usize,
+    _resident: Option<Resident>,
 }
 
 impl<'m> TokenStream<'m> {
     /// Runs the prompt, and starts on the first new token.
     pub(crate) fn new(model: &'m Model, prompt: &[u32], options: &GenerateOptions) -> Result<Self> {
         model.check(prompt, 0)?;
-        let (cache, draws) = (model.cache(), options.sampler.start()?);
-        let mut stream =
-            Self { model, cache, draws, pending: None, produced: 0, max_tokens: options.max_tokens };
+        let mut stream = Self {
+            model,
+            cache: model.cache(),
+            draws: options.sampler.start()?,
+            pending: None,
+            produced: 0,
+            max_tokens: options.max_tokens,
+            _resident: Resident::new(model)?,
+        };
         if let Some((last, before)) = prompt.split_last() {
             stream.prefill(before, options.prefill_step.max(1))?;
             stream.start(&Array::from([[*last]]))?;

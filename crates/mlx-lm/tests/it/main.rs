@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod bad_input;
 #[cfg(test)]
+mod budget;
+#[cfg(test)]
 mod golden;
 #[cfg(test)]
 mod smollm2;

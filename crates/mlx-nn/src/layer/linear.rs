@@ -3,30 +3,62 @@
 use mlx_core::{Array, Result};
 
 use crate::layer::layers;
-use crate::{Matrix, Module};
+use crate::lora::{Adapter, Place, PlaceMut, Role};
+use crate::{Matrix, Module, Weights, init};
 
-/// `x · wᵀ + b`, with a weight of `[outputs, inputs]` that may be quantized.
+/// `x · wᵀ + b`, with a weight of `[outputs, inputs]` that may be quantized, and [adapted](crate::lora).
 #[derive(Clone, Debug, Module)]
 pub struct Linear {
     #[module(flatten)]
     weight: Matrix,
     bias: Option<Array>,
+    #[module(flatten)]
+    adapter: Option<Adapter>,
 }
 
 impl Linear {
     /// A layer of a weight `[outputs, inputs]` and perhaps a bias `[outputs]`.
     pub fn new(weight: impl Into<Matrix>, bias: Option<Array>) -> Self {
-        Self { weight: weight.into(), bias }
+        Self { weight: weight.into(), bias, adapter: None }
+    }
+
+    /// The layer at the path of `w`, of a weight of `[outputs, inputs]`, dense or quantized as stored.
+    pub fn load(w: &Weights, [outputs, inputs]: [i32; 2], bias: bool) -> crate::Result<Self> {
+        let weight = w.matrix([outputs, inputs], init::within_root(inputs))?;
+        let bias = bias.then(|| w.parameter("bias", [outputs], init::within_root(inputs)));
+        Ok(Self::new(weight, bias.transpose()?))
     }
 
     /// `[…, inputs] -> […, outputs]`.
     #[track_caller]
     pub fn forward(&self, x: &Array) -> Result<Array> {
-        let y = self.weight.project(x)?;
+        self.shift(self.project(x)?)
+    }
+
+    /// `x · wᵀ`, adapted.
+    #[track_caller]
+    pub(super) fn project(&self, x: &Array) -> Result<Array> {
+        match &self.adapter {
+            Some(adapter) => adapter.project(&self.weight, x),
+            None => self.weight.project(x),
+        }
+    }
+
+    /// `y + b`, if there is a bias.
+    #[track_caller]
+    pub(super) fn shift(&self, y: Array) -> Result<Array> {
         match &self.bias {
             Some(bias) => y + bias,
             None => Ok(y),
         }
+    }
+
+    pub(crate) fn place(&self) -> Place<'_> {
+        Place { role: Role::Linear, matrix: &self.weight, adapter: self.adapter.as_ref() }
+    }
+
+    pub(crate) fn place_mut(&mut self) -> PlaceMut<'_> {
+        PlaceMut { role: Role::Linear, matrix: &mut self.weight, adapter: &mut self.adapter }
     }
 }
 

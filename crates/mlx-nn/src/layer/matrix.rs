@@ -28,6 +28,15 @@ impl Matrix {
         }
     }
 
+    /// All elements as floats: `[rows, columns]`.
+    #[track_caller]
+    pub fn floats(&self) -> Result<Array> {
+        match self {
+            Self::Dense { weight } => Ok(weight.clone()),
+            Self::Quantized(weight) => weight.dequantize(None),
+        }
+    }
+
     /// `x · wᵀ`: `[…, columns] -> […, rows]`.
     #[track_caller]
     pub fn project(&self, x: &Array) -> Result<Array> {

@@ -14,11 +14,7 @@ impl Weights {
 
     /// A linear layer as [`linear`](Self::linear), with a bias `[outputs]` if the config says so.
     pub fn linear_with_bias(&self, name: &str, shape: [i32; 2], bias: bool) -> Result<Linear> {
-        let layer = self.at(name);
-        let [outputs, inputs] = shape;
-        let weight = layer.matrix(shape, |shape, key| initial(shape, inputs, key))?;
-        let bias = bias.then(|| layer.parameter("bias", [outputs], |shape, key| initial(shape, inputs, key)));
-        Ok(Linear::new(weight, bias.transpose()?))
+        Linear::load(&self.at(name), shape, bias)
     }
 
     /// A table of `[tokens, width]`, dense or quantized as stored.
@@ -48,12 +44,6 @@ impl Weights {
         let ones = |shape: &[i32], _: &Key| Array::ones(shape, Dtype::Float32);
         Ok(RmsNorm::new(self.at(name).parameter("weight", [width], ones)?, eps))
     }
-}
-
-/// What a linear layer of `inputs` features starts with.
-fn initial(shape: &[i32], inputs: i32, key: &Key) -> mlx_core::Result<Array> {
-    let limit = reciprocal_root(inputs);
-    init::uniform(shape, -limit, limit, Dtype::Float32, key)
 }
 
 fn reciprocal_root(count: i32) -> f32 {

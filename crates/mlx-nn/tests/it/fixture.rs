@@ -15,6 +15,7 @@ pub(crate) fn array(golden: &Golden, name: &str) -> Array {
     let shape: Vec<_> = golden.shape(name).iter().map(|&length| length as i32).collect();
     match golden.tensor(name).dtype {
         "float32" => Array::from_slice(&golden.f32(name), shape),
+        "int32" => Array::from_slice(&golden.i32(name), shape),
         "uint32" => Array::from_slice(&golden.u32(name), shape),
         "uint8" => Array::from_slice(&golden.u32(name), shape).and_then(|a| a.astype(Dtype::Uint8)),
         other => panic!("{name} has the type {other}"),

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use mlx_core::{Array, Dtype, Quantization, QuantizationMode, Quantized};
-use mlx_nn::{Embedding, Weights};
+use mlx_nn::{Embedding, Module, QqLinear, Weights};
 use mlx_testkit::{Golden, cases};
 use serde_json::Value;
 
 use crate::fixture;
+use crate::layer_case::{LayerCase, relative_error};
 
 /// A case of `quant.json` and what it names.
 struct Case {
@@ -109,4 +110,66 @@ fn a_dense_embedding_takes_rows() {
     assert_eq!(vectors.to_vec::<f32>().unwrap(), [4.0, 5.0, 0.0, 1.0]);
     let scores = embedding.as_linear(&Array::from([[1.0_f32, 10.0]])).unwrap();
     assert_eq!(scores.to_vec::<f32>().unwrap(), [10.0, 32.0, 54.0]);
+}
+
+const ROWS: i32 = 8;
+
+#[test]
+fn gradients_of_quantized_and_dense_layers_are_those_of_python() {
+    for case in &LayerCase::all("quantized") {
+        let columns = case.int("columns");
+        match (case.text("layer"), case.text("name").ends_with("-linear")) {
+            ("QuantizedLinear" | "Linear", _) => case.check(
+                |w| w.linear_with_bias("", [ROWS, columns], case.flag("bias")),
+                |layer, x| Ok(vec![layer.forward(&x[0])?]),
+            ),
+            ("QuantizedEmbedding" | "Embedding", as_linear) => case.check(
+                |w| w.embedding("", [ROWS, columns]),
+                |layer, x| {
+                    Ok(vec![if as_linear { layer.as_linear(&x[0])? } else { layer.forward(&x[0])? }])
+                },
+            ),
+            ("QQLinear", _) => case.check(
+                |w| QqLinear::load(w, [case.int("rows"), columns], qq_scheme(case.text("mode"))),
+                |layer, x| Ok(vec![layer.forward(&x[0])?]),
+            ),
+            (unknown, _) => panic!("{unknown} is not tested"),
+        }
+    }
+}
+
+fn qq_scheme(mode: &str) -> Quantization {
+    match QuantizationMode::named(mode).unwrap() {
+        QuantizationMode::Mxfp8 => Quantization { mode: QuantizationMode::Mxfp8, bits: 8, group_size: 32 },
+        mode => Quantization { mode, bits: 4, group_size: 16 },
+    }
+}
+
+#[test]
+fn a_layer_that_quantizes_its_input_gives_the_same_from_a_quantized_weight() {
+    for case in LayerCase::all("quantized").iter().filter(|case| case.text("layer") == "QQLinear") {
+        let (weight, x) = (&case.arrays("parameter")["weight"], &case.arrays("input")["0"]);
+        let scheme = qq_scheme(case.text("mode"));
+        let layer = QqLinear::new(weight.clone(), scheme).unwrap().quantize().unwrap();
+        let expected = &case.arrays("output")["0"];
+        assert!(relative_error(&layer.forward(x).unwrap(), expected) <= 1e-6);
+        let names: Vec<_> = layer.parameters().into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["scales", "weight"]);
+        let dense = layer.dequantize().unwrap();
+        assert!(relative_error(&dense.forward(x).unwrap(), expected) <= 1e-6);
+        let row = x.index((0, 0)).unwrap();
+        assert_eq!(dense.forward(&row).unwrap().shape(), [case.int("rows")]);
+    }
+}
+
+#[test]
+fn a_scheme_that_quantizes_no_input_is_refused() {
+    let weight = Array::ones([32, 32], Dtype::Float32).unwrap();
+    let error = QqLinear::new(weight.clone(), Quantization::affine(4, 32)).unwrap_err();
+    let refused = "mode: affine 4-bit, groups of 32 does not quantize inputs: nvfp4 and mxfp8 do";
+    assert_eq!(error.to_string(), refused);
+    let stored = Quantized::of(&weight, qq_scheme("mxfp8")).unwrap();
+    let error = QqLinear::new(stored, qq_scheme("nvfp4")).unwrap_err();
+    let differs = "mode: the weight is mxfp8 8-bit, groups of 32, not nvfp4 4-bit, groups of 16";
+    assert_eq!(error.to_string(), differs);
 }

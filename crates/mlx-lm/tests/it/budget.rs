@@ -1,0 +1,213 @@
+//! What is said before loading against what loading and running then takes.
+//!
+//! MLX counts memory for the whole process, so these tests count on a process of their own, as nextest gives.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use mlx_core::{Array, Device, Dtype, eval, memory};
+use mlx_hub::Source;
+use mlx_lm::mlx_memory::{Budget, Bytes, Purpose};
+use mlx_lm::{BudgetOptions, Loader, Model};
+use mlx_testkit::{Checkpoint, assets};
+use serde_json::json;
+
+fn golden(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
+}
+
+fn loader(path: &Path, dtype: Option<Dtype>) -> Loader {
+    let loader = Loader::new(Source::path(path));
+    match dtype {
+        Some(dtype) => loader.dtype(dtype),
+        None => loader,
+    }
+}
+
+fn part(budget: &Budget, purpose: &Purpose) -> Bytes {
+    budget.parts().iter().find(|part| part.purpose == *purpose).unwrap().bytes
+}
+
+/// A run of a model, and its keys and values.
+#[derive(Clone, Copy)]
+struct Run {
+    length: i32,
+    chunk: i32,
+    batch: i32,
+    kv_heads: i32,
+    width: i32,
+}
+
+impl Run {
+    fn options(self) -> BudgetOptions {
+        let size = |value: i32| usize::try_from(value).unwrap();
+        BudgetOptions {
+            length: Some(size(self.length)),
+            batch: size(self.batch),
+            prefill_step: size(self.chunk),
+        }
+    }
+
+    /// The peak of the last chunk and a token after it. What is cached before it is zeros: they take the room
+    /// of real keys and values, and none of the time.
+    fn peak(self, model: &Model, dtype: Dtype) -> usize {
+        let mut cache = model.cache();
+        let past = self.length - self.chunk;
+        if past > 0 {
+            let zeros = Array::zeros([self.batch, self.kv_heads, past, self.width], dtype).unwrap();
+            cache.layers().for_each(|layer| drop(layer.append(&zeros, &zeros).unwrap()));
+            eval(cache.arrays()).unwrap();
+        }
+        memory::clear_cache().unwrap();
+        memory::reset_peak().unwrap();
+        let decoder = model.decoder();
+        let mut step = |length: i32| {
+            let tokens = Array::zeros([self.batch, length], Dtype::Uint32).unwrap();
+            decoder.decode(decoder.embed(&tokens).unwrap(), &mut cache).unwrap()
+        };
+        drop(step(self.chunk - 1));
+        let scores = step(1);
+        eval(cache.arrays()).unwrap();
+        eval([&scores]).unwrap();
+        memory::peak().unwrap()
+    }
+
+    /// Compares the budget with the peak on the CPU.
+    fn check(self, path: &Path, dtype: Dtype) {
+        let compare = || {
+            let predicted = loader(path, Some(dtype)).budget(&self.options()).unwrap().total();
+            let model = loader(path, Some(dtype)).load_model().unwrap();
+            let peak = self.peak(&model, dtype);
+            let ratio = predicted.get() as f64 / peak as f64;
+            let Self { length, chunk, batch, .. } = self;
+            println!(
+                "{dtype} {length} tokens by {chunk}, batch {batch}: {predicted:.2} for {}, {ratio:.3}",
+                Bytes::from(peak)
+            );
+            assert!((0.9..=1.1).contains(&ratio), "{dtype}, {length} tokens: {ratio}");
+            Ok(())
+        };
+        Device::Cpu.scope(compare).unwrap();
+    }
+}
+
+const SMOLLM2: Run = Run { length: 2048, chunk: 32, batch: 1, kv_heads: 3, width: 64 };
+
+fn smollm2() -> Option<PathBuf> {
+    assets::find("smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf")
+}
+
+#[test]
+fn the_budget_of_smollm2_at_2048_tokens_is_within_a_tenth_of_its_peak() {
+    let Some(path) = smollm2() else { return };
+    SMOLLM2.check(&path, Dtype::Float32);
+    // MLX multiplies packed weights in bfloat16 slowly on the CPU.
+    Run { chunk: 4, ..SMOLLM2 }.check(&path, Dtype::Bfloat16);
+}
+
+#[test]
+fn the_budget_of_smollm2_at_512_tokens_is_within_a_tenth_of_its_peak() {
+    let Some(path) = smollm2() else { return };
+    Run { length: 512, ..SMOLLM2 }.check(&path, Dtype::Float32);
+}
+
+#[test]
+#[ignore = "takes minutes on the CPU"]
+fn the_budget_of_smollm2_in_large_steps_is_within_a_tenth_of_its_peak() {
+    let Some(path) = smollm2() else { return };
+    for (length, chunk) in [(512, 512), (2048, 512), (2048, 2048)] {
+        Run { length, chunk, ..SMOLLM2 }.check(&path, Dtype::Float32);
+    }
+    Run { length: 512, ..SMOLLM2 }.check(&path, Dtype::Bfloat16);
+    SMOLLM2.check(&path, Dtype::Bfloat16);
+}
+
+/// A Llama of four layers that is wide enough to keep the CPU busy.
+fn small() -> tempfile::TempDir {
+    let (hidden, inner, keys) = (256, 768, 128);
+    let mut checkpoint = Checkpoint::new(json!({
+        "model_type": "llama", "hidden_size": hidden, "intermediate_size": inner, "num_hidden_layers": 4,
+        "num_attention_heads": 4, "num_key_value_heads": 2, "vocab_size": 1024, "rms_norm_eps": 1e-5,
+        "tie_word_embeddings": true,
+    }));
+    checkpoint =
+        checkpoint.with("model.embed_tokens.weight", &[1024, hidden]).with("model.norm.weight", &[hidden]);
+    for layer in 0..4 {
+        let name = |part: &str| format!("model.layers.{layer}.{part}.weight");
+        checkpoint = checkpoint
+            .with(&name("self_attn.q_proj"), &[hidden, hidden])
+            .with(&name("self_attn.k_proj"), &[keys, hidden])
+            .with(&name("self_attn.v_proj"), &[keys, hidden])
+            .with(&name("self_attn.o_proj"), &[hidden, hidden])
+            .with(&name("mlp.gate_proj"), &[inner, hidden])
+            .with(&name("mlp.up_proj"), &[inner, hidden])
+            .with(&name("mlp.down_proj"), &[hidden, inner])
+            .with(&name("input_layernorm"), &[hidden])
+            .with(&name("post_attention_layernorm"), &[hidden]);
+    }
+    checkpoint.write()
+}
+
+#[test]
+fn the_budget_of_a_batch_is_within_a_tenth_of_its_peak() {
+    let folder = small();
+    let run = Run { length: 128, chunk: 64, batch: 4, kv_heads: 2, width: 64 };
+    run.check(folder.path(), Dtype::Float32);
+    run.check(folder.path(), Dtype::Bfloat16);
+}
+
+#[test]
+fn weights_are_those_of_the_loaded_model() {
+    let folders = fs::read_dir(golden("")).unwrap().map(|entry| entry.unwrap().path());
+    for folder in folders.chain(smollm2()) {
+        for dtype in [None, Some(Dtype::Float32), Some(Dtype::Bfloat16)] {
+            let budget = loader(&folder, dtype).budget(&BudgetOptions::default()).unwrap();
+            let model = loader(&folder, dtype).load_model().unwrap();
+            let loaded = Bytes::from(model.decoder().nbytes());
+            assert_eq!(part(&budget, &Purpose::Weights), loaded, "{} in {dtype:?}", folder.display());
+        }
+    }
+}
+
+#[test]
+fn the_cache_is_that_of_a_run() {
+    for name in ["llama-gqa", "llama-mha-head-dim", "llama-sliding", "llama-float16"] {
+        let model = loader(&golden(name), None).load_model().unwrap();
+        let mut cache = model.cache();
+        model.logits(&[1; 20], &mut cache).unwrap();
+        let kept = cache.arrays().map(|array| Bytes::from(array.nbytes())).sum::<Bytes>();
+        let options = BudgetOptions { length: Some(20), prefill_step: 7, ..BudgetOptions::default() };
+        let budget = loader(&golden(name), None).budget(&options).unwrap();
+        assert_eq!(part(&budget, &Purpose::KvCache), kept, "{name}");
+    }
+}
+
+#[test]
+fn a_budget_reads_no_weights() {
+    let Some(path) = smollm2() else { return };
+    memory::clear_cache().unwrap();
+    memory::reset_peak().unwrap();
+    let budget = loader(&path, None).budget(&BudgetOptions::default()).unwrap();
+    assert!(part(&budget, &Purpose::Weights) > Bytes::mib(100), "{budget}");
+    assert!(memory::peak().unwrap() < 1 << 20, "{} bytes", memory::peak().unwrap());
+}
+
+#[test]
+fn longer_texts_and_larger_batches_need_more_and_smaller_steps_less() {
+    let need = |length, batch, prefill_step| {
+        let options = BudgetOptions { length: Some(length), batch, prefill_step };
+        loader(&golden("llama-gqa"), None).budget(&options).unwrap().total()
+    };
+    assert!(need(2000, 1, 512) > need(1000, 1, 512));
+    assert!(need(1000, 3, 512) > need(1000, 1, 512));
+    assert!(need(1000, 1, 64) < need(1000, 1, 512));
+}
+
+#[test]
+fn a_size_that_cannot_be_is_named() {
+    let refuse = |options| loader(&golden("llama-gqa"), None).budget(&options).unwrap_err().to_string();
+    let options = BudgetOptions { batch: 0, ..BudgetOptions::default() };
+    assert_eq!(refuse(options), "batch is 0: it must be between 1 and 2147483647");
+    let options = BudgetOptions { length: Some(usize::MAX), ..BudgetOptions::default() };
+    assert!(refuse(options).starts_with("length is"));
+}

@@ -1,0 +1,155 @@
+//! The size of what is in the works while a decoder reads a prompt.
+
+use mlx_core::{Device, Dtype};
+
+use crate::Bytes;
+
+/// One step of a decoder through a prompt.
+///
+/// MLX frees what an op used when the op has run, and starts ops well before that, so about one layer's arrays
+/// are there at a time, however many layers there are. How many arrays that is was measured, on the CPU.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Prefill {
+    /// Tokens of a text that run together.
+    pub chunk: u64,
+    /// Tokens of that text which are seen after the step.
+    pub length: u64,
+    /// Texts that run together.
+    pub batch: u64,
+    /// The width of hidden states.
+    pub hidden: u64,
+    /// The width within an MLP; of all experts together that see a token.
+    pub inner: u64,
+    /// Query heads.
+    pub heads: u64,
+    /// The width of a query head.
+    pub head_width: u64,
+    /// Tokens that have a score, which are computed for the last token alone.
+    pub vocabulary: u64,
+    /// What is computed in.
+    pub dtype: Dtype,
+    /// What computes. The CPU holds the scores of attention for all pairs of tokens, a GPU does not.
+    pub device: Device,
+}
+
+/// Bytes that are there at a time for each element of a token's vectors.
+struct Live {
+    hidden: u64,
+    inner: u64,
+    queries: u64,
+}
+
+/// Those of `float32`.
+const WIDE: Live = Live { hidden: 16, inner: 14, queries: 22 };
+
+/// Those of 16-bit floats, whose norms are computed in `float32`.
+const NARROW: Live = Live { hidden: 26, inner: 8, queries: 4 };
+
+/// Bytes for each pair of tokens that masks take.
+const MASKS: u64 = 3;
+
+/// Copies of the vocabulary's scores while a token is drawn.
+const DRAWN: u64 = 3;
+
+impl Prefill {
+    /// All that is there at a time, beside weights and cache.
+    pub fn bytes(&self) -> Bytes {
+        self.layer().max(self.scores())
+    }
+
+    /// What one layer needs for the chunk.
+    fn layer(&self) -> Bytes {
+        let live = if self.dtype.size() < 4 { &NARROW } else { &WIDE };
+        let queries = Bytes::new(live.queries) * self.heads * self.head_width;
+        let token = Bytes::new(live.hidden) * self.hidden + Bytes::new(live.inner) * self.inner + queries;
+        token * self.chunk * self.batch + self.attention()
+    }
+
+    /// What attention needs for each pair of tokens.
+    fn attention(&self) -> Bytes {
+        if !self.device.is_cpu() {
+            return Bytes::ZERO;
+        }
+        let pair = Bytes::from(self.dtype.size()) * self.heads * self.batch + Bytes::new(MASKS);
+        pair * self.chunk * self.length
+    }
+
+    /// What the choice of the next token needs.
+    fn scores(&self) -> Bytes {
+        Bytes::from(self.dtype.size().max(4)) * DRAWN * self.vocabulary * self.batch
+    }
+}
+
+impl From<&Prefill> for Bytes {
+    fn from(prefill: &Prefill) -> Self {
+        prefill.bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STEP: Prefill = Prefill {
+        chunk: 128,
+        length: 128,
+        batch: 1,
+        hidden: 64,
+        inner: 256,
+        heads: 4,
+        head_width: 16,
+        vocabulary: 64,
+        dtype: Dtype::Float32,
+        device: Device::Cpu,
+    };
+
+    /// What MLX's peak was on the CPU beside weights and cache, for Llamas of four layers with this geometry:
+    /// chunk, length, batch, hidden, inner, heads, head width.
+    const MEASURED: &[([u64; 7], Dtype, u64)] = &[
+        ([384, 384, 1, 96, 192, 6, 32], Dtype::Float32, 7_233_076),
+        ([128, 1152, 1, 384, 1152, 12, 32], Dtype::Float32, 12_556_336),
+        ([64, 64, 1, 256, 1024, 8, 32], Dtype::Float32, 1_602_664),
+        ([64, 64, 2, 512, 1024, 8, 64], Dtype::Float32, 4_347_496),
+        ([192, 1216, 1, 384, 768, 12, 32], Dtype::Float32, 17_157_936),
+        ([64, 64, 1, 384, 1536, 12, 64], Dtype::Float32, 2_970_672),
+        ([128, 1152, 1, 96, 192, 12, 16], Dtype::Bfloat16, 4_472_918),
+        ([192, 1216, 1, 384, 1536, 12, 32], Dtype::Bfloat16, 10_558_562),
+        ([128, 128, 1, 256, 1024, 8, 32], Dtype::Bfloat16, 2_336_806),
+        ([192, 192, 1, 384, 768, 6, 64], Dtype::Bfloat16, 4_186_786),
+        ([256, 256, 1, 384, 1536, 12, 32], Dtype::Bfloat16, 8_130_592),
+    ];
+
+    #[test]
+    fn the_cpu_needs_what_was_measured() {
+        for &([chunk, length, batch, hidden, inner, heads, head_width], dtype, measured) in MEASURED {
+            let step = Prefill { chunk, length, batch, hidden, inner, heads, head_width, dtype, ..STEP };
+            let ratio = step.bytes().get() as f64 / measured as f64;
+            assert!((0.9..1.1).contains(&ratio), "{step:?}: {ratio}");
+        }
+    }
+
+    #[test]
+    fn attention_grows_with_the_tokens_seen_on_the_cpu_only() {
+        let long = |device| Prefill { length: 100_000, device, ..STEP }.bytes();
+        assert!(long(Device::Cpu) > STEP.bytes() * 20);
+        assert_eq!(long(Device::Gpu(0)), Prefill { device: Device::Gpu(0), ..STEP }.bytes());
+    }
+
+    #[test]
+    fn a_smaller_chunk_and_a_smaller_batch_need_less() {
+        let bytes = |chunk, batch| Prefill { chunk, batch, length: 4096, ..STEP }.bytes();
+        assert!(bytes(512, 1) < bytes(1024, 1));
+        assert!(bytes(512, 1) < bytes(512, 2));
+    }
+
+    #[test]
+    fn one_token_needs_the_scores_of_a_large_vocabulary() {
+        let step = Prefill { chunk: 1, vocabulary: 100_000, ..STEP };
+        assert_eq!(step.bytes(), 3 * 4 * 100_000);
+    }
+
+    #[test]
+    fn sizes_beyond_all_numbers_are_the_largest_number() {
+        assert_eq!(Prefill { chunk: u64::MAX, hidden: u64::MAX, ..STEP }.bytes(), Bytes::MAX);
+    }
+}
