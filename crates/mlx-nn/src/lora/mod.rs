@@ -72,8 +72,6 @@ impl Options {
 /// Puts adapters that change nothing yet beside the matrices that `accepts` by their layers' paths, such as
 /// `layers.0.self_attn.q_proj`; gives those paths. An adapter that is there already is replaced.
 ///
-/// A tied [`Head`](crate::Head) keeps the table that it was made with.
-///
 /// # Errors
 /// An option makes no sense, or no path is accepted.
 pub fn attach<M: Module>(
