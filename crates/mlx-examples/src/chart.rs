@@ -1,6 +1,6 @@
 //! Curves of numbers.
 
-use std::io::Result;
+use std::io;
 use std::path::Path;
 
 use crate::canvas::{Canvas, Color, Point};
@@ -59,7 +59,7 @@ impl Chart {
     }
 
     /// Draws the chart to a PNG file.
-    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+    pub fn save(&self, path: impl AsRef<Path>) -> io::Result<()> {
         let steps = self.curves.iter().map(|(_, values)| values.len()).max().unwrap_or(0);
         let values = || self.curves.iter().flat_map(|(_, values)| values).filter(|value| value.is_finite());
         let low = values().copied().fold(0.0, f32::min);

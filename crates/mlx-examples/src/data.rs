@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
+use mlx_core::{Array, Dtype};
 use mlx_testkit::assets;
 
 /// Handwritten digits of 8x8 pixels, in the order of scikit-learn's file.
@@ -53,12 +54,24 @@ impl Digits {
         (self.filter(|at| at % 5 != 4), self.filter(|at| at % 5 == 4))
     }
 
+    /// The pixels `[count, …shape]` and the labels `[count]`.
+    pub fn arrays(&self, shape: &[i32]) -> mlx_core::Result<(Array, Array)> {
+        let count = self.count() as i32;
+        let pixels = Array::from_slice(&self.pixels, [&[count], shape].concat())?;
+        Ok((pixels, Array::from_slice(&self.labels, [count])?))
+    }
+
     fn filter(&self, keep: impl Fn(usize) -> bool) -> Self {
         let digits = self.pixels.chunks(Self::PIXELS).zip(&self.labels).enumerate();
         let kept = digits.filter(|(at, _)| keep(*at)).map(|(_, digit)| digit);
         let (pixels, labels): (Vec<_>, Vec<_>) = kept.unzip();
         Self { pixels: pixels.concat(), labels }
     }
+}
+
+/// The part of rows of `logits` `[count, classes]` whose greatest is at their label.
+pub fn accuracy(logits: &Array, labels: &Array) -> mlx_core::Result<f32> {
+    logits.argmax(-1)?.equal(labels)?.astype(Dtype::Float32)?.mean(..)?.item()
 }
 
 /// The text of Melville's "Moby-Dick"; an error says how to fetch it.
@@ -95,6 +108,18 @@ mod tests {
             let error = Digits::parse(&(lines(1) + bad)).unwrap_err();
             assert_eq!(error, "line 2 is not 64 pixels and a digit");
         }
+    }
+
+    #[test]
+    fn arrays_have_the_shape_that_is_asked_for() {
+        let (pixels, labels) = Digits::parse(&lines(3)).unwrap().arrays(&[8, 8, 1]).unwrap();
+        assert_eq!((pixels.shape(), labels.shape()), ([3, 8, 8, 1].as_slice(), [3].as_slice()));
+    }
+
+    #[test]
+    fn the_accuracy_is_the_part_that_is_right() {
+        let logits = Array::from([[0.0_f32, 1.0], [1.0, 0.0], [3.0, 1.0], [0.0, 2.0]]);
+        assert_eq!(accuracy(&logits, &Array::from([1_u32, 0, 1, 1])).unwrap(), 0.75);
     }
 
     #[test]

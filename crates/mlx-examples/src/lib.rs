@@ -1,16 +1,23 @@
-//! What this workspace's examples share; it knows files and numbers but not MLX.
+//! What this workspace's examples share.
 //!
-//! [`Digits`] and [`moby_dick`] are data that `cargo xtask assets` fetches, [`Progress`] is a bar for a loop, and
-//! [`Chart`] draws what the loop found.
+//! [`Digits`] and [`moby_dick`] are data that `cargo xtask assets` fetches, [`Batches`] goes over them, [`fit`] is a
+//! training loop with a progress bar, and [`Chart`] draws what it found.
 
 #![forbid(unsafe_code)]
 
+mod batches;
 mod canvas;
 mod chart;
 mod data;
+mod fit;
 mod glyphs;
-mod progress;
+mod settings;
 
+pub use batches::Batches;
 pub use chart::{Chart, sparkline};
-pub use data::{Digits, moby_dick};
-pub use progress::Progress;
+pub use data::{Digits, accuracy, moby_dick};
+pub use fit::fit;
+pub use settings::Settings;
+
+/// The result of an example's part.
+pub type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;

@@ -84,3 +84,7 @@ pub use parameters::Parameters;
 pub use quantization::QuantizationConfig;
 pub use tree_file::{load_tree, save_tree};
 pub use weights::{Misshapen, Report, Weights};
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guide/training.md")]
+mod guide {}

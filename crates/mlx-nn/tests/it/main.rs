@@ -9,6 +9,8 @@ mod conv;
 #[cfg(test)]
 mod derive;
 #[cfg(test)]
+mod digits;
+#[cfg(test)]
 mod distributed;
 #[cfg(test)]
 mod dropout;
