@@ -66,6 +66,7 @@ pub(crate) fn of(model: &Model, config: &Config, options: &BudgetOptions) -> Res
         batch: run.batch.unsigned_abs().into(),
         hidden: trace.hidden,
         inner: widths.inner(trace.hidden),
+        layers: trace.layers,
         heads,
         head_width: widths.head_dim.unwrap_or_else(|| trace.hidden.checked_div(heads).unwrap_or_default()),
         vocabulary: model.vocab_size() as u64,
@@ -93,6 +94,7 @@ struct Run {
 /// What a run shows.
 struct Trace {
     cache: Bytes,
+    layers: u64,
     hidden: u64,
     dtype: Dtype,
 }
@@ -111,6 +113,7 @@ impl Run {
         let sizes = || cache.arrays().map(|array| Bytes::from(array.nbytes()));
         // The old keys and values of a layer are still there while it grows.
         let growing = if self.length > STEP { sizes().max().unwrap_or_default() * 2 } else { Bytes::ZERO };
-        Ok(Trace { cache: sizes().sum::<Bytes>() + growing, hidden, dtype })
+        let layers = cache.layers().count() as u64;
+        Ok(Trace { cache: sizes().sum::<Bytes>() + growing, layers, hidden, dtype })
     }
 }

@@ -13,8 +13,9 @@ use std::time::Instant;
 use mlx_core::random::{self, Key};
 use mlx_core::transform::{Shapes, compile};
 use mlx_core::{Array, Device, Dtype, Result, Tree, eval, fast};
+use mlx_nn::loss::{Reduction, cross_entropy};
 use mlx_nn::optim::{AdamW, Optimizer, State};
-use mlx_nn::{Embedding, Linear, Module, RmsNorm, Weights, gelu, value_and_grad};
+use mlx_nn::{Embedding, Linear, Module, RmsNorm, Weights, gelu, relu, value_and_grad};
 
 /// The median time of a step may be this much of Python's; what is above 1 is for the noise of equal times.
 const BAR: f64 = 1.03;
@@ -48,8 +49,8 @@ impl Mlp {
 impl Model for Mlp {
     fn forward(&self, x: &Array) -> Result<Array> {
         let [first, second, last] = &self.layers;
-        let x = first.forward(x)?.maximum(0.0)?;
-        last.forward(&second.forward(&x)?.maximum(0.0)?)
+        let x = relu(&first.forward(x)?)?;
+        last.forward(&relu(&second.forward(&x)?)?)
     }
 }
 
@@ -128,7 +129,7 @@ fn trainer<M: Model>(model: M, x: Array, y: Array) -> impl FnMut() -> f64 {
     let state = adam.init(&model.trainable(|_| true)).unwrap();
     let step = compile(
         move |(model, state, x, y): &(M, State, Array, Array)| {
-            let loss = |model: &M| fast::cross_entropy(&model.forward(x)?, y)?.mean(..);
+            let loss = |model: &M| cross_entropy(&model.forward(x)?, y, Reduction::Mean);
             let (loss, gradients) = value_and_grad(|_| true, loss)(model)?;
             Ok((adam.update(model, &gradients, state)?, loss))
         },

@@ -1,6 +1,6 @@
 //! Losses of classes and of distributions over them.
 
-use mlx_core::{Array, Category, Device, Result, cuda, fast, keep, select};
+use mlx_core::{Array, Category, Device, Dtype, Result, cuda, fast, keep, select};
 
 use super::{Reduction, require, same_shape, weighted};
 
@@ -52,7 +52,7 @@ pub fn cross_entropy<'a>(
     } else {
         same_shape(OP, [("logits", logits), ("probabilities as targets", targets)])?;
     }
-    let losses = if are_classes && label_smoothing == 0.0 && has_kernel(logits, targets, axis)? {
+    let losses = if are_classes && label_smoothing == 0.0 && has_op(logits, targets, axis)? {
         fast::cross_entropy(logits, targets)?.astype(logits.dtype())?
     } else {
         from_logits(logits, targets, axis, label_smoothing)?
@@ -60,11 +60,12 @@ pub fn cross_entropy<'a>(
     reduction.apply(weighted(OP, losses, weights)?)
 }
 
-/// Whether MLX has one kernel for all of it.
-fn has_kernel(logits: &Array, targets: &Array, axis: i32) -> Result<bool> {
+/// Whether MLX's own op, which reduces as `float32`, gives what Python does: on CUDA always.
+fn has_op(logits: &Array, targets: &Array, axis: i32) -> Result<bool> {
     let is_last = axis == -1 || axis == logits.ndim() as i32 - 1;
     let has_types = logits.dtype().is_float() && Category::Integer.contains(targets.dtype());
-    Ok(is_last && has_types && !Device::current().is_cpu() && cuda::is_available()?)
+    let is_same = logits.dtype() == Dtype::Float32 || !Device::current().is_cpu() && cuda::is_available()?;
+    Ok(is_last && has_types && is_same)
 }
 
 #[track_caller]

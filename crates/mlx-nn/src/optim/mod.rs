@@ -11,7 +11,7 @@
 //!
 //! fn main() -> mlx_nn::Result<()> {
 //!     let model = Weights::init(Key::new(0)?).build(|w| Mlp::load(w, 4, 8, true))?;
-//!     let adam = AdamW { weight_decay: 0.1, ..AdamW::new(cosine_decay(0.1, 1000, 0.0)?) };
+//!     let adam = AdamW { weight_decay: 0.1, ..AdamW::new(cosine_decay(1e-3, 1000, 0.0)?) };
 //!     let state = adam.init(&model.trainable(|_| true))?;
 //!     let x = Array::ones([1, 4], Dtype::Float32)?;
 //!

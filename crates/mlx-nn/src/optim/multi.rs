@@ -20,8 +20,10 @@ pub struct MultiOptimizer {
     rest: Box<dyn Optimizer>,
 }
 
+type Predicate = dyn Fn(&str, &Array) -> bool;
+
 struct Part {
-    accepts: Box<dyn Fn(&str, &Array) -> bool>,
+    accepts: Box<Predicate>,
     optimizer: Box<dyn Optimizer>,
 }
 

@@ -7,13 +7,12 @@ use mlx_core::{Array, Dtype, Error, Result};
 use super::{Optimizer, Schedule, Slots, State};
 use crate::Parameters;
 
-/// How one parameter is updated. Whatever has this is an [`Optimizer`].
+/// How one parameter is updated. Whatever has this is an [`Optimizer`]; this one takes steps of one length:
 ///
 /// ```
 /// use mlx_core::{Array, Result};
 /// use mlx_nn::optim::{Now, Optimizer, Rule, Schedule, Slots};
 ///
-/// /// Steps of the same length in every direction.
 /// #[derive(Debug)]
 /// struct SignSgd {
 ///     learning_rate: Schedule,

@@ -117,7 +117,8 @@ fn a_batch_of_batches_is_normalised_batch_by_batch() {
     let options = GroupNormOptions { pytorch_compatible: true, ..GroupNormOptions::default() };
     let neighbours = GroupNorm::load(&fresh(), 2, 4, options).unwrap();
     let batch = BatchNorm::load(&fresh(), 4, BatchNormOptions::default()).unwrap();
-    let norms: [&dyn Fn(&Array) -> mlx_core::Result<Array>; 5] = [
+    type Norm<'a> = &'a dyn Fn(&Array) -> mlx_core::Result<Array>;
+    let norms: [Norm<'_>; 5] = [
         &|x| layer.forward(x),
         &|x| instance.forward(x),
         &|x| group.forward(x),

@@ -69,17 +69,25 @@ fn leaves_have_the_names_of_python() {
 fn a_state_file_that_does_not_fit_is_refused_with_all_that_is_wrong() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state.safetensors");
-    let state = |name: &str, length| {
-        let arrays = [("a", 2), (name, 3), ("c", length)];
-        let arrays = arrays.map(|(name, length)| (name, Array::zeros([length], Dtype::Float32).unwrap()));
+    let state = |name, length, dtype| {
+        let arrays = [
+            ("a", 2, Dtype::Float32),
+            (name, 3, Dtype::Float32),
+            ("c", length, Dtype::Float32),
+            ("d", 5, dtype),
+        ];
+        let arrays = arrays.map(|(name, length, dtype)| (name, Array::zeros([length], dtype).unwrap()));
         Sgd::new(0.1).init(&arrays.into_iter().collect()).unwrap()
     };
-    save_tree(&path, &state("left", 4)).unwrap();
-    let Err(Error::Weights(report)) = load_tree(&path, &state("lacking", 5)) else { panic!("it was loaded") };
+    save_tree(&path, &state("left", 4, Dtype::Float16)).unwrap();
+    let loaded = load_tree(&path, &state("lacking", 5, Dtype::Float32));
+    let Err(Error::Weights(report)) = loaded else { panic!("it was loaded") };
     assert_eq!(report.missing, ["lacking.v"]);
     assert_eq!(report.unused, ["left.v"]);
     let wrong = report.misshapen.iter().map(ToString::to_string).collect::<Vec<_>>();
-    assert_eq!(wrong, ["c.v (found [4] float32, expected [5] float32)"]);
+    let expected =
+        ["c.v (found [4] float32, expected [5] float32)", "d.v (found [5] float16, expected [5] float32)"];
+    assert_eq!(wrong, expected);
 }
 
 fn one(name: &str) -> Parameters {
