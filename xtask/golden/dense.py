@@ -193,6 +193,10 @@ def write_variant(name, changes, random, batch):
         if quantization := config["text_config"].pop("quantization", None):
             config["quantization"] = quantization
     weights = checkpoint_weights(config, random)
+    if wrapper:
+        weights |= unread_weights()
+    if name == "mistral3-mistral":
+        weights = {newer(key): value for key, value in weights.items()}
     write_json(folder / "config.json", config)
     write_checkpoint(folder, weights, shards=1)
 
@@ -214,6 +218,18 @@ def checkpoint_weights(config, random):
     weights = random_weights(spelled(config), random)
     tied = config.get("text_config", config).get("tie_word_embeddings", False)
     return {name: value for name, value in weights.items() if not (tied and "lm_head" in name)}
+
+
+def unread_weights():
+    """Parts of a model of images that its text does not need."""
+    return {"vision_tower.patch.weight": mx.ones((2,)), "multi_modal_projector.norm.weight": mx.ones((3,))}
+
+
+def newer(key):
+    """The name that transformers gives a weight since 4.52."""
+    if key.startswith("language_model.model."):
+        return key.replace("language_model.model.", "model.language_model.")
+    return key.removeprefix("language_model.") if "lm_head" in key else f"model.{key}"
 
 
 def spelled(config):

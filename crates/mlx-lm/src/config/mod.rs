@@ -3,12 +3,12 @@
 //! [`Config::new`] brings it into that form; `parse` reads from it and notes what was read, so that `finish` can
 //! refuse a setting that the model passed over.
 
-mod common;
+mod basics;
 mod defaults;
 mod normal;
 mod unread;
 
-pub(crate) use common::{Common, layers, size};
+pub(crate) use basics::{Common, layers, size};
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;

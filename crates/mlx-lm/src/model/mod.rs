@@ -15,6 +15,7 @@ use mlx_core::{Array, Result as MlxResult};
 use mlx_nn::{Module, Weights};
 
 use self::wrapper::Wrapper;
+pub(crate) use self::wrapper::spelled;
 use crate::cache::KvCache;
 use crate::config::{Common, Config};
 use crate::{Error, Result};

@@ -7,6 +7,7 @@ use super::{Decoder, decoder};
 use crate::Result;
 use crate::cache::KvCache;
 use crate::config::Config;
+use crate::tensors::Arrays;
 
 /// Scopes of what is no text.
 const OTHERS: &[&str] = &[
@@ -16,6 +17,22 @@ const OTHERS: &[&str] = &[
     "model.multi_modal_projector.",
     "audio_tower.",
 ];
+
+/// What transformers calls the decoder since 4.52.
+const BODY: &str = "model.language_model.";
+
+/// The arrays of a model around a decoder by their names, those of the decoder in the scope `language_model`.
+pub(crate) fn spelled(arrays: Arrays) -> Arrays {
+    if !arrays.keys().any(|name| name.starts_with(BODY)) {
+        return arrays;
+    }
+    let spelled = |name: String| match name.strip_prefix(BODY) {
+        Some(part) => format!("language_model.model.{part}"),
+        None if name.starts_with("lm_head.") => format!("language_model.{name}"),
+        None => name,
+    };
+    arrays.into_iter().map(|(name, array)| (spelled(name), array)).collect()
+}
 
 /// The decoder of a model of text and images.
 #[derive(Module)]
