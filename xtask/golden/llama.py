@@ -8,8 +8,7 @@ import numpy_llama
 from fixture import golden, relative_rms, to_numpy, write_json, write_tensors
 from mlx.utils import tree_flatten, tree_map
 from mlx_lm.models.cache import make_prompt_cache
-from mlx_lm.models.llama import Model, ModelArgs
-from mlx_lm.utils import load_model
+from mlx_lm.utils import _get_classes, load_model
 
 BASE = {
     "architectures": ["LlamaForCausalLM"],
@@ -148,6 +147,7 @@ def sample(random, config, count):
 
 def random_weights(config, random):
     """Seeded weights, quantized as the config says: logits of a few units, norms near 1."""
+    Model, ModelArgs = _get_classes(config)
     model = Model(ModelArgs.from_dict(config))
     dtype = getattr(mx, config["torch_dtype"])
     weights = {}

@@ -12,24 +12,25 @@ use crate::{process, repo};
 
 /// The scripts of `xtask/golden`, one a topic, in the order they run.
 const TOPICS: &[&str] = &[
-    "ops",
     "activation",
-    "rope",
-    "quant",
-    "lora",
-    "llama",
-    "optim",
     "conv",
-    "recurrent",
-    "upsample",
-    "quantized",
+    "dense",
     "dropout",
     "init",
+    "llama",
+    "lora",
     "loss",
     "norm",
+    "ops",
+    "optim",
     "pool",
     "positional",
+    "quant",
+    "quantized",
+    "recurrent",
+    "rope",
     "transformer",
+    "upsample",
 ];
 
 /// Rewrite the reference data of the tests with Python's MLX and mlx-lm.

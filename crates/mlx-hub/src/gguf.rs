@@ -8,6 +8,7 @@ mod architecture;
 mod checkpoint;
 mod config;
 mod container;
+mod family;
 mod file;
 mod format;
 mod header;

@@ -57,7 +57,7 @@ pub(crate) fn of(model: &Model, config: &Config, options: &BudgetOptions) -> Res
         length: size("length", length)?,
         chunk: size("prefill_step", options.prefill_step)?,
     };
-    let widths: Widths = config.parse()?;
+    let widths: Widths = config.peek()?;
     let trace = run.trace(model)?;
     let heads = widths.num_attention_heads.unwrap_or(1);
     let prefill = Prefill {

@@ -8,7 +8,7 @@ use mlx_nn::Weights;
 use mlx_text::{GgufVocab, Tokenizer};
 
 use crate::tensors::{self, Arrays};
-use crate::{BudgetOptions, Config, LanguageModel, Model, Result, budget};
+use crate::{BudgetOptions, Config, LanguageModel, Model, Result, budget, model};
 
 /// Loads a model with options.
 pub struct Loader {
@@ -69,6 +69,7 @@ impl Loader {
 
     /// The model of these arrays, none of which is computed.
     fn build(&self, checkpoint: &Checkpoint, config: &Config, arrays: Arrays) -> Result<Model> {
+        let arrays = if config.is_wrapped() { model::spelled(arrays) } else { arrays };
         let weights = Weights::new(arrays, config.quantization()?);
         Model::new(config, weights.with_dtype(self.dtype_for(checkpoint)))
     }

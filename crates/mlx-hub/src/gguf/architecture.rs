@@ -10,6 +10,10 @@ pub(super) struct Architecture {
     pub(super) class: &'static str,
     /// Whether query and key rows are ordered for interleaved rotary embeddings.
     pub(super) interleaved: bool,
+    /// The `hidden_act` of its gated layers.
+    pub(super) activation: &'static str,
+    /// Whether norms hold 1 more than in a Hugging Face checkpoint.
+    pub(super) norms_from_one: bool,
     /// Parts of a layer: GGUF's name and Hugging Face's.
     layer: &'static [(&'static str, &'static str)],
 }
@@ -20,6 +24,8 @@ const ARCHITECTURES: &[Architecture] = &[
         model_type: "llama",
         class: "LlamaForCausalLM",
         interleaved: true,
+        activation: "silu",
+        norms_from_one: false,
         layer: PRE_NORM,
     },
     Architecture {
@@ -27,6 +33,8 @@ const ARCHITECTURES: &[Architecture] = &[
         model_type: "qwen2",
         class: "Qwen2ForCausalLM",
         interleaved: false,
+        activation: "silu",
+        norms_from_one: false,
         layer: PRE_NORM,
     },
     Architecture {
@@ -34,7 +42,36 @@ const ARCHITECTURES: &[Architecture] = &[
         model_type: "qwen3",
         class: "Qwen3ForCausalLM",
         interleaved: false,
+        activation: "silu",
+        norms_from_one: false,
         layer: PRE_NORM,
+    },
+    Architecture {
+        name: "phi3",
+        model_type: "phi3",
+        class: "Phi3ForCausalLM",
+        interleaved: false,
+        activation: "silu",
+        norms_from_one: false,
+        layer: FUSED,
+    },
+    Architecture {
+        name: "gemma2",
+        model_type: "gemma2",
+        class: "Gemma2ForCausalLM",
+        interleaved: false,
+        activation: "gelu_pytorch_tanh",
+        norms_from_one: true,
+        layer: SANDWICH,
+    },
+    Architecture {
+        name: "gemma3",
+        model_type: "gemma3_text",
+        class: "Gemma3ForCausalLM",
+        interleaved: false,
+        activation: "gelu_pytorch_tanh",
+        norms_from_one: true,
+        layer: SANDWICH,
     },
 ];
 
@@ -53,6 +90,33 @@ const PRE_NORM: &[(&str, &str)] = &[
     ("ffn_down", "mlp.down_proj"),
 ];
 
+/// The same, where queries, keys and values are one projection, and so are the gate and what it gates.
+const FUSED: &[(&str, &str)] = &[
+    ("attn_norm", "input_layernorm"),
+    ("attn_qkv", "self_attn.qkv_proj"),
+    ("attn_output", "self_attn.o_proj"),
+    ("ffn_norm", "post_attention_layernorm"),
+    ("ffn_up", "mlp.gate_up_proj"),
+    ("ffn_down", "mlp.down_proj"),
+];
+
+/// A decoder layer that normalises on both sides of attention and of the MLP.
+const SANDWICH: &[(&str, &str)] = &[
+    ("attn_norm", "input_layernorm"),
+    ("attn_q", "self_attn.q_proj"),
+    ("attn_k", "self_attn.k_proj"),
+    ("attn_v", "self_attn.v_proj"),
+    ("attn_output", "self_attn.o_proj"),
+    ("attn_q_norm", "self_attn.q_norm"),
+    ("attn_k_norm", "self_attn.k_norm"),
+    ("post_attention_norm", "post_attention_layernorm"),
+    ("ffn_norm", "pre_feedforward_layernorm"),
+    ("ffn_gate", "mlp.gate_proj"),
+    ("ffn_up", "mlp.up_proj"),
+    ("ffn_down", "mlp.down_proj"),
+    ("post_ffw_norm", "post_feedforward_layernorm"),
+];
+
 /// The parts outside the layers.
 const BODY: &[(&str, &str)] =
     &[("token_embd", "model.embed_tokens"), ("output_norm", "model.norm"), ("output", "lm_head")];
@@ -64,6 +128,11 @@ impl Architecture {
 
     pub(super) fn known() -> Vec<&'static str> {
         ARCHITECTURES.iter().map(|architecture| architecture.name).collect()
+    }
+
+    /// Whether only some features of a head turn, so that their number is not the head's width.
+    pub(super) fn turns_in_part(&self) -> bool {
+        self.name == "phi3"
     }
 
     /// The Hugging Face name of a tensor: `blk.0.attn_q.weight` is

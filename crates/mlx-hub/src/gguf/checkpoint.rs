@@ -7,13 +7,17 @@ use super::architecture::Architecture;
 use super::config;
 use super::container::Container;
 use super::header::TensorInfo;
-use super::tensor::Tensor;
+use super::tensor::{Data, Tensor};
 use super::value::Value;
 use super::{quant, row};
 use crate::{Error, Result};
 
 /// Llama 3's rotary factors: part of the configuration, not a weight.
 pub(super) const ROPE_FACTORS: &str = "rope_freqs.weight";
+
+/// The rotary factors of Phi for long and for short texts, which are part of the configuration, too.
+pub(super) const LONG_FACTORS: &str = "rope_factors_long.weight";
+pub(super) const SHORT_FACTORS: &str = "rope_factors_short.weight";
 
 /// A GGUF file with Hugging Face names for its configuration and tensors.
 #[derive(Debug)]
@@ -41,7 +45,8 @@ impl Gguf {
         let architecture = architecture(&container)?;
         let mut names = BTreeMap::new();
         let mut unknown = Vec::new();
-        for tensor in container.tensors().iter().filter(|tensor| tensor.name != ROPE_FACTORS) {
+        let is_setting = |name: &str| [ROPE_FACTORS, LONG_FACTORS, SHORT_FACTORS].contains(&name);
+        for tensor in container.tensors().iter().filter(|tensor| !is_setting(&tensor.name)) {
             match architecture.tensor_name(&tensor.name) {
                 Some(name) => drop(names.insert(name, tensor.name.clone())),
                 None => unknown.push(tensor.name.as_str()),
@@ -79,7 +84,7 @@ impl Gguf {
         self.container.tensor(self.names.get(name)?)
     }
 
-    /// Reads a tensor by its Hugging Face name, with its rows in Hugging Face's order.
+    /// Reads a tensor by its Hugging Face name, with its rows in Hugging Face's order and its norms as there.
     pub fn load(&self, name: &str) -> Result<Tensor> {
         let info = self.tensor(name).ok_or_else(|| self.container.no_tensor(name))?;
         let mut bytes = self.container.bytes(info)?;
@@ -90,7 +95,14 @@ impl Gguf {
                     .error(format!("the {rows} rows of `{}` do not divide into {heads} heads", info.name))
             })?;
         }
-        Ok(Tensor { shape: info.shape.clone(), data: quant::decode(info.format, &bytes) })
+        let mut data = quant::decode(info.format, &bytes);
+        if let Data::F32(values) = &mut data
+            && self.architecture.norms_from_one
+            && name.ends_with("norm.weight")
+        {
+            values.iter_mut().for_each(|value| *value -= 1.0);
+        }
+        Ok(Tensor { shape: info.shape.clone(), data })
     }
 
     /// How many heads a tensor's rows make up, if they are ordered for interleaved rotation.

@@ -5,8 +5,8 @@ use serde_json::{Map, Value as Json, json};
 use super::architecture::Architecture;
 use super::checkpoint::ROPE_FACTORS;
 use super::container::Container;
-use super::rope;
 use super::value::Value;
+use super::{family, rope};
 use crate::Result;
 
 /// Whole numbers that every file has: Hugging Face's key, GGUF's key after the architecture.
@@ -51,7 +51,7 @@ pub(super) fn read(file: &Container, architecture: &Architecture) -> Result<Json
     set("head_dim", metadata.head_dim(&heads)?.into());
     set("vocab_size", metadata.vocab_size()?.into());
     set("rms_norm_eps", metadata.required("attention.layer_norm_rms_epsilon", Metadata::float)?.into());
-    set("hidden_act", "silu".into());
+    set("hidden_act", architecture.activation.into());
     set("rope_theta", theta.into());
     set("rope_scaling", metadata.rope_scaling(theta)?);
     set("attention_bias", file.tensor("blk.0.attn_q.bias").is_some().into());
@@ -61,13 +61,14 @@ pub(super) fn read(file: &Container, architecture: &Architecture) -> Result<Json
         let key = format!("{name}_token_id");
         set(&key, file.value(&format!("tokenizer.ggml.{key}"), "a token id", Value::as_u64)?.into());
     }
+    family::add(&metadata, &mut config)?;
     Ok(config.into())
 }
 
 /// The metadata of one architecture, read by the part of the key after its name.
-struct Metadata<'a> {
-    file: &'a Container,
-    architecture: &'a Architecture,
+pub(super) struct Metadata<'a> {
+    pub(super) file: &'a Container,
+    pub(super) architecture: &'a Architecture,
 }
 
 impl Metadata<'_> {
@@ -80,12 +81,12 @@ impl Metadata<'_> {
             .ok_or_else(|| self.file.error(format!("metadata `{}` is missing", self.key(suffix))))
     }
 
-    fn whole(&self, suffix: &str) -> Result<u64> {
+    pub(super) fn whole(&self, suffix: &str) -> Result<u64> {
         self.required(suffix, Self::optional_whole)
     }
 
     /// A whole number, or a list that gives the same one for every layer.
-    fn optional_whole(&self, suffix: &str) -> Result<Option<u64>> {
+    pub(super) fn optional_whole(&self, suffix: &str) -> Result<Option<u64>> {
         let one = |value: &Value| match value.as_array().map(|array| array.values()) {
             Some(values) => {
                 let (first, rest) = values.split_first()?;
@@ -96,7 +97,7 @@ impl Metadata<'_> {
         self.file.value(&self.key(suffix), "one whole number for all layers", one)
     }
 
-    fn float(&self, suffix: &str) -> Result<Option<f64>> {
+    pub(super) fn float(&self, suffix: &str) -> Result<Option<f64>> {
         self.file.value(&self.key(suffix), "a float", Value::as_f64)
     }
 
@@ -108,7 +109,9 @@ impl Metadata<'_> {
         if let Some(dim) = self.optional_whole("attention.key_length")? {
             return Ok(dim);
         }
-        if let Some(dim) = self.optional_whole("rope.dimension_count")? {
+        if let Some(dim) = self.optional_whole("rope.dimension_count")?
+            && !self.architecture.turns_in_part()
+        {
             return Ok(dim);
         }
         let hidden = self.whole("embedding_length")?;

@@ -169,7 +169,12 @@ fn rows_that_do_not_fit_the_heads_are_named() {
 fn unknown_names_are_errors() {
     let error = open(&metadata("mamba")).unwrap_err();
     assert!(matches!(&error, Error::Architecture { found, .. } if found == "mamba"));
-    assert!(error.to_string().ends_with("`mamba` is not supported (known: llama, qwen2, qwen3)"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .ends_with("`mamba` is not supported (known: llama, qwen2, qwen3, phi3, gemma2, gemma3)"),
+        "{error}"
+    );
     let odd = with_tensors(metadata("llama")).f32_tensor("blk.0.x.weight", &[1], &[0.0]);
     let error = open(&odd.f32_tensor("y", &[1], &[0.0])).unwrap_err().to_string();
     assert!(error.ends_with("architecture `llama` has no tensors blk.0.x.weight, y"), "{error}");

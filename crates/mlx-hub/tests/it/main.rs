@@ -9,6 +9,7 @@
 
 mod damage;
 mod directory;
+mod families;
 mod gguf_file;
 #[cfg(feature = "download")]
 mod hub;

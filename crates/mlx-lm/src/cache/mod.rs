@@ -2,6 +2,7 @@
 
 mod layer;
 mod mask;
+mod softcap;
 
 pub use layer::LayerCache;
 pub(crate) use layer::STEP;

@@ -1,10 +1,21 @@
 //! The architectures, and what they have in common.
 
+mod gemma;
+mod glm4;
 mod llama;
+mod ministral3;
+mod part;
+mod phi3;
+mod qwen2;
+mod qwen3;
+mod smollm3;
+mod wrapper;
 
 use mlx_core::{Array, Result as MlxResult};
 use mlx_nn::{Module, Weights};
 
+use self::wrapper::Wrapper;
+pub(crate) use self::wrapper::spelled;
 use crate::cache::KvCache;
 use crate::config::{Common, Config};
 use crate::{Error, Result};
@@ -25,14 +36,14 @@ pub trait Decoder: Module {
 }
 
 macro_rules! models {
-    ($($($name:literal)|+ => $family:ident::$model:ident,)*) => {
+    ($($($name:literal)|+ => $($family:ident)::+,)*) => {
         /// The values of `model_type` that can be built.
         pub const KNOWN: &[&str] = &[$($($name),+),*];
 
-        /// Builds the decoder that the config names.
-        fn build(config: &Config, weights: &Weights) -> Result<Box<dyn Decoder>> {
-            match config.model_type() {
-                $($($name)|+ => Ok(Box::new($family::$model::load(weights, &config.parse()?)?)),)*
+        /// Builds the decoder alone that the config describes.
+        fn decoder(config: &Config, weights: &Weights) -> Result<Box<dyn Decoder>> {
+            match config.decoder_type() {
+                $($($name)|+ => Ok(Box::new($($family)::+::load(weights, config)?)),)*
                 other => Err(Error::UnknownModel { found: other.to_owned(), known: KNOWN }),
             }
         }
@@ -40,7 +51,30 @@ macro_rules! models {
 }
 
 models! {
-    "llama" | "mistral" => llama::Llama,
+    "llama" | "mistral" | "iquestcoder" | "xverse" => llama,
+    "gemma" => gemma::gemma1,
+    "gemma2" => gemma::gemma2,
+    "gemma3_text" => gemma::gemma3,
+    "glm4" => glm4,
+    "ministral3" => ministral3,
+    "phi3" => phi3,
+    "qwen2" => qwen2,
+    "qwen3" => qwen3,
+    "smollm3" => smollm3,
+}
+
+/// The values of `model_type` that are wrapped around a decoder.
+pub const WRAPPERS: &[&str] = &["gemma3", "llava", "mistral3"];
+
+/// Builds the decoder that the config names, within its wrapper if it has one.
+fn build(config: &Config, weights: &Weights) -> Result<Box<dyn Decoder>> {
+    if !config.is_wrapped() {
+        return decoder(config, weights);
+    }
+    if WRAPPERS.contains(&config.model_type()) {
+        return Ok(Box::new(Wrapper::load(weights, config)?));
+    }
+    Err(Error::UnknownModel { found: config.model_type().to_owned(), known: WRAPPERS })
 }
 
 /// A decoder, and what its config says about running it.
@@ -56,11 +90,12 @@ impl Model {
     /// Builds the model that `config` describes from `weights`, all of which it must use.
     ///
     /// # Errors
-    /// The architecture is unknown, a field is missing, or a weight is missing, left over or misshapen.
+    /// The architecture is unknown, a field is missing or not supported, or a weight is missing, left over or misshapen.
     pub fn new(config: &Config, weights: Weights) -> Result<Self> {
         let decoder = build(config, &weights)?;
+        config.finish()?;
         weights.finish()?;
-        let common: Common = config.parse()?;
+        let common: Common = config.peek()?;
         let (context, eos) = (common.context(), common.eos());
         Ok(Self {
             decoder,

@@ -86,6 +86,42 @@ fn a_config_value_that_cannot_be_is_named() {
 }
 
 #[test]
+fn a_setting_that_the_family_does_not_know_is_refused_if_it_changes_numbers() {
+    for (field, value) in [
+        ("hidden_act", json!("quick_gelu")),
+        ("use_sliding_window", json!(true)),
+        ("attn_logit_softcapping", json!(50.0)),
+        ("use_qk_norm", json!(true)),
+        ("logits_scaling", json!(8.0)),
+        ("num_local_experts", json!(8)),
+        ("layer_types", json!(["full_attention", "chunked_attention"])),
+        ("rope_scaling", json!({"rope_type": "helix"})),
+        ("rope_scaling", json!({"rope_type": "yarn", "factor": 2.0, "attention_factor": 0.5})),
+    ] {
+        let message = refusal(&intact().with_config(field, value.clone()));
+        let names = [field, "attention_factor", "chunked_attention", "helix"];
+        assert!(names.iter().any(|name| message.contains(name)), "{field} = {value}: {message}");
+    }
+}
+
+#[test]
+fn settings_that_are_off_are_not_refused() {
+    let mut checkpoint = intact();
+    for field in ["use_sliding_window", "use_qk_norm", "attention_bias"] {
+        checkpoint = checkpoint.with_config(field, json!(false));
+    }
+    load(checkpoint.with_config("head_dim", json!(null)).write().path()).unwrap();
+}
+
+#[test]
+fn an_unknown_wrapper_names_those_that_are_known() {
+    let text = json!({"model_type": "llama"});
+    let message =
+        refusal(&intact().with_config("model_type", json!("seeing")).with_config("text_config", text));
+    assert!(message.contains("`seeing`") && message.contains("gemma3, llava, mistral3"), "{message}");
+}
+
+#[test]
 fn a_window_that_sees_nothing_is_refused() {
     let message = refusal(&Checkpoint::read(golden("llama-sliding")).with_config("sliding_window", json!(0)));
     assert!(message.contains("sliding_window"), "{message}");

@@ -9,4 +9,6 @@ mod budget;
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
+mod real_models;
+#[cfg(test)]
 mod smollm2;

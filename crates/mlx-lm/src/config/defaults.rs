@@ -1,0 +1,50 @@
+//! What a family's configs leave out, as transformers and mlx-lm fill it in.
+
+use serde_json::{Map, Value, json};
+
+/// The values of fields that a config of `model_type` need not have.
+pub(super) fn of(model_type: &str) -> Map<String, Value> {
+    let defaults = match model_type {
+        "qwen2" => json!({"rope_theta": 1e6, "max_position_embeddings": 32768}),
+        "phi3" => json!({"max_position_embeddings": 131_072, "original_max_position_embeddings": 4096}),
+        "glm4" => json!({"max_position_embeddings": 32768, "rope_traditional": true}),
+        "gemma" => json!({"hidden_act": "gelu_pytorch_tanh"}),
+        "gemma2" => json!({
+            "hidden_act": "gelu_pytorch_tanh",
+            "attn_logit_softcapping": 50.0,
+            "final_logit_softcapping": 30.0,
+            "query_pre_attn_scalar": 144.0,
+        }),
+        "gemma3_text" => json!({
+            "hidden_act": "gelu_pytorch_tanh",
+            "hidden_size": 1152,
+            "intermediate_size": 6912,
+            "num_hidden_layers": 26,
+            "num_attention_heads": 8,
+            "num_key_value_heads": 4,
+            "head_dim": 256,
+            "vocab_size": 262_208,
+            "rms_norm_eps": 1e-6,
+            "rope_theta": 1e6,
+            "rope_local_base_freq": 1e4,
+            "query_pre_attn_scalar": 256.0,
+            "sliding_window": 512,
+            "sliding_window_pattern": 6,
+            "max_position_embeddings": 32768,
+        }),
+        _ => Value::Null,
+    };
+    match defaults {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
+    }
+}
+
+/// The decoder's type in a model of `whole`, whose `text_config` does not say it.
+pub(super) fn part_of(whole: &str) -> &str {
+    match whole {
+        "gemma3" => "gemma3_text",
+        "mistral3" | "llava" => "mistral",
+        _ => whole,
+    }
+}

@@ -1,0 +1,197 @@
+//! From the spellings of a `config.json` to one.
+
+use serde_json::{Map, Value, json};
+
+use super::defaults;
+use crate::{Error, Result};
+
+type Fields = Map<String, Value>;
+
+/// Other names of a field, which is used in place of it.
+const ALIASES: &[(&str, &str)] = &[
+    ("hidden_activation", "hidden_act"),
+    ("torch_dtype", "dtype"),
+    ("_sliding_window_pattern", "sliding_window_pattern"),
+];
+
+/// Settings of a model that are written among those of its RoPE.
+const HOISTED: &[&str] = &["partial_rotary_factor", "llama_4_scaling_beta", "attention_factor"];
+
+/// What the whole says of the tokens, though its decoder has a config of its own.
+const WHOLE: &[&str] = &["eos_token_id", "bos_token_id", "pad_token_id", "quantization"];
+
+/// The fields in their one form, and the type of the whole if that is more than a decoder.
+pub(super) fn form(fields: Fields) -> Result<(Fields, Option<String>)> {
+    let (mut fields, wrapper) = unwrap(fields);
+    for &(alias, name) in ALIASES {
+        if let Some(value) = fields.remove(alias).filter(|value| !value.is_null()) {
+            fields.insert(name.into(), value);
+        }
+    }
+    spread_rope(&mut fields)?;
+    let model_type = fields.get("model_type").and_then(Value::as_str).unwrap_or_default();
+    for (name, value) in defaults::of(model_type) {
+        fields.entry(name).or_insert(value);
+    }
+    fields.retain(|_, value| !value.is_null());
+    finish_rope(&mut fields);
+    if fields.get("use_sliding_window") == Some(&Value::Bool(false)) {
+        fields.remove("sliding_window");
+    }
+    Ok((fields, wrapper))
+}
+
+/// Puts the fields of `text_config` in the place of those around it.
+fn unwrap(mut fields: Fields) -> (Fields, Option<String>) {
+    let Some(Value::Object(mut text)) = fields.remove("text_config") else { return (fields, None) };
+    let whole = fields.get("model_type").and_then(Value::as_str).unwrap_or_default().to_owned();
+    text.entry("model_type").or_insert_with(|| defaults::part_of(&whole).into());
+    for name in WHOLE {
+        if fields.get(*name).is_some_and(|value| !value.is_null()) {
+            text.remove(*name);
+        }
+    }
+    fields.extend(text.into_iter().filter(|(_, value)| !value.is_null()));
+    (fields, Some(whole))
+}
+
+/// Takes `rope_parameters` of transformers 5 apart: one for all layers, or one for each of their types.
+fn spread_rope(fields: &mut Fields) -> Result<()> {
+    let Some(Value::Object(mut rope)) = fields.remove("rope_parameters") else { return Ok(()) };
+    let of_type = |name: &str| name.ends_with("_attention");
+    if let Some(mixed) = rope.keys().find(|name| of_type(name) != rope.keys().any(|name| of_type(name))) {
+        return Err(Error::Config(format!("rope_parameters has {mixed} beside the types of layers")));
+    }
+    let sliding = rope.remove("sliding_attention");
+    match (rope.remove("full_attention"), &sliding) {
+        (Some(Value::Object(full)), _) => set_rope(fields, full),
+        (None, None) => set_rope(fields, std::mem::take(&mut rope)),
+        _ => {}
+    }
+    if let Some(Value::Object(sliding)) = sliding {
+        let mut layer = Fields::new();
+        set_rope(&mut layer, sliding);
+        fields.insert("rope_layers".into(), json!({ "sliding_attention": layer }));
+    }
+    match rope.keys().next() {
+        Some(other) => Err(Error::Config(format!("rope_parameters of {other} layers are not supported"))),
+        None => Ok(()),
+    }
+}
+
+/// Spells `rope` as `rope_theta` and `rope_scaling`.
+fn set_rope(fields: &mut Fields, mut rope: Fields) {
+    if let Some(theta) = rope.remove("rope_theta") {
+        fields.insert("rope_theta".into(), theta);
+    }
+    if !rope.is_empty() && fields.get("rope_scaling").is_none_or(Value::is_null) {
+        fields.insert("rope_scaling".into(), rope.into());
+    }
+}
+
+/// Moves what belongs to the model out of RoPE, and what belongs to RoPE into it.
+fn finish_rope(fields: &mut Fields) {
+    if let Some(theta) = fields.remove("rope_local_base_freq") {
+        let layers = json!({ "sliding_attention": { "rope_theta": theta } });
+        fields.entry("rope_layers").or_insert(layers);
+    }
+    let original = fields.get("original_max_position_embeddings").cloned();
+    let Some(Value::Object(scaling)) = fields.get_mut("rope_scaling") else { return };
+    if let Some(original) = original {
+        scaling.entry("original_max_position_embeddings").or_insert(original);
+    }
+    let hoisted = HOISTED.iter().filter_map(|&name| Some((name, scaling.get(name)?.clone())));
+    for (name, value) in hoisted.filter(|(_, value)| !value.is_null()).collect::<Vec<_>>() {
+        fields.entry(name).or_insert(value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn formed(config: Value) -> Value {
+        let Value::Object(fields) = config else { panic!("not an object") };
+        form(fields).unwrap().0.into()
+    }
+
+    #[test]
+    fn rope_parameters_become_theta_and_scaling() {
+        let config = json!({"rope_parameters": {"rope_theta": 5e5, "rope_type": "llama3"}, "head_dim": null});
+        let expected = json!({"rope_theta": 5e5, "rope_scaling": {"rope_type": "llama3"}});
+        assert_eq!(formed(config), expected);
+    }
+
+    #[test]
+    fn rope_parameters_of_layer_types_are_told_apart() {
+        let config = json!({"rope_parameters": {
+            "full_attention": {"rope_theta": 1e6, "rope_type": "linear", "factor": 8.0},
+            "sliding_attention": {"rope_theta": 1e4, "rope_type": "default"},
+        }});
+        let expected = json!({
+            "rope_theta": 1e6,
+            "rope_scaling": {"rope_type": "linear", "factor": 8.0},
+            "rope_layers": {"sliding_attention": {
+                "rope_theta": 1e4,
+                "rope_scaling": {"rope_type": "default"},
+            }},
+        });
+        assert_eq!(formed(config), expected);
+    }
+
+    #[test]
+    fn rope_parameters_that_are_half_by_layer_type_are_refused() {
+        let config = json!({"rope_parameters": {"rope_theta": 1.0, "full_attention": {}}});
+        let error = form(config.as_object().unwrap().clone()).unwrap_err().to_string();
+        assert!(error.contains("rope_parameters has"), "{error}");
+    }
+
+    #[test]
+    fn the_local_base_is_that_of_sliding_layers() {
+        let expected = json!({"rope_layers": {"sliding_attention": {"rope_theta": 7.0}}});
+        assert_eq!(formed(json!({"rope_local_base_freq": 7.0})), expected);
+    }
+
+    #[test]
+    fn a_nested_text_config_comes_before_what_is_around_it() {
+        let config = json!({
+            "model_type": "mistral3", "eos_token_id": [1, 2], "hidden_size": 1, "vision_config": {},
+            "text_config": {"model_type": "mistral", "eos_token_id": 7, "hidden_size": 2, "head_dim": null},
+        });
+        let (fields, wrapper) = form(config.as_object().unwrap().clone()).unwrap();
+        assert_eq!(wrapper.as_deref(), Some("mistral3"));
+        assert_eq!(fields["model_type"], "mistral");
+        assert_eq!((&fields["hidden_size"], &fields["eos_token_id"]), (&json!(2), &json!([1, 2])));
+    }
+
+    #[test]
+    fn aliases_get_their_names_unless_they_are_null() {
+        let formed = formed(json!({
+            "torch_dtype": "bfloat16", "hidden_act": "gelu", "hidden_activation": null
+        }));
+        assert_eq!(formed, json!({"dtype": "bfloat16", "hidden_act": "gelu"}));
+    }
+
+    #[test]
+    fn what_a_family_leaves_out_is_filled_in_but_a_null_stays_none() {
+        let formed = formed(json!({"model_type": "gemma2", "attn_logit_softcapping": null}));
+        assert_eq!(formed["final_logit_softcapping"], 30.0);
+        assert!(formed.get("attn_logit_softcapping").is_none());
+    }
+
+    #[test]
+    fn settings_among_those_of_rope_are_the_models() {
+        let formed = formed(json!({
+            "rope_scaling": {"type": "longrope", "partial_rotary_factor": 0.5},
+            "original_max_position_embeddings": 4096,
+        }));
+        assert_eq!(formed["partial_rotary_factor"], 0.5);
+        assert_eq!(formed["rope_scaling"]["original_max_position_embeddings"], 4096);
+    }
+
+    #[test]
+    fn a_window_that_is_not_used_is_none() {
+        let formed = formed(json!({"use_sliding_window": false, "sliding_window": 4096}));
+        assert!(formed.get("sliding_window").is_none());
+    }
+}

@@ -1,0 +1,54 @@
+//! The text part of Gemma 3: queries and keys are normalised, and five layers of six see a window.
+
+use mlx_core::{Array, Dtype};
+use mlx_nn::Weights;
+use serde::Deserialize;
+
+use super::Sandwich;
+use crate::config::Config;
+use crate::model::part::{
+    Activation, AttentionOptions, Dense, Frame, GatedOptions, Norms, Rotation, Sizes, Windows,
+};
+use crate::{Error, Result};
+
+#[derive(Deserialize)]
+struct Settings {
+    #[serde(default)]
+    attention_bias: bool,
+    query_pre_attn_scalar: f32,
+    attn_logit_softcapping: Option<f32>,
+    final_logit_softcapping: Option<f32>,
+    sliding_window_pattern: usize,
+}
+
+pub(in crate::model) fn load(w: &Weights, config: &Config) -> Result<Dense<Sandwich>> {
+    let settings: Settings = config.parse()?;
+    let (sizes, norms) = (Sizes::read(config)?, Norms::read_from_one(config)?);
+    let rotation = Rotation::read(config, &sizes)?;
+    let pattern = settings.sliding_window_pattern;
+    if pattern == 0 {
+        return Err(Error::Config("sliding_window_pattern is 0: it must be at least 1".into()));
+    }
+    let windows = Windows::read(config, sizes.layers, |layer| !(layer + 1).is_multiple_of(pattern))?;
+    let mlp = GatedOptions { activation: Activation::read(config)?, ..GatedOptions::default() };
+    let mut frame = Frame::read(config, sizes, norms, windows.clone())?;
+    frame.embedding_scale = Some(rounded((sizes.hidden as f32).sqrt())?);
+    frame.softcap = settings.final_logit_softcapping;
+    Dense::load(w, frame, |w, layer| {
+        let attention = AttentionOptions {
+            rope: Some(rotation.rope(windows.slides(layer))?),
+            bias: settings.attention_bias,
+            output_bias: settings.attention_bias,
+            head_norms: Some(norms),
+            scale: Some(settings.query_pre_attn_scalar.powf(-0.5)),
+            softcap: settings.attn_logit_softcapping,
+            ..AttentionOptions::default()
+        };
+        Sandwich::load(w, &sizes, norms, attention, mlp)
+    })
+}
+
+/// `scale` as `bfloat16`, in which the model was trained, whatever it computes in now.
+fn rounded(scale: f32) -> Result<f32> {
+    Ok(Array::from(scale).astype(Dtype::Bfloat16)?.astype(Dtype::Float32)?.item()?)
+}

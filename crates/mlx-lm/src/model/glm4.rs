@@ -1,0 +1,63 @@
+//! GLM 4: norms on both sides of attention and of the fused gated layer, and a partial rotation.
+
+use mlx_core::{Array, Result as MlxResult};
+use mlx_nn::{Module, Weights};
+use serde::Deserialize;
+
+use super::part::{
+    Activation, Attention, AttentionOptions, Block, Dense, Frame, GatedMlp, GatedOptions, Norm, Norms,
+    Rotation, Sizes, Windows,
+};
+use crate::Result;
+use crate::cache::{LayerCache, Mask};
+use crate::config::Config;
+
+#[derive(Deserialize)]
+struct Settings {
+    #[serde(default)]
+    attention_bias: bool,
+}
+
+#[derive(Module)]
+pub(super) struct Glm4Block {
+    self_attn: Attention,
+    mlp: GatedMlp,
+    input_layernorm: Norm,
+    post_self_attn_layernorm: Norm,
+    post_attention_layernorm: Norm,
+    post_mlp_layernorm: Norm,
+}
+
+pub(super) fn load(w: &Weights, config: &Config) -> Result<Dense<Glm4Block>> {
+    let settings: Settings = config.parse()?;
+    let (sizes, norms) = (Sizes::read(config)?, Norms::read(config)?);
+    let rotation = Rotation::read(config, &sizes)?;
+    let windows = Windows::read(config, sizes.layers, |_| false)?;
+    let mlp = GatedOptions { activation: Activation::read(config)?, fused: true, ..GatedOptions::default() };
+    let frame = Frame::read(config, sizes, norms, windows.clone())?;
+    Dense::load(w, frame, |w, layer| {
+        let attention = AttentionOptions {
+            rope: Some(rotation.rope(windows.slides(layer))?),
+            bias: settings.attention_bias,
+            ..AttentionOptions::default()
+        };
+        let norm = |name| norms.load(w, name, sizes.hidden);
+        Ok(Glm4Block {
+            self_attn: Attention::load(&w.at("self_attn"), &sizes, attention)?,
+            mlp: GatedMlp::load(&w.at("mlp"), &sizes, mlp)?,
+            input_layernorm: norm("input_layernorm")?,
+            post_self_attn_layernorm: norm("post_self_attn_layernorm")?,
+            post_attention_layernorm: norm("post_attention_layernorm")?,
+            post_mlp_layernorm: norm("post_mlp_layernorm")?,
+        })
+    })
+}
+
+impl Block for Glm4Block {
+    fn forward(&self, x: &Array, mask: &Mask, cache: &mut LayerCache) -> MlxResult<Array> {
+        let attended = self.self_attn.forward(&self.input_layernorm.forward(x)?, mask, cache)?;
+        let h = (x + self.post_self_attn_layernorm.forward(&attended)?)?;
+        let fed = self.mlp.forward(&self.post_attention_layernorm.forward(&h)?)?;
+        h + self.post_mlp_layernorm.forward(&fed)?
+    }
+}

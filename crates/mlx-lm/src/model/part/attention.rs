@@ -1,0 +1,152 @@
+//! Grouped-query attention.
+
+use mlx_core::{Array, Dtype, Index, Result as MlxResult};
+use mlx_nn::{Linear, Module, Rope, Weights};
+
+use super::{Norm, Norms, Sizes};
+use crate::Result;
+use crate::cache::{LayerCache, Mask};
+
+/// How families differ in their attention.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct AttentionOptions {
+    /// How positions turn queries and keys, if they do.
+    pub(crate) rope: Option<Rope>,
+    /// Queries, keys and values have biases.
+    pub(crate) bias: bool,
+    /// The output has one.
+    pub(crate) output_bias: bool,
+    /// Queries, keys and values are parts of `qkv_proj`.
+    pub(crate) fused: bool,
+    /// How queries and keys are normalised, each head by itself, before they turn.
+    pub(crate) head_norms: Option<Norms>,
+    /// What scores are multiplied by; else the inverse root of the width of a head.
+    pub(crate) scale: Option<f32>,
+    /// What scores stay below.
+    pub(crate) softcap: Option<f32>,
+    /// How queries grow with their position.
+    pub(crate) temperature: Option<Temperature>,
+}
+
+/// Queries are multiplied by `1 + beta · ln(1 + ⌊position / length⌋)`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Temperature {
+    pub(crate) beta: f32,
+    pub(crate) length: i32,
+}
+
+/// Grouped-query attention.
+#[derive(Module)]
+pub(crate) struct Attention {
+    #[module(flatten)]
+    projections: Projections,
+    o_proj: Linear,
+    q_norm: Option<Norm>,
+    k_norm: Option<Norm>,
+    rope: Option<Rope>,
+    heads: i32,
+    kv_heads: i32,
+    scale: f32,
+    softcap: Option<f32>,
+    #[module(skip)]
+    temperature: Option<Temperature>,
+}
+
+#[derive(Module)]
+enum Projections {
+    Apart { q_proj: Linear, k_proj: Linear, v_proj: Linear },
+    Fused { qkv_proj: Linear },
+}
+
+impl Attention {
+    /// The layer at the path of `w`.
+    pub(crate) fn load(w: &Weights, sizes: &Sizes, options: AttentionOptions) -> Result<Self> {
+        let Sizes { hidden, heads, kv_heads, head_dim, .. } = *sizes;
+        let norm = |name| options.head_norms.map(|norms| norms.load(w, name, head_dim)).transpose();
+        Ok(Self {
+            projections: Projections::load(w, sizes, &options)?,
+            o_proj: w.linear_with_bias("o_proj", [hidden, sizes.projected().0], options.output_bias)?,
+            q_norm: norm("q_norm")?,
+            k_norm: norm("k_norm")?,
+            rope: options.rope,
+            heads,
+            kv_heads,
+            scale: options.scale.unwrap_or_else(|| (head_dim as f32).powf(-0.5)),
+            softcap: options.softcap,
+            temperature: options.temperature,
+        })
+    }
+
+    /// `[batch, length, hidden] -> [batch, length, hidden]`.
+    pub(crate) fn forward(&self, x: &Array, mask: &Mask, cache: &mut LayerCache) -> MlxResult<Array> {
+        let [b, l, _] = x.dims()?;
+        let split = |x: &Array, heads| x.reshape([b, l, heads, -1])?.transpose([0, 2, 1, 3]);
+
+        let [q, k, v] = self.projections.forward(x, self.heads, self.kv_heads)?;
+        let mut q = self.place(split(&q, self.heads)?, self.q_norm.as_ref(), cache.offset())?;
+        let k = self.place(split(&k, self.kv_heads)?, self.k_norm.as_ref(), cache.offset())?;
+        let v = split(&v, self.kv_heads)?;
+        if let Some(growth) = self.temperature.map(|t| t.growth(cache.offset(), &q)).transpose()? {
+            q = (q * growth)?;
+        }
+
+        let y = match self.softcap {
+            Some(softcap) => cache.attend_capped(&q, &k, &v, (self.scale, softcap), mask)?,
+            None => cache.attend(&q, &k, &v, self.scale, mask)?,
+        };
+        self.o_proj.forward(&y.transpose([0, 2, 1, 3])?.reshape([b, l, -1])?)
+    }
+
+    /// Normalises heads `[batch, heads, length, width]` and turns them to their positions.
+    fn place(&self, heads: Array, norm: Option<&Norm>, offset: i32) -> MlxResult<Array> {
+        let heads = norm.map(|norm| norm.forward(&heads)).transpose()?.unwrap_or(heads);
+        match &self.rope {
+            Some(rope) => rope.forward(&heads, offset),
+            None => Ok(heads),
+        }
+    }
+}
+
+impl Projections {
+    fn load(w: &Weights, sizes: &Sizes, options: &AttentionOptions) -> Result<Self> {
+        let (hidden, (queries, keys)) = (sizes.hidden, sizes.projected());
+        let linear = |name, width| w.linear_with_bias(name, [width, hidden], options.bias);
+        Ok(if options.fused {
+            Self::Fused { qkv_proj: linear("qkv_proj", queries + 2 * keys)? }
+        } else {
+            Self::Apart {
+                q_proj: linear("q_proj", queries)?,
+                k_proj: linear("k_proj", keys)?,
+                v_proj: linear("v_proj", keys)?,
+            }
+        })
+    }
+
+    /// Queries, keys and values, with their heads side by side.
+    fn forward(&self, x: &Array, heads: i32, kv_heads: i32) -> MlxResult<[Array; 3]> {
+        match self {
+            Self::Apart { q_proj, k_proj, v_proj } => {
+                Ok([q_proj.forward(x)?, k_proj.forward(x)?, v_proj.forward(x)?])
+            }
+            Self::Fused { qkv_proj } => {
+                let all = qkv_proj.forward(x)?;
+                let dim = all.dim(-1)? / (heads + 2 * kv_heads).max(1);
+                let (keys, values) = (heads * dim, (heads + kv_heads) * dim);
+                let q = all.index((Index::Ellipsis, ..keys))?;
+                let k = all.index((Index::Ellipsis, keys..values))?;
+                let v = all.index((Index::Ellipsis, values..))?;
+                Ok([q, k, v])
+            }
+        }
+    }
+}
+
+impl Temperature {
+    /// The factors `[length, 1]` of queries `[batch, heads, length, width]` from position `offset`.
+    fn growth(self, offset: i32, queries: &Array) -> MlxResult<Array> {
+        let end = offset.saturating_add(queries.dim(-2)?);
+        let turns = Array::arange(offset..end)?.floor_divide(self.length)?.astype(Dtype::Float32)?;
+        let growth = ((turns + 1.0)?.log()? * self.beta)? + 1.0;
+        growth?.astype(queries.dtype())?.expand_dims(1)
+    }
+}

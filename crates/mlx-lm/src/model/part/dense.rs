@@ -1,0 +1,118 @@
+//! A decoder of like blocks, between an embedding and a head.
+
+use mlx_core::{Array, Result as MlxResult};
+use mlx_nn::{Embedding, Head, Module, Weights};
+use serde::Deserialize;
+
+use super::{Norm, Norms, Sizes, Windows};
+use crate::Result;
+use crate::cache::{KvCache, LayerCache, Mask};
+use crate::config::Config;
+use crate::model::Decoder;
+
+/// One layer of a decoder.
+pub(crate) trait Block: Module {
+    /// `[batch, length, hidden] -> [batch, length, hidden]`, past the tokens in `cache`.
+    fn forward(&self, x: &Array, mask: &Mask, cache: &mut LayerCache) -> MlxResult<Array>;
+}
+
+/// A decoder of like blocks.
+#[derive(Module)]
+pub(crate) struct Dense<B> {
+    model: Body<B>,
+    lm_head: Head,
+    embedding_scale: Option<f32>,
+    softcap: Option<f32>,
+}
+
+#[derive(Module)]
+struct Body<B> {
+    embed_tokens: Embedding,
+    layers: Vec<B>,
+    norm: Norm,
+    slides: Vec<bool>,
+    window: Option<i32>,
+}
+
+/// What is around the blocks.
+#[derive(Clone, Debug)]
+pub(crate) struct Frame {
+    pub(crate) sizes: Sizes,
+    pub(crate) norms: Norms,
+    pub(crate) windows: Windows,
+    /// The head is the embedding. Where the config does not say it, it is so if there is no head.
+    pub(crate) tied: Option<bool>,
+    /// What embeddings are multiplied by.
+    pub(crate) embedding_scale: Option<f32>,
+    /// What scores stay below.
+    pub(crate) softcap: Option<f32>,
+}
+
+#[derive(Deserialize)]
+struct Stored {
+    tie_word_embeddings: Option<bool>,
+}
+
+impl Frame {
+    /// The frame of most families.
+    pub(crate) fn read(config: &Config, sizes: Sizes, norms: Norms, windows: Windows) -> Result<Self> {
+        let tied = config.parse::<Stored>()?.tie_word_embeddings;
+        Ok(Self { sizes, norms, windows, tied, embedding_scale: None, softcap: None })
+    }
+}
+
+impl<B: Block> Dense<B> {
+    /// The decoder in the scope `w`, whose layers are what `block` makes of their scopes and numbers.
+    pub(crate) fn load(
+        w: &Weights,
+        frame: Frame,
+        block: impl Fn(&Weights, usize) -> Result<B>,
+    ) -> Result<Self> {
+        let Frame { sizes, norms, windows: Windows { slides, window }, .. } = frame;
+        w.ignore(|key| key.ends_with("rotary_emb.inv_freq"));
+        let m = w.at("model");
+        let embed_tokens = m.embedding("embed_tokens", [sizes.vocab, sizes.hidden])?;
+        let tied = frame.tied.unwrap_or_else(|| !w.contains("lm_head.weight"));
+        let lm_head = w.head("lm_head", &embed_tokens, tied)?;
+        let layers = m.each("layers", sizes.layers).enumerate();
+        let layers = layers.map(|(at, w)| block(&w, at)).collect::<Result<_>>()?;
+        let norm = norms.load(&m, "norm", sizes.hidden)?;
+        let model = Body { embed_tokens, layers, norm, slides, window };
+        Ok(Self { model, lm_head, embedding_scale: frame.embedding_scale, softcap: frame.softcap })
+    }
+}
+
+impl<B: Block> Body<B> {
+    fn forward(&self, mut h: Array, cache: &mut KvCache) -> MlxResult<Array> {
+        let full = cache.mask(&h)?;
+        let sliding = self.window.map(|window| cache.sliding_mask(&h, window)).transpose()?;
+        for ((layer, &slides), cache) in self.layers.iter().zip(&self.slides).zip(cache.layers()) {
+            let mask = sliding.as_ref().filter(|_| slides).unwrap_or(&full);
+            h = layer.forward(&h, mask, cache)?;
+        }
+        self.norm.forward(&h)
+    }
+}
+
+impl<B: Block> Decoder for Dense<B> {
+    fn embed(&self, tokens: &Array) -> MlxResult<Array> {
+        let h = self.model.embed_tokens.forward(tokens)?;
+        match self.embedding_scale {
+            Some(scale) => h * scale,
+            None => Ok(h),
+        }
+    }
+
+    fn decode(&self, hidden: Array, cache: &mut KvCache) -> MlxResult<Array> {
+        let h = self.model.forward(hidden, cache)?;
+        let scores = self.lm_head.forward(&h, &self.model.embed_tokens)?;
+        match self.softcap {
+            Some(cap) => (scores / cap)?.tanh()? * cap,
+            None => Ok(scores),
+        }
+    }
+
+    fn cache(&self) -> KvCache {
+        KvCache::full(self.model.layers.len())
+    }
+}

@@ -1,0 +1,69 @@
+//! The gated feed-forward layer.
+
+use mlx_core::{Array, Index, Result as MlxResult};
+use mlx_nn::{Linear, Module, Weights};
+
+use super::{Activation, Sizes};
+use crate::Result;
+
+/// `down(activation(gate(x)) · up(x))`.
+#[derive(Module)]
+pub(crate) struct GatedMlp {
+    #[module(flatten)]
+    gates: Gates,
+    down_proj: Linear,
+    #[module(skip)]
+    activation: Activation,
+}
+
+#[derive(Module)]
+enum Gates {
+    Apart { gate_proj: Linear, up_proj: Linear },
+    Fused { gate_up_proj: Linear },
+}
+
+/// How families differ in it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct GatedOptions {
+    pub(crate) activation: Activation,
+    pub(crate) bias: bool,
+    /// The gate and what it gates are the two halves of `gate_up_proj`.
+    pub(crate) fused: bool,
+}
+
+impl GatedMlp {
+    /// The layer at the path of `w`.
+    pub(crate) fn load(w: &Weights, sizes: &Sizes, options: GatedOptions) -> Result<Self> {
+        let Sizes { hidden, inner, .. } = *sizes;
+        let linear = |name, shape| w.linear_with_bias(name, shape, options.bias);
+        let gates = if options.fused {
+            Gates::Fused { gate_up_proj: linear("gate_up_proj", [2 * inner, hidden])? }
+        } else {
+            Gates::Apart {
+                gate_proj: linear("gate_proj", [inner, hidden])?,
+                up_proj: linear("up_proj", [inner, hidden])?,
+            }
+        };
+        let down_proj = linear("down_proj", [hidden, inner])?;
+        Ok(Self { gates, down_proj, activation: options.activation })
+    }
+
+    /// `[…, hidden] -> […, hidden]`.
+    pub(crate) fn forward(&self, x: &Array) -> MlxResult<Array> {
+        let (gate, up) = self.gates.forward(x)?;
+        self.down_proj.forward(&(self.activation.forward(&gate)? * up)?)
+    }
+}
+
+impl Gates {
+    fn forward(&self, x: &Array) -> MlxResult<(Array, Array)> {
+        match self {
+            Self::Apart { gate_proj, up_proj } => Ok((gate_proj.forward(x)?, up_proj.forward(x)?)),
+            Self::Fused { gate_up_proj } => {
+                let both = gate_up_proj.forward(x)?;
+                let inner = both.dim(-1)? / 2;
+                Ok((both.index((Index::Ellipsis, ..inner))?, both.index((Index::Ellipsis, inner..))?))
+            }
+        }
+    }
+}

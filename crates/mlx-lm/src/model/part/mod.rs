@@ -1,0 +1,21 @@
+//! What decoders are made of: attention, gated layers, blocks, and the [`Dense`] decoder around them.
+
+mod activation;
+mod attention;
+mod dense;
+mod gated;
+mod norm;
+mod pre_norm;
+mod rotation;
+mod sizes;
+mod windows;
+
+pub(super) use activation::Activation;
+pub(super) use attention::{Attention, AttentionOptions, Temperature};
+pub(super) use dense::{Block, Dense, Frame};
+pub(super) use gated::{GatedMlp, GatedOptions};
+pub(super) use norm::{Norm, Norms};
+pub(super) use pre_norm::PreNorm;
+pub(super) use rotation::Rotation;
+pub(super) use sizes::Sizes;
+pub(super) use windows::Windows;

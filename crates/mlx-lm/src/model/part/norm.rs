@@ -1,0 +1,69 @@
+//! Root mean square normalisation, with the scales as a family stores them.
+
+use mlx_core::{Array, Dtype, Result as MlxResult, fast};
+use mlx_nn::{Module, RmsNorm, Weights};
+use serde::Deserialize;
+
+use crate::Result;
+use crate::config::Config;
+
+/// How the norms of a decoder are built.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Norms {
+    eps: f32,
+    from_one: bool,
+}
+
+#[derive(Deserialize)]
+struct Stored {
+    rms_norm_eps: f32,
+}
+
+impl Norms {
+    /// Norms that scale by their weights.
+    pub(crate) fn read(config: &Config) -> Result<Self> {
+        let Stored { rms_norm_eps: eps } = config.parse()?;
+        Ok(Self { eps, from_one: false })
+    }
+
+    /// Norms that scale by 1 more than their weights, as Gemma's do.
+    pub(crate) fn read_from_one(config: &Config) -> Result<Self> {
+        Ok(Self { from_one: true, ..Self::read(config)? })
+    }
+
+    /// The norm `name` of `width` features.
+    pub(crate) fn load(self, w: &Weights, name: &str, width: i32) -> Result<Norm> {
+        if !self.from_one {
+            return Ok(Norm::Plain(w.rms_norm(name, width, self.eps)?));
+        }
+        let zeros = |shape: &[i32], _: &_| Array::zeros(shape, Dtype::Float32);
+        let weight = w.at(name).parameter("weight", [width], zeros)?;
+        Ok(Norm::FromOne(FromOne { weight, eps: self.eps }))
+    }
+}
+
+/// Divides vectors by their root mean square and scales each feature.
+#[derive(Module)]
+pub(crate) enum Norm {
+    /// By the weights.
+    Plain(RmsNorm),
+    /// By 1 more than the weights.
+    FromOne(FromOne),
+}
+
+/// The weights of a [`Norm::FromOne`].
+#[derive(Module)]
+pub(crate) struct FromOne {
+    weight: Array,
+    eps: f32,
+}
+
+impl Norm {
+    /// `[…, width] -> […, width]`.
+    pub(crate) fn forward(&self, x: &Array) -> MlxResult<Array> {
+        match self {
+            Self::Plain(norm) => norm.forward(x),
+            Self::FromOne(norm) => fast::rms_norm(x, Some(&(&norm.weight + 1.0)?), norm.eps),
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! The rotary positions that a config asks for.
+
+use mlx_nn::{Rope, RopeScaling};
+use serde::Deserialize;
+
+use super::Sizes;
+use crate::Result;
+use crate::config::Config;
+
+/// The RoPE of full and of sliding layers.
+#[derive(Debug)]
+pub(crate) struct Rotation {
+    full: Waves,
+    sliding: Option<Waves>,
+    traditional: bool,
+    max_position: i32,
+    head_dim: i32,
+}
+
+/// How fast features turn, and how many of them.
+#[derive(Debug, Deserialize)]
+struct Waves {
+    rope_theta: Option<f32>,
+    rope_scaling: Option<RopeScaling>,
+    partial_rotary_factor: Option<f32>,
+}
+
+#[derive(Deserialize)]
+struct Other {
+    rope_layers: Option<Layers>,
+    rope_traditional: Option<bool>,
+    max_position_embeddings: Option<i32>,
+}
+
+#[derive(Deserialize)]
+struct Layers {
+    sliding_attention: Option<Waves>,
+}
+
+impl Rotation {
+    /// What `config` says, for heads of those sizes.
+    pub(crate) fn read(config: &Config, sizes: &Sizes) -> Result<Self> {
+        let other: Other = config.parse()?;
+        Ok(Self {
+            full: config.parse()?,
+            sliding: other.rope_layers.and_then(|layers| layers.sliding_attention),
+            traditional: other.rope_traditional.unwrap_or(false),
+            max_position: other.max_position_embeddings.unwrap_or(2048),
+            head_dim: sizes.head_dim,
+        })
+    }
+
+    /// The RoPE of a layer that slides or does not.
+    pub(crate) fn rope(&self, slides: bool) -> Result<Rope> {
+        let waves = self.sliding.as_ref().filter(|_| slides).unwrap_or(&self.full);
+        let scaling = waves.rope_scaling.as_ref();
+        let dims = match (scaling, waves.partial_rotary_factor) {
+            // It counts the features itself.
+            (Some(RopeScaling::Proportional(_)), _) | (_, None) => self.head_dim,
+            (_, Some(part)) => (self.head_dim as f32 * part) as i32,
+        };
+        let theta = waves.rope_theta.unwrap_or(10_000.0);
+        Ok(Rope::new(dims, theta, scaling, self.traditional, self.max_position)?)
+    }
+}
