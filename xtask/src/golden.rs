@@ -30,6 +30,7 @@ const TOPICS: &[&str] = &[
     "pool",
     "positional",
     "transformer",
+    "sampling",
 ];
 
 /// Rewrite the reference data of the tests with Python's MLX and mlx-lm.

@@ -7,6 +7,10 @@ mod bad_input;
 #[cfg(test)]
 mod budget;
 #[cfg(test)]
+mod choice;
+#[cfg(test)]
 mod golden;
+#[cfg(test)]
+mod sampling;
 #[cfg(test)]
 mod smollm2;
