@@ -29,6 +29,7 @@ const TOPICS: &[&str] = &[
     "quantized",
     "recurrent",
     "rope",
+    "sampling",
     "transformer",
     "upsample",
 ];

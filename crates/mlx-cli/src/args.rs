@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use mlx_core::Dtype;
 
+use crate::sampling::Sampling;
+
 /// Run language models on MLX.
 #[derive(Debug, Parser)]
 #[command(name = "mlx", version, propagate_version = true, disable_help_subcommand = true)]
@@ -39,6 +41,8 @@ pub(crate) struct ModelArgs {
 Examples:
   mlx generate --model HuggingFaceTB/SmolLM2-135M-Instruct --prompt 'What is the capital of France?'
   mlx generate --model ./model.gguf --prompt 'Once upon a time' --raw --temperature 0.8 --seed 7
+  mlx generate --model ./model --prompt 'Name a fruit.' --temp 1 --min-p 0.05 --repetition-penalty 1.1
+  mlx generate --model ./model --prompt 'Yes or no?' --max-tokens 1 --json --logprobs 5
   echo 'Summarise this.' | mlx generate --model ./model --prompt -")]
 pub(crate) struct Generate {
     #[command(flatten)]
@@ -52,21 +56,8 @@ pub(crate) struct Generate {
     /// The most tokens to write
     #[arg(long, short, value_name = "N", default_value_t = 256)]
     pub(crate) max_tokens: usize,
-    /// 0 takes the most likely token; higher is more varied
-    #[arg(long, alias = "temp", value_name = "T", default_value_t = 0.0)]
-    pub(crate) temperature: f32,
-    /// Draw from the most likely tokens that together have this probability
-    #[arg(long, value_name = "P", default_value_t = 1.0)]
-    pub(crate) top_p: f32,
-    /// Draw from tokens at least this fraction as likely as the most likely one
-    #[arg(long, value_name = "P", default_value_t = 0.0)]
-    pub(crate) min_p: f32,
-    /// Draw from this many tokens; 0 means all
-    #[arg(long, value_name = "K", default_value_t = 0)]
-    pub(crate) top_k: usize,
-    /// The same seed gives the same text
-    #[arg(long, value_name = "S", default_value_t = 0)]
-    pub(crate) seed: u64,
+    #[command(flatten)]
+    pub(crate) sampling: Sampling,
     /// End the text where this appears; may be given several times
     #[arg(long, value_name = "TEXT")]
     pub(crate) stop: Vec<String>,
@@ -76,6 +67,9 @@ pub(crate) struct Generate {
     /// Write JSON lines; the last one holds the whole text and the statistics
     #[arg(long)]
     pub(crate) json: bool,
+    /// Write how likely each token was, and this many of the most likely ones
+    #[arg(long, value_name = "N", requires = "json")]
+    pub(crate) logprobs: Option<usize>,
     /// Compute in this type instead of the checkpoint's
     #[arg(long, value_name = "DTYPE")]
     pub(crate) dtype: Option<Dtype>,

@@ -6,6 +6,7 @@ mod args;
 mod command;
 mod download;
 mod failure;
+mod sampling;
 
 use std::process::ExitCode;
 

@@ -81,7 +81,7 @@ pub(crate) fn of(model: &Model, config: &Config, options: &BudgetOptions) -> Res
 fn size(option: &'static str, value: usize) -> Result<i32> {
     let range = "it must be between 1 and 2147483647";
     let size = i32::try_from(value).ok().filter(|&size| size > 0);
-    size.ok_or(Error::Option { option, value: value as f64, range })
+    size.ok_or_else(|| Error::Option { option, value: value as f64, range: range.to_owned() })
 }
 
 /// How the decoder is run.

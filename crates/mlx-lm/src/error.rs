@@ -33,6 +33,9 @@ pub enum Error {
         /// What is supported.
         known: &'static [&'static str],
     },
+    /// A constraint cannot go on.
+    #[error("constraint: {0}")]
+    Constraint(String),
     /// A prompt that cannot be run.
     #[error("{0}")]
     Prompt(String),
@@ -44,6 +47,6 @@ pub enum Error {
         /// What was given.
         value: f64,
         /// What is allowed.
-        range: &'static str,
+        range: String,
     },
 }

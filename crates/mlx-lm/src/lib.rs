@@ -15,7 +15,7 @@
 //! }
 //! ```
 //!
-//! Below that are the [`Model`] on tokens, its [`cache`], the [`Sampler`] and the [`Decoder`] trait that
+//! Below that are the [`Model`] on tokens, its [`cache`], [`sampling`] and the [`Decoder`] trait that
 //! each architecture in [`model`] implements.
 
 #![forbid(unsafe_code)]
@@ -28,16 +28,16 @@ mod generate;
 mod language_model;
 mod loader;
 pub mod model;
-mod sampler;
+pub mod sampling;
 mod tensors;
 
 pub use budget::BudgetOptions;
 pub use config::Config;
 pub use error::{Error, Result};
-pub use generate::{FinishReason, GenerateOptions, Piece, Stats, TextStream, TokenStream};
+pub use generate::{FinishReason, GenerateOptions, Piece, Stats, TextStream, Token, TokenStream};
 pub use language_model::{LanguageModel, load};
 pub use loader::Loader;
 pub use model::{Decoder, Model};
-pub use sampler::Sampler;
+pub use sampling::{Logprobs, Penalty, Processors, Sampler};
 
 pub use {mlx_core, mlx_hub, mlx_memory, mlx_text};

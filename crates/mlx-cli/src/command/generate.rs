@@ -2,9 +2,9 @@
 
 use std::io::{self, Read, Write};
 
-use mlx_lm::{FinishReason, GenerateOptions, LanguageModel, Loader, Sampler, Stats, TextStream};
+use mlx_lm::{FinishReason, GenerateOptions, LanguageModel, Loader, Piece, Stats, TextStream};
 use mlx_text::Message;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::args::Generate;
 use crate::download;
@@ -19,7 +19,7 @@ pub(crate) fn run(args: &Generate) -> Outcome {
     }
     let model = loader.load()?;
     let tokens = tokens(&model, args, &prompt)?;
-    let stream = model.generate(&tokens, options(args))?;
+    let stream = model.generate(&tokens, options(&model, args)?)?;
     if args.json { write_json(stream) } else { write_text(stream) }
 }
 
@@ -43,18 +43,16 @@ fn tokens(model: &LanguageModel, args: &Generate, prompt: &str) -> mlx_lm::Resul
     model.chat(&messages)
 }
 
-fn options(args: &Generate) -> GenerateOptions {
-    GenerateOptions {
+fn options(model: &LanguageModel, args: &Generate) -> mlx_lm::Result<GenerateOptions> {
+    Ok(GenerateOptions {
         max_tokens: args.max_tokens,
-        sampler: Sampler::default()
-            .temperature(args.temperature)
-            .top_p(args.top_p)
-            .min_p(args.min_p)
-            .top_k(args.top_k)
-            .seed(args.seed),
+        sampler: args.sampling.sampler(model)?,
+        processors: args.sampling.processors(),
+        grammar: None,
+        logprobs: args.logprobs,
         stop: args.stop.clone(),
         prefill_step: args.prefill_step_size,
-    }
+    })
 }
 
 fn write_text(mut stream: TextStream<'_>) -> Outcome {
@@ -72,7 +70,7 @@ fn write_json(mut stream: TextStream<'_>) -> Outcome {
     let mut out = io::stdout().lock();
     let (mut text, mut tokens, mut reason) = (String::new(), Vec::new(), FinishReason::Length);
     while let Some(piece) = stream.next().transpose()? {
-        writeln!(out, "{}", json!({"text": piece.text, "token": piece.token}))?;
+        writeln!(out, "{}", line(&piece))?;
         out.flush()?;
         text.push_str(&piece.text);
         tokens.extend(piece.token);
@@ -82,7 +80,18 @@ fn write_json(mut stream: TextStream<'_>) -> Outcome {
     Ok(())
 }
 
-fn summary(text: &str, tokens: &[u32], stats: &Stats, reason: FinishReason) -> serde_json::Value {
+/// A piece as one line of JSON, with its log-probabilities if there are any.
+fn line(piece: &Piece) -> Value {
+    let mut line = json!({"text": piece.text, "token": piece.token});
+    if let Some((logprobs, fields)) = piece.logprobs.as_ref().zip(line.as_object_mut()) {
+        let top = logprobs.top.iter().map(|(token, logprob)| json!({"token": token, "logprob": logprob}));
+        fields.insert("logprob".into(), logprobs.chosen.into());
+        fields.insert("top_logprobs".into(), top.collect());
+    }
+    line
+}
+
+fn summary(text: &str, tokens: &[u32], stats: &Stats, reason: FinishReason) -> Value {
     json!({
         "text": text,
         "tokens": tokens,

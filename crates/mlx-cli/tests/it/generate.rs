@@ -41,3 +41,38 @@ fn a_raw_prompt_skips_the_chat_template_and_a_seed_repeats() {
     assert_eq!(draw("7"), draw("7"));
     assert_ne!(draw("7"), draw("8"));
 }
+
+#[test]
+fn log_probabilities_and_penalties_show_in_the_lines() {
+    let Some(model) = smollm2() else { return };
+    let lines = |options: &[&str]| {
+        let prompt = ["--prompt", QUESTION, "--json", "--logprobs", "2", "--max-tokens", "1"];
+        let run = mlx(&[&["generate", "--model", &model][..], &prompt, options].concat());
+        assert!(run.ok, "{}", run.err);
+        serde_json::from_str::<Value>(run.out.lines().next().unwrap()).unwrap()
+    };
+    let first = lines(&[]);
+    assert_eq!(first["top_logprobs"].as_array().unwrap().len(), 2);
+    assert_eq!(first["top_logprobs"][0]["token"], first["token"]);
+    assert_eq!(first["top_logprobs"][0]["logprob"], first["logprob"]);
+    assert!(first["logprob"].as_f64().unwrap() < 0.0);
+    let banned = lines(&["--logit-bias", &format!("{{\"{}\": -1000}}", first["token"])]);
+    assert_eq!(banned["token"], first["top_logprobs"][1]["token"]);
+    let written = lines(&["--presence-penalty", "1000", "--presence-context-size", "0"]);
+    assert_ne!(written["token"], first["token"]);
+}
+
+#[test]
+fn sampling_options_are_refused_with_their_names() {
+    let Some(model) = smollm2() else { return };
+    for (option, value, expected) in [
+        ("--xtc-threshold", "0.7", "xtc_threshold is 0.7: must be between 0 and 0.5"),
+        ("--min-tokens-to-keep", "0", "min_tokens_to_keep is 0"),
+        ("--repetition-penalty", "inf", "repetition_penalty is inf"),
+        ("--logit-bias", "[1]", "not an object of token ids and numbers"),
+        ("--logit-bias", "{\"999999\": 1}", "logit_bias is 999999"),
+    ] {
+        let run = mlx(&["generate", "--model", &model, "--prompt", "a", option, value]);
+        assert!(!run.ok && run.err.contains(expected), "{option} {value}: {}", run.err);
+    }
+}

@@ -8,17 +8,35 @@ mod tokens;
 
 pub use stats::Stats;
 pub use text::{FinishReason, Piece, TextStream};
-pub use tokens::TokenStream;
+pub use tokens::{Token, TokenStream};
 
-use crate::Sampler;
+use crate::sampling::Grammar;
+use crate::{Processors, Sampler};
 
 /// How to generate.
+///
+/// ```
+/// use mlx_lm::{GenerateOptions, Processors, Sampler};
+///
+/// let options = GenerateOptions {
+///     sampler: Sampler::default().temperature(0.8).top_p(0.95).seed(7),
+///     processors: Processors { repetition_penalty: 1.1.into(), ..Processors::default() },
+///     logprobs: Some(5),
+///     ..GenerateOptions::default()
+/// };
+/// ```
 #[derive(Clone, Debug)]
 pub struct GenerateOptions {
     /// The most tokens to generate.
     pub max_tokens: usize,
     /// How tokens are chosen.
     pub sampler: Sampler,
+    /// What is done to the scores before that.
+    pub processors: Processors,
+    /// The form that the text must have.
+    pub grammar: Option<Grammar>,
+    /// Tell how likely each token was, and this many of the most likely ones; `None` computes neither.
+    pub logprobs: Option<usize>,
     /// Texts that end the generation and do not appear in it.
     pub stop: Vec<String>,
     /// Prompt tokens that are run together; fewer need less memory.
@@ -27,6 +45,14 @@ pub struct GenerateOptions {
 
 impl Default for GenerateOptions {
     fn default() -> Self {
-        Self { max_tokens: 256, sampler: Sampler::greedy(), stop: Vec::new(), prefill_step: 2048 }
+        Self {
+            max_tokens: 256,
+            sampler: Sampler::greedy(),
+            processors: Processors::default(),
+            grammar: None,
+            logprobs: None,
+            stop: Vec::new(),
+            prefill_step: 2048,
+        }
     }
 }

@@ -6,13 +6,13 @@ use mlx_memory::Peak;
 use mlx_text::Detokenizer;
 
 use super::stop::StopFilter;
-use super::{GenerateOptions, Stats, TokenStream};
-use crate::{LanguageModel, Result};
+use super::{GenerateOptions, Stats, Token, TokenStream};
+use crate::{LanguageModel, Logprobs, Result};
 
 /// Why a text ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FinishReason {
-    /// The model ended it, or a stop text appeared.
+    /// The model ended it, a stop text appeared, or it has the form that it must have.
     Stop,
     /// It reached `max_tokens` or the end of the context.
     Length,
@@ -35,6 +35,8 @@ pub struct Piece {
     pub text: String,
     /// The token it came with; absent in a last piece without one.
     pub token: Option<u32>,
+    /// How likely that token was, where [`GenerateOptions::logprobs`] asks for it.
+    pub logprobs: Option<Logprobs>,
     /// Why the text ended, in the last piece.
     pub finish: Option<FinishReason>,
 }
@@ -74,29 +76,30 @@ impl<'m> TextStream<'m> {
     }
 
     fn piece(&mut self) -> Result<Piece> {
-        let Some(token) = self.tokens.next().transpose()? else {
-            return Ok(self.last(None, FinishReason::Length));
+        let Some(Token { id, logprobs }) = self.tokens.next().transpose()? else {
+            let complete = self.tokens.is_complete();
+            let reason = if complete { FinishReason::Stop } else { FinishReason::Length };
+            return Ok(self.last(reason));
         };
         self.count()?;
-        if self.eos.contains(&token) {
-            return Ok(self.last(Some(token), FinishReason::Stop));
+        let token = Some(id);
+        if self.eos.contains(&id) {
+            return Ok(Piece { token, logprobs, ..self.last(FinishReason::Stop) });
         }
-        let text = self.detokenizer.push(token)?.unwrap_or_default();
+        let text = self.detokenizer.push(id)?.unwrap_or_default();
         let passed = self.stop.push(&text);
-        if passed.stopped {
-            self.finished = true;
-            return Ok(Piece { text: passed.text, token: Some(token), finish: Some(FinishReason::Stop) });
-        }
-        Ok(Piece { text: passed.text, token: Some(token), finish: None })
+        self.finished = passed.stopped;
+        let finish = passed.stopped.then_some(FinishReason::Stop);
+        Ok(Piece { text: passed.text, token, logprobs, finish })
     }
 
     /// The last piece: what was held back.
-    fn last(&mut self, token: Option<u32>, reason: FinishReason) -> Piece {
+    fn last(&mut self, reason: FinishReason) -> Piece {
         self.finished = true;
         let rest = self.detokenizer.finish().unwrap_or_default();
         let passed = self.stop.push(&rest);
         let text = if passed.stopped { passed.text } else { passed.text + &self.stop.finish() };
-        Piece { text, token, finish: Some(reason) }
+        Piece { text, token: None, logprobs: None, finish: Some(reason) }
     }
 
     fn count(&mut self) -> Result<()> {

@@ -1,22 +1,33 @@
 //! Tokens one by one, each computed while the one before is read.
 
-use mlx_core::{Array, NewAxis, async_eval, eval, memory};
+use mlx_core::{Array, NewAxis, eval, memory};
 
 use super::resident::Resident;
 use crate::cache::KvCache;
-use crate::sampler::Draws;
-use crate::{GenerateOptions, Model, Result};
+use crate::sampling::{Choice, Chooser};
+use crate::{GenerateOptions, Logprobs, Model, Result};
 
 /// After this many tokens, memory that MLX keeps for reuse is given back.
 const TOKENS_BETWEEN_CLEARINGS: usize = 256;
+
+/// A new token.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Token {
+    /// Its place in the vocabulary.
+    pub id: u32,
+    /// How likely it was, where [`GenerateOptions::logprobs`] asks for that.
+    pub logprobs: Option<Logprobs>,
+}
 
 /// The new tokens after a prompt, without end, until `max_tokens`.
 pub struct TokenStream<'m> {
     model: &'m Model,
     cache: KvCache,
-    draws: Draws,
-    /// The next token `[1]`, which is being computed.
-    pending: Option<Array>,
+    chooser: Chooser,
+    /// The next token, or why there is none.
+    pending: Option<Result<Choice>>,
+    /// Whether the constraint allows no more.
+    complete: bool,
     produced: usize,
     max_tokens: usize,
     _resident: Option<Resident>,
@@ -29,15 +40,16 @@ impl<'m> TokenStream<'m> {
         let mut stream = Self {
             model,
             cache: model.cache(),
-            draws: options.sampler.start()?,
+            chooser: Chooser::new(options, prompt, model.vocab_size())?,
             pending: None,
+            complete: false,
             produced: 0,
             max_tokens: options.max_tokens,
             _resident: Resident::new(model)?,
         };
         if let Some((last, before)) = prompt.split_last() {
             stream.prefill(before, options.prefill_step.max(1))?;
-            stream.start(&Array::from([[*last]]))?;
+            stream.start(&Array::from([[*last]]));
         }
         Ok(stream)
     }
@@ -53,23 +65,31 @@ impl<'m> TokenStream<'m> {
     }
 
     /// Starts to compute the token after `token` `[1, 1]`.
-    fn start(&mut self, token: &Array) -> mlx_core::Result<()> {
-        let scores = self.model.step(token, &mut self.cache)?.index((.., -1))?;
-        let next = self.draws.draw(&scores)?;
-        async_eval([&next])?;
-        self.pending = Some(next);
-        Ok(())
+    fn start(&mut self, token: &Array) {
+        self.pending = self.choose(token).transpose();
+        self.complete = self.pending.is_none();
     }
 
-    fn advance(&mut self, now: &Array) -> Result<u32> {
+    fn choose(&mut self, token: &Array) -> Result<Option<Choice>> {
+        let scores = self.model.step(token, &mut self.cache)?.index((.., -1))?;
+        self.chooser.choose(&scores)
+    }
+
+    fn advance(&mut self, now: &Choice) -> Result<Token> {
         self.produced += 1;
+        self.chooser.accept(now)?;
         if self.produced < self.max_tokens && self.has_room() {
-            self.start(&now.index((.., NewAxis))?)?;
+            self.start(&now.token.index((.., NewAxis))?);
         }
         if self.produced.is_multiple_of(TOKENS_BETWEEN_CLEARINGS) {
             memory::clear_cache()?;
         }
-        Ok(now.item()?)
+        Ok(Token { id: now.token()?, logprobs: now.logprobs()? })
+    }
+
+    /// Whether the text has the form that it must have, and can have no more tokens.
+    pub fn is_complete(&self) -> bool {
+        self.complete
     }
 
     /// Whether the context holds another token.
@@ -79,13 +99,12 @@ impl<'m> TokenStream<'m> {
 }
 
 impl Iterator for TokenStream<'_> {
-    type Item = Result<u32>;
+    type Item = Result<Token>;
 
-    fn next(&mut self) -> Option<Result<u32>> {
+    fn next(&mut self) -> Option<Result<Token>> {
         if self.produced >= self.max_tokens {
             return None;
         }
-        let now = self.pending.take()?;
-        Some(self.advance(&now))
+        Some(self.pending.take()?.and_then(|now| self.advance(&now)))
     }
 }

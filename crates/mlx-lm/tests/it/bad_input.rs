@@ -164,7 +164,7 @@ fn tokens_that_cannot_be_run_are_refused() {
 }
 
 /// A tiny model with a tokenizer of single letters.
-fn speller() -> LanguageModel {
+pub(crate) fn speller() -> LanguageModel {
     let vocabulary: serde_json::Map<_, _> =
         ('a'..='z').map(|c| (c.to_string(), json!(c as u32 - 97))).collect();
     let tokenizer = json!({

@@ -7,8 +7,12 @@ mod bad_input;
 #[cfg(test)]
 mod budget;
 #[cfg(test)]
+mod choice;
+#[cfg(test)]
 mod golden;
 #[cfg(test)]
 mod real_models;
+#[cfg(test)]
+mod sampling;
 #[cfg(test)]
 mod smollm2;

@@ -30,7 +30,8 @@ fn the_greedy_continuation_of_code_equals_the_reference() {
     let tokens = model.encode("def fibonacci(n):\n").unwrap();
     assert_eq!(tokens, [1604, 3987, 46477, 24, 94, 727, 198]);
     let options = GenerateOptions { max_tokens: 32, ..GenerateOptions::default() };
-    let generated: Vec<_> = model.generate_tokens(&tokens, options).unwrap().map(Result::unwrap).collect();
+    let generated: Vec<_> =
+        model.generate_tokens(&tokens, options).unwrap().map(|token| token.unwrap().id).collect();
     assert_eq!(generated, FIBONACCI);
 }
 
