@@ -1,12 +1,13 @@
 //! From a source to a model: find, read the config, open the weights, build, check.
 
-use mlx_core::{Device, Dtype};
+use mlx_core::{Array, Device, Dtype};
 use mlx_hub::gguf::TokenizerData;
 use mlx_hub::{Checkpoint, Source};
 use mlx_memory::Budget;
 use mlx_nn::Weights;
 use mlx_text::{GgufVocab, Tokenizer};
 
+use crate::quantized::Format;
 use crate::tensors::{self, Arrays};
 use crate::{BudgetOptions, Config, LanguageModel, Model, Result, budget};
 
@@ -63,14 +64,16 @@ impl Loader {
 
     fn model(&self, checkpoint: &Checkpoint) -> Result<Model> {
         let model = self.build(checkpoint, &config(checkpoint)?, tensors::read(checkpoint)?)?;
-        model.decoder().eval()?;
+        // One by one: what a conversion holds meanwhile is wider than its result.
+        model.decoder().parameters().values().try_for_each(Array::eval)?;
         Ok(model)
     }
 
     /// The model of these arrays, none of which is computed.
-    fn build(&self, checkpoint: &Checkpoint, config: &Config, arrays: Arrays) -> Result<Model> {
-        let weights = Weights::new(arrays, config.quantization()?);
-        Model::new(config, weights.with_dtype(self.dtype_for(checkpoint)))
+    fn build(&self, checkpoint: &Checkpoint, config: &Config, mut arrays: Arrays) -> Result<Model> {
+        let dtype = self.dtype_for(checkpoint);
+        let quantization = Format::of(config)?.convert(config, &mut arrays, dtype)?;
+        Model::new(config, Weights::new(arrays, quantization).with_dtype(dtype))
     }
 
     fn dtype_for(&self, checkpoint: &Checkpoint) -> Option<Dtype> {

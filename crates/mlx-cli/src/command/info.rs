@@ -41,6 +41,7 @@ fn describe(out: &mut impl Write, model: &Model) -> Outcome {
     writeln!(out, "context: {context}")?;
     writeln!(out, "weights: {:.1} MB in {} arrays", bytes as f64 / 1e6, parameters.len())?;
     let quantized = parameters.names().filter(|name| name.ends_with(".scales")).count();
+    writeln!(out, "quantization: {}", model.quantization())?;
     writeln!(out, "quantized layers: {quantized}")?;
     let types: Vec<_> = parameters.values().map(Array::dtype).collect();
     for (dtype, count) in by_dtype(&types) {

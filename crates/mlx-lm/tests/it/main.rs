@@ -9,4 +9,6 @@ mod budget;
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
+mod quantized;
+#[cfg(test)]
 mod smollm2;
