@@ -123,8 +123,11 @@ def awq(random, shape, group):
     return tensors, floats
 
 
-def packed(random, shape, bits, group, asymmetric=False, shuffled=False):
-    """compressed-tensors' pack-quantized: signed numbers, stored with half the range added."""
+def packed(random, shape, bits, group, asymmetric=False, shuffled=False, early=False):
+    """compressed-tensors' pack-quantized: signed numbers, stored with half the range added.
+
+    Early versions store zero points as they are: bytes with signs.
+    """
     (rows, columns), most = shape, 2**bits
     group = columns if group == -1 else group
     count = columns // group
@@ -141,7 +144,8 @@ def packed(random, shape, bits, group, asymmetric=False, shuffled=False):
     zeros = np.full((rows, count), most // 2)
     if asymmetric:
         zeros = random.randint(0, most, (rows, count))
-        tensors["weight_zero_point"] = np.stack([stream(column, bits) for column in zeros.T], 1).view(np.int32)
+        words = np.stack([stream(column, bits) for column in zeros.T], 1).view(np.int32)
+        tensors["weight_zero_point"] = (zeros - most // 2).astype(np.int8) if early else words
     if shuffled:
         tensors["weight_g_idx"] = index
     floats = np.zeros(shape)
@@ -318,7 +322,10 @@ FORMATS = {
     "llama-compressed-asymmetric": (
         compressed("pack-quantized", [group(4, "int", group_size=32, symmetric=False, actorder="group")]),
         lambda random, shape: packed(random, shape, 4, 32, asymmetric=True),
-        {"self_attn.q_proj": lambda random, shape: packed(random, shape, 4, 32, asymmetric=True, shuffled=True)},
+        {
+            "self_attn.q_proj": lambda random, shape: packed(random, shape, 4, 32, asymmetric=True, shuffled=True),
+            "mlp.up_proj": lambda random, shape: packed(random, shape, 4, 32, asymmetric=True, early=True),
+        },
         {},
     ),
     "llama-compressed-int8": (

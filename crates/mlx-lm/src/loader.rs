@@ -62,6 +62,18 @@ impl Loader {
         budget::of(&model, &config, options)
     }
 
+    /// How the checkpoint is quantized, in words: `GPTQ 4-bit, groups of 128`, `none`. Only its config is read, or
+    /// the header of a GGUF file.
+    ///
+    /// # Errors
+    /// The checkpoint is not found, or its format is not supported.
+    pub fn quantization(&self) -> Result<String> {
+        Ok(match self.source.resolve()? {
+            Checkpoint::Gguf(file) => tensors::formats(&file),
+            checkpoint @ Checkpoint::Directory(_) => Format::of(&config(&checkpoint)?)?.to_string(),
+        })
+    }
+
     fn model(&self, checkpoint: &Checkpoint) -> Result<Model> {
         let model = self.build(checkpoint, &config(checkpoint)?, tensors::read(checkpoint)?)?;
         // One by one: what a conversion holds meanwhile is wider than its result.

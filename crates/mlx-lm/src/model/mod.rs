@@ -7,7 +7,6 @@ use mlx_nn::{Module, Weights};
 
 use crate::cache::KvCache;
 use crate::config::{Common, Config};
-use crate::quantized::Format;
 use crate::{Error, Result};
 
 /// A decoder: tokens in, scores of the next token out.
@@ -48,7 +47,6 @@ models! {
 pub struct Model {
     decoder: Box<dyn Decoder>,
     model_type: String,
-    quantization: String,
     vocab_size: usize,
     context: Option<usize>,
     eos: Vec<u32>,
@@ -67,7 +65,6 @@ impl Model {
         Ok(Self {
             decoder,
             model_type: config.model_type().to_owned(),
-            quantization: Format::of(config)?.to_string(),
             vocab_size: common.vocab_size,
             context,
             eos,
@@ -77,11 +74,6 @@ impl Model {
     /// The architecture, by the config's `model_type`.
     pub fn model_type(&self) -> &str {
         &self.model_type
-    }
-
-    /// How the config says that the checkpoint is quantized, in words: `GPTQ 4-bit, groups of 128`, or `none`.
-    pub fn quantization(&self) -> &str {
-        &self.quantization
     }
 
     /// The number of tokens that have a score.

@@ -154,11 +154,18 @@ fn packed(mut layer: Layer<'_>, bits: i32) -> Result<()> {
     layer.take("weight_shape");
     let scales = scales(&mut layer, words.dim(0)?)?;
     let [rows, groups] = scales.dims()?;
-    let zeros = if layer.contains("weight_zero_point") {
-        let stored = layer.words("weight_zero_point")?.t()?;
-        Zeros::Each(bits::unpack(&stored, bits)?.t()?.index(..rows)?)
-    } else {
-        Zeros::Same(1 << (bits - 1))
+    let middle = 1 << (bits - 1);
+    let zeros = match layer.dtype_of("weight_zero_point") {
+        None => Zeros::Same(middle),
+        // Early versions of the format do not pack them.
+        Some(Dtype::Int8) => {
+            let stored = layer.need("weight_zero_point", &[Dtype::Int8], 2)?;
+            Zeros::Each((stored.astype(Dtype::Int32)? + middle)?)
+        }
+        Some(_) => {
+            let words = layer.words("weight_zero_point")?.t()?;
+            Zeros::Each(bits::unpack(&words, bits)?.t()?.index(..rows)?)
+        }
     };
     let index = gptq::group_index(&mut layer, "weight_g_idx", groups)?;
     Affine { words, bits, scales, zeros, index }.put(layer)

@@ -85,7 +85,7 @@ fn stored_bits(words: &Array, index: &[i32], layer: &Layer<'_>) -> Result<i32> {
 
 /// The group of each column by the array `part`, if there is one.
 pub(super) fn group_index(layer: &mut Layer<'_>, part: &str, groups: i32) -> Result<Option<Vec<i32>>> {
-    if !layer.contains(part) {
+    if layer.dtype_of(part).is_none() {
         return Ok(None);
     }
     let stored = layer.need(part, &[Dtype::Int32, Dtype::Int64], 1)?;

@@ -54,8 +54,9 @@ impl<'a> Layers<'a> {
 }
 
 impl Layer<'_> {
-    pub(super) fn contains(&self, part: &str) -> bool {
-        self.arrays.contains_key(&self.key(part))
+    /// The type of the array `part`, if there is one.
+    pub(super) fn dtype_of(&self, part: &str) -> Option<Dtype> {
+        self.arrays.get(&self.key(part)).map(Array::dtype)
     }
 
     /// Takes the array `part` out.

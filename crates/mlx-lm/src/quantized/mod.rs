@@ -107,7 +107,7 @@ impl fmt::Display for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Floats => f.write_str("none"),
-            Self::Mlx(_) => f.write_str("MLX"),
+            Self::Mlx(quantization) => write!(f, "MLX {}", quantization.default_scheme()),
             Self::Awq(awq) => awq.fmt(f),
             Self::BitNet(bitnet) => bitnet.fmt(f),
             Self::CompressedTensors(compressed) => compressed.fmt(f),
@@ -210,7 +210,10 @@ mod tests {
         assert_eq!(format(gptq).as_deref(), Ok("GPTQ 4-bit, one group a row"));
         let fp8 = json!({"quant_method": "fp8", "weight_block_size": [128, 128]});
         assert_eq!(format(fp8).as_deref(), Ok("FP8 in blocks of 128 x 128"));
-        assert_eq!(format(json!({"bits": 4, "group_size": 64})).as_deref(), Ok("MLX"));
+        assert_eq!(
+            format(json!({"bits": 4, "group_size": 64})).as_deref(),
+            Ok("MLX affine 4-bit, groups of 64")
+        );
         assert_eq!(format(Value::Null).as_deref(), Ok("none"));
     }
 }

@@ -2,10 +2,11 @@
 //!
 //! Their scores are among those that `golden` compares.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use mlx_core::{Array, Dtype, Quantization, QuantizationMode, Quantized};
+use mlx_core::{Array, Device, Dtype, Quantization, QuantizationMode, Quantized, io, memory};
 use mlx_hub::Source;
 use mlx_lm::{BudgetOptions, Loader, Model};
 use mlx_nn::Parameters;
@@ -139,15 +140,16 @@ fn a_budget_counts_the_form_that_is_kept() {
 }
 
 #[test]
-fn a_model_says_how_its_checkpoint_is_quantized() {
+fn a_loader_says_how_its_checkpoint_is_quantized() {
     for (name, words) in [
         ("llama-tied", "none"),
-        ("llama-4bit", "MLX"),
+        ("llama-nvfp4", "MLX nvfp4 4-bit, groups of 16"),
         ("llama-awq", "AWQ 4-bit, groups of 32"),
         ("llama-compressed-int4", "compressed-tensors: int4, packed, int8, packed, int4, packed"),
         ("llama-fp8-blocks", "FP8 in blocks of 128 x 128"),
     ] {
-        assert_eq!(load(&golden(name), None).unwrap().quantization(), words);
+        let found = Loader::new(Source::path(golden(name))).quantization();
+        assert_eq!(found.unwrap(), words);
     }
 }
 
@@ -190,4 +192,31 @@ fn an_unknown_method_is_refused_before_the_weights() {
             .with_config("quantization_config", json!({"quant_method": "exl9"})),
     );
     assert!(message.contains("`exl9` is not supported (known: awq"), "{message}");
+}
+
+/// MLX counts memory for the whole process, so this test counts on a process of its own, as nextest gives.
+#[test]
+fn a_conversion_holds_little_more_than_its_result() {
+    const LAYERS: usize = 40;
+    let compare = || {
+        let source = golden("llama-gptq-act-order");
+        let mut arrays = io::load_safetensors(source.join("model.safetensors"))?.arrays;
+        let layer: Vec<_> = arrays.iter().filter(|(key, _)| key.contains(".0.")).collect();
+        let copy = |(key, array): &(&String, &Array), at: usize| {
+            (key.replace(".0.", &format!(".{at}.")), (*array).clone())
+        };
+        let copies: Vec<_> =
+            (1..LAYERS).flat_map(|at| layer.iter().map(move |layer| copy(layer, at))).collect();
+        arrays.extend(copies);
+        let folder = Checkpoint::read(&source).with_config("num_hidden_layers", LAYERS).write();
+        let named = arrays.iter().map(|(key, array)| (key.as_str(), array));
+        io::save_safetensors(folder.path().join("model.safetensors"), named, &BTreeMap::new())?;
+        drop(arrays);
+        memory::clear_cache()?;
+        memory::reset_peak()?;
+        let model = load(folder.path(), None).unwrap();
+        Ok((memory::peak()?, model.decoder().nbytes()))
+    };
+    let (peak, weights) = Device::Cpu.scope(compare).unwrap();
+    assert!(peak * 10 < weights * 11, "{peak} bytes for a model of {weights}");
 }
