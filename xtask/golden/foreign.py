@@ -293,8 +293,11 @@ FORMATS = {
     "llama-gptq-3bit": (
         GPTQ | {"bits": 3, "group_size": -1, "checkpoint_format": "gptq"},
         lambda random, shape: gptq(random, shape, 3, -1, symmetric=True),
-        {"self_attn.q_proj": lambda random, shape: gptq(random, shape, 3, 32, shuffled=True)},
-        {"intermediate_size": 96},
+        {
+            "self_attn.q_proj": lambda random, shape: gptq(random, shape, 3, 32, shuffled=True),
+            "mlp.down_proj": lambda random, shape: gptq(random, shape, 3, 96),
+        },
+        {"intermediate_size": 192},
     ),
     "llama-gptq-mixed": (
         GPTQ | {"bits": 8, "group_size": 16, "dynamic": {"+:.*mlp.*": {"bits": 2, "group_size": 32}}},

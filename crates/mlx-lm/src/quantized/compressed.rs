@@ -254,3 +254,47 @@ impl fmt::Display for Scheme {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_layer_is_stored_as_the_closest_target_says_unless_it_is_ignored() {
+        let group = |bits: i32, targets: &[&str]| json!({"targets": targets, "weights": {"num_bits": bits, "type": "int", "strategy": "channel"}});
+        let settings = json!({
+            "format": "pack-quantized",
+            "config_groups": {"a": group(8, &["re:.*mlp.*", "x.up"]), "b": group(4, &["Linear", "x.mlp.up"])},
+            "ignore": ["lm_head", "re:.*gate$"],
+        });
+        let settings: Settings = serde_json::from_value(settings).unwrap();
+        let compressed = settings.checked().unwrap();
+        let bits = |path: &str| match compressed.scheme(path) {
+            Some(Scheme::Packed { bits }) => bits,
+            _ => 0,
+        };
+        let paths = ["x.attn.q", "x.mlp.down", "x.mlp.up", "x.up", "lm_head", "x.mlp.gate"];
+        assert_eq!(paths.map(bits), [4, 8, 4, 8, 0, 0]);
+    }
+
+    #[test]
+    fn a_group_may_have_a_format_of_its_own() {
+        let weights =
+            json!({"num_bits": 8, "type": "float", "strategy": "block", "block_structure": [128, 128]});
+        let group = json!({"targets": ["Linear"], "format": "float-quantized", "weights": weights});
+        let settings = json!({"format": "mixed-precision", "config_groups": {"a": group}});
+        let settings: Settings = serde_json::from_value(settings).unwrap();
+        let scheme = settings.checked().unwrap().scheme("x");
+        assert!(matches!(scheme, Some(Scheme::Float8 { block: Some([128, 128]) })), "{scheme:?}");
+    }
+
+    #[test]
+    fn sparse_matrices_are_refused() {
+        let settings = json!({"sparsity_config": {"format": "sparse-24-bitmask"}});
+        let settings: Settings = serde_json::from_value(settings).unwrap();
+        let error = settings.checked().unwrap_err().to_string();
+        assert!(error.contains("`sparse-24-bitmask` is not supported"), "{error}");
+    }
+}
