@@ -1,7 +1,7 @@
 """Tiny llama checkpoints as other programs quantize them, their weights as floats and their logits.
 
-Numbers are drawn as codes and packed by each format's definition; `read_*` reads them back one by one, so that
-the floats are those of the stored words. Sources: AutoGPTQ and GPTQModel (GPTQ, Frantar et al. 2022), AutoAWQ
+Numbers are drawn as codes and packed by each format's definition. They are read back one by one, so that the
+floats are those of the stored words. Sources: AutoGPTQ and GPTQModel (GPTQ, Frantar et al. 2022), AutoAWQ
 (AWQ, Lin et al. 2023), compressed-tensors, DeepSeek-V3 (FP8 in blocks), OCP's 8-bit and microscaling
 specifications, transformers' bitnet (Ma et al. 2024).
 """
@@ -37,7 +37,8 @@ AWQ_ORDER = (0, 2, 4, 6, 1, 3, 5, 7)
 def shapes(config):
     hidden, inner = config["hidden_size"], config["intermediate_size"]
     kept = hidden * config["num_key_value_heads"] // config["num_attention_heads"]
-    attention = {"q_proj": (hidden, hidden), "k_proj": (kept, hidden), "v_proj": (kept, hidden), "o_proj": (hidden, hidden)}
+    square, narrow = (hidden, hidden), (kept, hidden)
+    attention = {"q_proj": square, "k_proj": narrow, "v_proj": narrow, "o_proj": square}
     mlp = {"gate_proj": (inner, hidden), "up_proj": (inner, hidden), "down_proj": (hidden, inner)}
     layers = {f"self_attn.{name}": shape for name, shape in attention.items()}
     return layers | {f"mlp.{name}": shape for name, shape in mlp.items()}
@@ -82,6 +83,12 @@ def gptq(random, shape, bits, group, shuffled=False, version=1, symmetric=False)
         "g_idx": index,
     }
     return tensors, read_gptq(tensors, bits, version)
+
+
+def gptq_with_bias(random, shape):
+    """With the bias of zeros that AutoGPTQ stores where the model has none."""
+    tensors, floats = gptq(random, shape, 4, 32)
+    return tensors | {"bias": np.zeros(shape[0], np.float16)}, floats
 
 
 def read_gptq(tensors, bits, version):
@@ -281,7 +288,7 @@ FORMATS = {
     "llama-gptq": (
         GPTQ | {"bits": 4, "group_size": 32},
         lambda random, shape: gptq(random, shape, 4, 32),
-        {"self_attn.v_proj": dense},
+        {"self_attn.v_proj": dense, "self_attn.o_proj": gptq_with_bias},
         {},
     ),
     "llama-gptq-act-order": (

@@ -4,7 +4,6 @@ use mlx_core::{Array, Device, Dtype};
 use mlx_hub::gguf::TokenizerData;
 use mlx_hub::{Checkpoint, Source};
 use mlx_memory::Budget;
-use mlx_nn::Weights;
 use mlx_text::{GgufVocab, Tokenizer};
 
 use crate::quantized::Format;
@@ -82,10 +81,8 @@ impl Loader {
     }
 
     /// The model of these arrays, none of which is computed.
-    fn build(&self, checkpoint: &Checkpoint, config: &Config, mut arrays: Arrays) -> Result<Model> {
-        let dtype = self.dtype_for(checkpoint);
-        let quantization = Format::of(config)?.convert(config, &mut arrays, dtype)?;
-        Model::new(config, Weights::new(arrays, quantization).with_dtype(dtype))
+    fn build(&self, checkpoint: &Checkpoint, config: &Config, arrays: Arrays) -> Result<Model> {
+        Model::new(config, Format::of(config)?.convert(config, arrays, self.dtype_for(checkpoint))?)
     }
 
     fn dtype_for(&self, checkpoint: &Checkpoint) -> Option<Dtype> {

@@ -18,8 +18,8 @@ pub(crate) fn read(checkpoint: &Checkpoint) -> Result<Arrays> {
     }
 }
 
-/// Arrays like those of [`read`], of which only the group indices of foreign formats may be looked at: headers are
-/// all that is read for the others.
+/// Arrays like those of [`read`], for which no more than headers is read. Those of safetensors files are lazy and
+/// may be looked at, those of a GGUF file may not.
 pub(crate) fn outline(checkpoint: &Checkpoint) -> Result<Arrays> {
     match checkpoint {
         Checkpoint::Directory(directory) => read_shards(directory),

@@ -41,7 +41,11 @@ impl Gptq {
     }
 
     pub(super) fn convert(&self, layers: &mut Layers<'_>) -> Result<()> {
-        layers.with("qweight").into_iter().try_for_each(|path| self.layer(layers.at(path)))
+        for path in layers.with("qweight") {
+            layers.let_zero_bias_idle(&path)?;
+            self.layer(layers.at(path))?;
+        }
+        Ok(())
     }
 
     fn layer(&self, mut layer: Layer<'_>) -> Result<()> {

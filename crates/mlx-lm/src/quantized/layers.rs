@@ -1,5 +1,7 @@
 //! The layers of a checkpoint while they change their form.
 
+use std::collections::BTreeSet;
+
 use mlx_core::{Array, Dtype, Quantized};
 use mlx_nn::{Misshapen, Report};
 
@@ -10,6 +12,8 @@ use crate::{Error, Result};
 pub(super) struct Layers<'a> {
     arrays: &'a mut Arrays,
     dtype: Option<Dtype>,
+    /// Keys that a model may leave unused.
+    pub(super) idle: BTreeSet<String>,
 }
 
 /// The arrays at one path.
@@ -27,7 +31,7 @@ pub(super) enum Form {
 
 impl<'a> Layers<'a> {
     pub(super) fn new(arrays: &'a mut Arrays, dtype: Option<Dtype>) -> Self {
-        Self { arrays, dtype }
+        Self { arrays, dtype, idle: BTreeSet::new() }
     }
 
     /// The paths that have an array `part`.
@@ -43,6 +47,17 @@ impl<'a> Layers<'a> {
     /// Forgets the arrays with these last names, wherever they are: what only integer activations need.
     pub(super) fn forget(&mut self, parts: &[&str]) {
         self.arrays.retain(|key, _| !parts.iter().any(|&part| key.rsplit('.').next() == Some(part)));
+    }
+
+    /// Lets the bias of the layer at `path` be left over if it is zeros: some programs store one for every layer.
+    pub(super) fn let_zero_bias_idle(&mut self, path: &str) -> Result<()> {
+        let key = format!("{path}.bias");
+        if let Some(bias) = self.arrays.get(&key)
+            && !bias.any(..)?.item::<bool>()?
+        {
+            self.idle.insert(key);
+        }
+        Ok(())
     }
 
     /// Gives each array another key, and other contents.

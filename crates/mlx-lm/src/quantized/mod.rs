@@ -16,7 +16,7 @@ mod targets;
 use std::fmt;
 
 use mlx_core::Dtype;
-use mlx_nn::QuantizationConfig;
+use mlx_nn::{QuantizationConfig, Weights};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -76,21 +76,23 @@ impl Format {
         })
     }
 
-    /// Brings `arrays` into MLX's form, lazily: only group indices, a number for each column, are looked at.
+    /// `arrays` in MLX's form, lazily: all that is looked at are group indices and biases, a number for each column
+    /// or row.
     ///
     /// Floats that are made of several arrays become `dtype`; without one, what the config computes in, or else
     /// the type of their scales.
     pub(crate) fn convert(
         self,
         config: &Config,
-        arrays: &mut Arrays,
+        mut arrays: Arrays,
         dtype: Option<Dtype>,
-    ) -> Result<Option<QuantizationConfig>> {
-        let dtype = dtype.map_or_else(|| declared_dtype(config), |dtype| Ok(Some(dtype)))?;
-        let mut layers = Layers::new(arrays, dtype);
+    ) -> Result<Weights> {
+        let floats = dtype.map_or_else(|| declared_dtype(config), |dtype| Ok(Some(dtype)))?;
+        let mut layers = Layers::new(&mut arrays, floats);
+        let mut quantization = None;
         match self {
             Self::Floats => {}
-            Self::Mlx(quantization) => return Ok(Some(quantization)),
+            Self::Mlx(stored) => quantization = Some(stored),
             Self::Awq(awq) => awq.convert(&mut layers)?,
             Self::BitNet(bitnet) => bitnet.convert(&mut layers)?,
             Self::CompressedTensors(compressed) => compressed.convert(&mut layers)?,
@@ -98,7 +100,10 @@ impl Format {
             Self::Gptq(gptq) => gptq.convert(&mut layers)?,
             Self::Mxfp4 => mxfp4::convert(&mut layers)?,
         }
-        Ok(None)
+        let idle = layers.idle;
+        let weights = Weights::new(arrays, quantization).with_dtype(dtype);
+        weights.ignore(|key| idle.contains(key));
+        Ok(weights)
     }
 }
 

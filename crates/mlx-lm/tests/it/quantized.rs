@@ -185,6 +185,16 @@ fn a_part_of_another_shape_or_type_is_named() {
     }
 }
 
+/// The golden checkpoint has a bias of zeros that no layer takes.
+#[test]
+fn a_bias_that_the_model_lacks_may_be_zeros_only() {
+    let key = "model.layers.0.self_attn.o_proj.bias";
+    let zeros = Checkpoint::read(golden("llama-gptq"));
+    load(zeros.write().path(), None).unwrap();
+    let message = refusal(&zeros.with(key, &[64]));
+    assert!(message.contains(&format!("unused: {key}")), "{message}");
+}
+
 #[test]
 fn an_unknown_method_is_refused_before_the_weights() {
     let message = refusal(
