@@ -10,6 +10,7 @@ mx.set_default_device(mx.cpu)
 
 SAFETENSORS_NAMES = {
     "bool": "BOOL",
+    "int8": "I8",
     "uint8": "U8",
     "int32": "I32",
     "uint32": "U32",
@@ -17,8 +18,15 @@ SAFETENSORS_NAMES = {
     "float16": "F16",
     "float32": "F32",
 }
-WIDTHS = {"BOOL": 1, "U8": 1, "F16": 2, "BF16": 2, "I32": 4, "U32": 4, "F32": 4, "I64": 8}
+WIDTHS = {"BOOL": 1, "I8": 1, "U8": 1, "F8_E4M3": 1, "F8_E8M0": 1, "F16": 2, "BF16": 2, "I32": 4, "U32": 4, "F32": 4, "I64": 8}
 CRATES = pathlib.Path(__file__).resolve().parents[2] / "crates"
+
+
+class Named:
+    """Bytes that safetensors calls by a type which numpy lacks."""
+
+    def __init__(self, type_name, codes):
+        self.type_name, self.codes, self.shape = type_name, codes, codes.shape
 
 
 def golden(crate):
@@ -37,6 +45,8 @@ def to_numpy(array):
 
 def encode(array):
     """The safetensors name of an array's type, and its bytes."""
+    if isinstance(array, Named):
+        return array.type_name, array.codes.tobytes()
     bfloat16 = isinstance(array, mx.array) and array.dtype == mx.bfloat16
     values = np.ascontiguousarray(to_numpy(array))
     if bfloat16:

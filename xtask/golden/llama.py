@@ -43,6 +43,32 @@ LLAMA3 = {
 }
 YARN = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32, "beta_fast": 8.0}
 
+AFFINE = {
+    "hidden_size": 64,
+    "intermediate_size": 64,
+    "num_hidden_layers": 1,
+    "tie_word_embeddings": False,
+    "vocab_size": 24,
+    "torch_dtype": "float16",
+}
+WIDE = {"hidden_size": 128, "intermediate_size": 128, "num_key_value_heads": 1}
+MICROSCALED = {"hidden_size": 64, "intermediate_size": 64, "num_hidden_layers": 1}
+
+
+def every_width(group_size):
+    """A quantization config in which each number of bits occurs, 4 of them as the default."""
+    layers = {
+        "self_attn.k_proj": 2,
+        "self_attn.v_proj": 3,
+        "self_attn.o_proj": 5,
+        "mlp.gate_proj": 6,
+        "mlp.up_proj": 8,
+        "mlp.down_proj": 2,
+    }
+    declared = {f"model.layers.0.{path}": {"group_size": group_size, "bits": bits} for path, bits in layers.items()}
+    return {"group_size": group_size, "bits": 4} | declared
+
+
 # What each variant's config adds to BASE; `None` removes a key.
 VARIANTS = {
     "llama-tied": {},
@@ -93,6 +119,12 @@ VARIANTS = {
         "intermediate_size": 64,
         "quantization": {"group_size": 32, "bits": 8},
     },
+    "llama-affine-g32": AFFINE | {"quantization": every_width(32)},
+    "llama-affine-g64": AFFINE | {"quantization": every_width(64)},
+    "llama-affine-g128": AFFINE | WIDE | {"quantization": every_width(128)},
+    "llama-mxfp4": MICROSCALED | {"quantization": {"group_size": 32, "bits": 4, "mode": "mxfp4"}},
+    "llama-mxfp8": MICROSCALED | {"quantization": {"group_size": 32, "bits": 8, "mode": "mxfp8"}},
+    "llama-nvfp4": MICROSCALED | {"quantization": {"group_size": 16, "bits": 4, "mode": "nvfp4"}},
 }
 KEEPS_NULL = {"sliding_window"}
 # Changes that must change the logits: a reader that passes over the key has to fail.
@@ -197,6 +229,7 @@ def quantize(model, config):
         model,
         group_size=quantization["group_size"],
         bits=quantization["bits"],
+        mode=quantization.get("mode", "affine"),
         class_predicate=lambda path, module: quantization.get(path, hasattr(module, "to_quantized")),
     )
 
@@ -209,7 +242,7 @@ def load(folder, config):
 
 
 def upcast(array):
-    return array if array.dtype == mx.uint32 else array.astype(mx.float32)
+    return array.astype(mx.float32) if mx.issubdtype(array.dtype, mx.floating) else array
 
 
 def readable(config):
@@ -255,10 +288,10 @@ def dense_weights(model):
     dense = {name: to_numpy(value) for name, value in tree_flatten(model.parameters())}
     for path, module in model.named_modules():
         if hasattr(module, "bits"):
-            dense[f"{path}.weight"] = to_numpy(
-                mx.dequantize(module.weight, module.scales, module.biases, module.group_size, module.bits)
-            )
-    return {name: value.astype(np.float64) for name, value in dense.items() if value.dtype != np.uint32}
+            biases, form = module.get("biases"), (module.group_size, module.bits, module.mode)
+            floats = mx.dequantize(module.weight, module.scales, biases, *form, dtype=mx.float32)
+            dense[f"{path}.weight"] = to_numpy(floats)
+    return {name: value.astype(np.float64) for name, value in dense.items() if value.dtype.kind == "f"}
 
 
 if __name__ == "__main__":

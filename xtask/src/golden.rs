@@ -16,6 +16,7 @@ const TOPICS: &[&str] = &[
     "conv",
     "dense",
     "dropout",
+    "foreign",
     "init",
     "llama",
     "lora",

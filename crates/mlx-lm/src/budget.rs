@@ -110,10 +110,10 @@ impl Run {
             (hidden, dtype) = (u64::from(states.dim(-1)?.unsigned_abs()), states.dtype());
             decoder.decode(states, &mut cache)?;
         }
+        let layers = cache.layers().count() as u64;
         let sizes = || cache.arrays().map(|array| Bytes::from(array.nbytes()));
         // The old keys and values of a layer are still there while it grows.
         let growing = if self.length > STEP { sizes().max().unwrap_or_default() * 2 } else { Bytes::ZERO };
-        let layers = cache.layers().count() as u64;
         Ok(Trace { cache: sizes().sum::<Bytes>() + growing, layers, hidden, dtype })
     }
 }

@@ -28,6 +28,7 @@ mod generate;
 mod language_model;
 mod loader;
 pub mod model;
+mod quantized;
 pub mod sampling;
 mod tensors;
 

@@ -1,12 +1,12 @@
 //! From a source to a model: find, read the config, open the weights, build, check.
 
-use mlx_core::{Device, Dtype};
+use mlx_core::{Array, Device, Dtype};
 use mlx_hub::gguf::TokenizerData;
 use mlx_hub::{Checkpoint, Source};
 use mlx_memory::Budget;
-use mlx_nn::Weights;
 use mlx_text::{GgufVocab, Tokenizer};
 
+use crate::quantized::Format;
 use crate::tensors::{self, Arrays};
 use crate::{BudgetOptions, Config, LanguageModel, Model, Result, budget, model};
 
@@ -61,17 +61,29 @@ impl Loader {
         budget::of(&model, &config, options)
     }
 
+    /// How the checkpoint is quantized, in words: `GPTQ 4-bit, groups of 128`, `none`. Only its config is read, or
+    /// the header of a GGUF file.
+    ///
+    /// # Errors
+    /// The checkpoint is not found, or its format is not supported.
+    pub fn quantization(&self) -> Result<String> {
+        Ok(match self.source.resolve()? {
+            Checkpoint::Gguf(file) => tensors::formats(&file),
+            checkpoint @ Checkpoint::Directory(_) => Format::of(&config(&checkpoint)?)?.to_string(),
+        })
+    }
+
     fn model(&self, checkpoint: &Checkpoint) -> Result<Model> {
         let model = self.build(checkpoint, &config(checkpoint)?, tensors::read(checkpoint)?)?;
-        model.decoder().eval()?;
+        // One by one: what a conversion holds meanwhile is wider than its result.
+        model.decoder().parameters().values().try_for_each(Array::eval)?;
         Ok(model)
     }
 
     /// The model of these arrays, none of which is computed.
     fn build(&self, checkpoint: &Checkpoint, config: &Config, arrays: Arrays) -> Result<Model> {
         let arrays = if config.is_wrapped() { model::spelled(arrays) } else { arrays };
-        let weights = Weights::new(arrays, config.quantization()?);
-        Model::new(config, weights.with_dtype(self.dtype_for(checkpoint)))
+        Model::new(config, Format::of(config)?.convert(config, arrays, self.dtype_for(checkpoint))?)
     }
 
     fn dtype_for(&self, checkpoint: &Checkpoint) -> Option<Dtype> {

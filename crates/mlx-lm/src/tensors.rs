@@ -1,6 +1,6 @@
 //! From a checkpoint's files to arrays by name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mlx_core::{Array, Dtype, io};
 use mlx_hub::gguf::{self, Data, Floats, Gguf, Layout};
@@ -18,7 +18,8 @@ pub(crate) fn read(checkpoint: &Checkpoint) -> Result<Arrays> {
     }
 }
 
-/// Arrays like those of [`read`], whose elements nobody may look at: headers are all that is read for them.
+/// Arrays like those of [`read`], for which no more than headers is read. Those of safetensors files are lazy and
+/// may be looked at, those of a GGUF file may not.
 pub(crate) fn outline(checkpoint: &Checkpoint) -> Result<Arrays> {
     match checkpoint {
         Checkpoint::Directory(directory) => read_shards(directory),
@@ -69,6 +70,13 @@ fn outline_gguf(file: &Gguf) -> Result<Arrays> {
         insert(&mut all, name, Array::zeros(shape, dtype)?);
     }
     Ok(all)
+}
+
+/// The formats of a file's tensors, each once: `GGUF Q4_K, Q6_K, F32`.
+pub(crate) fn formats(file: &Gguf) -> String {
+    let formats = file.tensors().filter_map(|name| Some(format!("{:?}", file.tensor(name)?.format)));
+    let formats: BTreeSet<_> = formats.collect();
+    format!("GGUF {}", formats.into_iter().collect::<Vec<_>>().join(", "))
 }
 
 fn dims(shape: &[usize]) -> Vec<i32> {

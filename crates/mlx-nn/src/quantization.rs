@@ -31,7 +31,7 @@ impl QuantizationConfig {
     }
 
     /// The scheme of layers that have no other.
-    pub(crate) fn default_scheme(&self) -> Quantization {
+    pub fn default_scheme(&self) -> Quantization {
         self.default
     }
 

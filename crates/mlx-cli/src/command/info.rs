@@ -16,13 +16,14 @@ pub(crate) fn run(args: &Info) -> Outcome {
     if args.memory {
         return memory::run(loader, &args.need);
     }
+    let quantization = loader.as_ref().map(Loader::quantization).transpose()?.unwrap_or_default();
     let model = loader.map(Loader::load_model).transpose()?;
     let mut out = io::stdout().lock();
     writeln!(out, "mlx: {}", env!("CARGO_PKG_VERSION"))?;
     writeln!(out, "libmlx: {}", mlx_core::version()?)?;
     writeln!(out, "device: {}", Device::default())?;
     match model {
-        Some(model) => describe(&mut out, &model),
+        Some(model) => describe(&mut out, &model, &quantization),
         None => Ok(writeln!(out, "model types: {}", model::KNOWN.join(", "))?),
     }
 }
@@ -32,7 +33,7 @@ fn loader(name: &str, offline: bool) -> mlx_lm::Result<Loader> {
     Ok(Loader::new(download::source(&source)?))
 }
 
-fn describe(out: &mut impl Write, model: &Model) -> Outcome {
+fn describe(out: &mut impl Write, model: &Model, quantization: &str) -> Outcome {
     let parameters = model.decoder().parameters();
     let bytes = model.decoder().nbytes();
     let context = model.context().map_or("not stated".to_owned(), |n| format!("{n} tokens"));
@@ -41,6 +42,7 @@ fn describe(out: &mut impl Write, model: &Model) -> Outcome {
     writeln!(out, "context: {context}")?;
     writeln!(out, "weights: {:.1} MB in {} arrays", bytes as f64 / 1e6, parameters.len())?;
     let quantized = parameters.names().filter(|name| name.ends_with(".scales")).count();
+    writeln!(out, "quantization: {quantization}")?;
     writeln!(out, "quantized layers: {quantized}")?;
     let types: Vec<_> = parameters.values().map(Array::dtype).collect();
     for (dtype, count) in by_dtype(&types) {

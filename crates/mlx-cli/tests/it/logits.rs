@@ -53,7 +53,13 @@ fn without_continued_tokens_there_is_only_prefill() {
 fn info_tells_what_the_model_is() {
     let run = mlx(&["info", "--model", &golden("llama-4bit")]);
     assert!(run.ok, "{}", run.err);
-    for expected in ["libmlx: 0.32.2", "model type: llama", "quantized layers: 15", "uint32"] {
+    for expected in [
+        "libmlx: 0.32.2",
+        "model type: llama",
+        "quantization: MLX affine 4-bit, groups of 64",
+        "quantized layers: 15",
+        "uint32",
+    ] {
         assert!(run.out.contains(expected), "{}", run.out);
     }
 }

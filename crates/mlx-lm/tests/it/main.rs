@@ -11,6 +11,8 @@ mod choice;
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
+mod quantized;
+#[cfg(test)]
 mod real_models;
 #[cfg(test)]
 mod sampling;

@@ -28,7 +28,7 @@ fn best(model: &LanguageModel, prompt: &[u32]) -> (u32, f32) {
 
 fn continued(model: &LanguageModel, prompt: &[u32], count: usize) -> Vec<u32> {
     let options = GenerateOptions { max_tokens: count, ..GenerateOptions::default() };
-    model.generate_tokens(prompt, options).unwrap().map(Result::unwrap).collect()
+    model.generate_tokens(prompt, options).unwrap().map(|token| token.unwrap().id).collect()
 }
 
 #[test]
