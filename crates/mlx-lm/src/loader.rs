@@ -41,8 +41,8 @@ impl Loader {
         self.model(&self.source.resolve()?)
     }
 
-    /// What the model will need, by its config and the headers of its files. No weights are read, so a program
-    /// can ask before it loads:
+    /// What the model will need, by its config and the headers of its files. No weights are read, only the group
+    /// indices of GPTQ, so a program can ask before it loads:
     ///
     /// ```no_run
     /// use mlx_lm::{BudgetOptions, Loader, mlx_hub::Source, mlx_memory::Machine};
