@@ -70,5 +70,5 @@ fn fixtures_stay_small() {
         assert!(bytes(&folder) <= 80 << 10, "{} has {} bytes", folder.display(), bytes(&folder));
     }
     let all: u64 = ["mlx-core", "mlx-nn", "mlx-lm"].map(|package| bytes(&golden(package))).iter().sum();
-    assert!(all < 3_200_000, "the fixtures have {all} bytes");
+    assert!(all < 10_000_000, "the fixtures have {all} bytes");
 }
