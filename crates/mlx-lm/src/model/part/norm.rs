@@ -27,8 +27,8 @@ impl Norms {
     }
 
     /// Norms that scale by 1 more than their weights, as Gemma's do.
-    pub(crate) fn read_from_one(config: &Config) -> Result<Self> {
-        Ok(Self { from_one: true, ..Self::read(config)? })
+    pub(crate) fn from_one(self) -> Self {
+        Self { from_one: true, ..self }
     }
 
     /// The norm `name` of `width` features.
