@@ -16,7 +16,7 @@ struct Settings {
 pub(in crate::model) fn load(w: &Weights, config: &Config) -> Result<Dense<PreNorm>> {
     let Settings { attention_bias } = config.parse()?;
     let mut frame = Frame::read(config, |_| false)?;
-    frame.norms = frame.norms.from_one();
+    frame.norms = frame.norms.plus_one();
     frame.embedding_scale = Some((frame.sizes.hidden as f32).sqrt());
     Dense::load(w, &frame, |w, layer| {
         let attention =

@@ -3,7 +3,7 @@
 use mlx_nn::Weights;
 use serde::Deserialize;
 
-use super::Sandwich;
+use super::{Sandwich, Scores};
 use crate::Result;
 use crate::config::Config;
 use crate::model::part::{AttentionOptions, Dense, Frame};
@@ -12,23 +12,20 @@ use crate::model::part::{AttentionOptions, Dense, Frame};
 struct Settings {
     #[serde(default)]
     attention_bias: bool,
-    query_pre_attn_scalar: f32,
-    attn_logit_softcapping: Option<f32>,
-    final_logit_softcapping: Option<f32>,
 }
 
 pub(in crate::model) fn load(w: &Weights, config: &Config) -> Result<Dense<Sandwich>> {
-    let settings: Settings = config.parse()?;
+    let (settings, scores): (Settings, _) = (config.parse()?, Scores::read(config)?);
     let mut frame = Frame::read(config, |layer| layer.is_multiple_of(2))?;
-    frame.norms = frame.norms.from_one();
+    frame.norms = frame.norms.plus_one();
     frame.embedding_scale = Some((frame.sizes.hidden as f32).sqrt());
-    frame.softcap = settings.final_logit_softcapping;
+    frame.softcap = scores.final_cap;
     Dense::load(w, &frame, |w, layer| {
         let attention = AttentionOptions {
             bias: settings.attention_bias,
             output_bias: settings.attention_bias,
-            scale: Some(settings.query_pre_attn_scalar.powf(-0.5)),
-            softcap: settings.attn_logit_softcapping,
+            scale: Some(scores.scale),
+            softcap: scores.attention_cap,
             ..frame.attention(layer)?
         };
         Sandwich::load(w, &frame, attention, frame.mlp())

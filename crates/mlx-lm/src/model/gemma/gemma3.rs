@@ -4,7 +4,7 @@ use mlx_core::{Array, Dtype};
 use mlx_nn::Weights;
 use serde::Deserialize;
 
-use super::Sandwich;
+use super::{Sandwich, Scores};
 use crate::config::Config;
 use crate::model::part::{AttentionOptions, Dense, Frame};
 use crate::{Error, Result};
@@ -13,29 +13,26 @@ use crate::{Error, Result};
 struct Settings {
     #[serde(default)]
     attention_bias: bool,
-    query_pre_attn_scalar: f32,
-    attn_logit_softcapping: Option<f32>,
-    final_logit_softcapping: Option<f32>,
     sliding_window_pattern: usize,
 }
 
 pub(in crate::model) fn load(w: &Weights, config: &Config) -> Result<Dense<Sandwich>> {
-    let settings: Settings = config.parse()?;
+    let (settings, scores): (Settings, _) = (config.parse()?, Scores::read(config)?);
     let pattern = settings.sliding_window_pattern;
     if pattern == 0 {
         return Err(Error::Config("sliding_window_pattern is 0: it must be at least 1".into()));
     }
     let mut frame = Frame::read(config, |layer| !(layer + 1).is_multiple_of(pattern))?;
-    frame.norms = frame.norms.from_one();
+    frame.norms = frame.norms.plus_one();
     frame.embedding_scale = Some(rounded((frame.sizes.hidden as f32).sqrt())?);
-    frame.softcap = settings.final_logit_softcapping;
+    frame.softcap = scores.final_cap;
     Dense::load(w, &frame, |w, layer| {
         let attention = AttentionOptions {
             bias: settings.attention_bias,
             output_bias: settings.attention_bias,
             head_norms: Some(frame.norms),
-            scale: Some(settings.query_pre_attn_scalar.powf(-0.5)),
-            softcap: settings.attn_logit_softcapping,
+            scale: Some(scores.scale),
+            softcap: scores.attention_cap,
             ..frame.attention(layer)?
         };
         Sandwich::load(w, &frame, attention, frame.mlp())
