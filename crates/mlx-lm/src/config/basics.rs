@@ -60,6 +60,14 @@ pub(crate) fn size(field: &str, value: i32) -> Result<i32> {
     Err(Error::Config(format!("{field} is {value}: it must be between 1 and {LARGEST}")))
 }
 
+/// Checks a number that is divided by, or whose root is taken.
+pub(crate) fn positive(field: &str, value: f32) -> Result<f32> {
+    if value > 0.0 && value.is_finite() {
+        return Ok(value);
+    }
+    Err(Error::Config(format!("{field} is {value}: it must be a positive number")))
+}
+
 /// Checks a number of layers, which a loop will go over.
 pub(crate) fn layers(count: usize) -> Result<usize> {
     const MOST: usize = 4096;

@@ -8,7 +8,7 @@ mod defaults;
 mod normal;
 mod unread;
 
-pub(crate) use basics::{Common, layers, size};
+pub(crate) use basics::{Common, layers, positive, size};
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;

@@ -15,7 +15,8 @@ const ALIASES: &[(&str, &str)] = &[
 ];
 
 /// Settings of a model that are written among those of its RoPE.
-const HOISTED: &[&str] = &["partial_rotary_factor", "llama_4_scaling_beta", "attention_factor"];
+const HOISTED: &[&str] =
+    &["partial_rotary_factor", "llama_4_scaling_beta", "attention_factor", "long_mscale", "short_mscale"];
 
 /// What the whole says of the tokens, though its decoder has a config of its own.
 const WHOLE: &[&str] = &["eos_token_id", "bos_token_id", "pad_token_id", "quantization"];

@@ -4,10 +4,7 @@ use mlx_core::{Array, Result as MlxResult};
 use mlx_nn::{Module, Weights};
 use serde::Deserialize;
 
-use super::part::{
-    Activation, Attention, AttentionOptions, Block, Dense, Frame, GatedMlp, GatedOptions, Norm, Norms,
-    Rotation, Sizes, Windows,
-};
+use super::part::{Attention, AttentionOptions, Block, Dense, Frame, GatedMlp, GatedOptions, Norm};
 use crate::Result;
 use crate::cache::{LayerCache, Mask};
 use crate::config::Config;
@@ -30,25 +27,17 @@ pub(super) struct Glm4Block {
 
 pub(super) fn load(w: &Weights, config: &Config) -> Result<Dense<Glm4Block>> {
     let settings: Settings = config.parse()?;
-    let (sizes, norms) = (Sizes::read(config)?, Norms::read(config)?);
-    let rotation = Rotation::read(config, &sizes)?;
-    let windows = Windows::read(config, sizes.layers, |_| false)?;
-    let mlp = GatedOptions { activation: Activation::read(config)?, fused: true, ..GatedOptions::default() };
-    let frame = Frame::read(config, sizes, norms, windows.clone())?;
-    Dense::load(w, frame, |w, layer| {
-        let attention = AttentionOptions {
-            rope: Some(rotation.rope(windows.slides(layer))?),
-            bias: settings.attention_bias,
-            ..AttentionOptions::default()
-        };
-        let norm = |name| norms.load(w, name, sizes.hidden);
+    let frame = Frame::read(config, |_| false)?;
+    let mlp = GatedOptions { fused: true, ..frame.mlp() };
+    Dense::load(w, &frame, |w, layer| {
+        let attention = AttentionOptions { bias: settings.attention_bias, ..frame.attention(layer)? };
         Ok(Glm4Block {
-            self_attn: Attention::load(&w.at("self_attn"), &sizes, attention)?,
-            mlp: GatedMlp::load(&w.at("mlp"), &sizes, mlp)?,
-            input_layernorm: norm("input_layernorm")?,
-            post_self_attn_layernorm: norm("post_self_attn_layernorm")?,
-            post_attention_layernorm: norm("post_attention_layernorm")?,
-            post_mlp_layernorm: norm("post_mlp_layernorm")?,
+            self_attn: Attention::load(&w.at("self_attn"), &frame.sizes, attention)?,
+            mlp: GatedMlp::load(&w.at("mlp"), &frame.sizes, mlp)?,
+            input_layernorm: frame.norm(w, "input_layernorm")?,
+            post_self_attn_layernorm: frame.norm(w, "post_self_attn_layernorm")?,
+            post_attention_layernorm: frame.norm(w, "post_attention_layernorm")?,
+            post_mlp_layernorm: frame.norm(w, "post_mlp_layernorm")?,
         })
     })
 }

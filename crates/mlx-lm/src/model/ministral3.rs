@@ -3,10 +3,7 @@
 use mlx_nn::Weights;
 use serde::Deserialize;
 
-use super::part::{
-    Activation, AttentionOptions, Dense, Frame, GatedOptions, Norms, PreNorm, Rotation, Sizes, Temperature,
-    Windows,
-};
+use super::part::{AttentionOptions, Dense, Frame, PreNorm, Temperature};
 use crate::config::{Config, size};
 use crate::{Error, Result};
 
@@ -33,17 +30,9 @@ impl Settings {
 
 pub(super) fn load(w: &Weights, config: &Config) -> Result<Dense<PreNorm>> {
     let temperature = config.parse::<Settings>()?.temperature()?;
-    let (sizes, norms) = (Sizes::read(config)?, Norms::read(config)?);
-    let rotation = Rotation::read(config, &sizes)?;
-    let windows = Windows::read(config, sizes.layers, |_| true)?;
-    let mlp = GatedOptions { activation: Activation::read(config)?, ..GatedOptions::default() };
-    let frame = Frame::read(config, sizes, norms, windows.clone())?;
-    Dense::load(w, frame, |w, layer| {
-        let attention = AttentionOptions {
-            rope: Some(rotation.rope(windows.slides(layer))?),
-            temperature,
-            ..AttentionOptions::default()
-        };
-        PreNorm::load(w, &sizes, norms, attention, mlp)
+    let frame = Frame::read(config, |_| true)?;
+    Dense::load(w, &frame, |w, layer| {
+        let attention = AttentionOptions { temperature, ..frame.attention(layer)? };
+        PreNorm::load(w, &frame, attention, frame.mlp())
     })
 }

@@ -3,9 +3,7 @@
 use mlx_nn::Weights;
 use serde::Deserialize;
 
-use super::part::{
-    Activation, AttentionOptions, Dense, Frame, GatedOptions, Norms, PreNorm, Rotation, Sizes, Windows,
-};
+use super::part::{AttentionOptions, Dense, Frame, PreNorm};
 use crate::Result;
 use crate::config::Config;
 
@@ -20,19 +18,10 @@ struct Settings {
 
 pub(super) fn load(w: &Weights, config: &Config) -> Result<Dense<PreNorm>> {
     let settings: Settings = config.parse()?;
-    let (sizes, norms) = (Sizes::read(config)?, Norms::read(config)?);
-    let rotation = Rotation::read(config, &sizes)?;
-    let windows = Windows::read(config, sizes.layers, |layer| {
-        settings.use_sliding_window && layer >= settings.max_window_layers
-    })?;
-    let mlp = GatedOptions { activation: Activation::read(config)?, ..GatedOptions::default() };
-    let frame = Frame::read(config, sizes, norms, windows.clone())?;
-    Dense::load(w, frame, |w, layer| {
-        let attention = AttentionOptions {
-            rope: Some(rotation.rope(windows.slides(layer))?),
-            bias: settings.attention_bias.unwrap_or(true),
-            ..AttentionOptions::default()
-        };
-        PreNorm::load(w, &sizes, norms, attention, mlp)
+    let slides = |layer| settings.use_sliding_window && layer >= settings.max_window_layers;
+    let frame = Frame::read(config, slides)?;
+    Dense::load(w, &frame, |w, layer| {
+        let bias = settings.attention_bias.unwrap_or(true);
+        PreNorm::load(w, &frame, AttentionOptions { bias, ..frame.attention(layer)? }, frame.mlp())
     })
 }

@@ -3,9 +3,7 @@
 use mlx_nn::Weights;
 use serde::Deserialize;
 
-use super::part::{
-    Activation, AttentionOptions, Dense, Frame, GatedOptions, Norms, PreNorm, Rotation, Sizes, Windows,
-};
+use super::part::{AttentionOptions, Dense, Frame, GatedOptions, PreNorm};
 use crate::config::Config;
 use crate::{Error, Result};
 
@@ -28,40 +26,32 @@ fn every_fourth() -> usize {
 }
 
 impl Settings {
-    /// Whether each of the layers knows positions.
-    fn placed(&self, layers: usize) -> Result<Vec<bool>> {
+    /// Whether the layer knows positions.
+    fn turns(&self, layer: usize) -> bool {
         match &self.no_rope_layers {
-            Some(flags) if flags.len() == layers => Ok(flags.iter().map(|&flag| flag != 0).collect()),
-            Some(flags) => {
-                let flags = flags.len();
-                Err(Error::Config(format!("no_rope_layers has {flags} entries for {layers} layers")))
-            }
-            None => Ok((1..=layers).map(|n| !n.is_multiple_of(self.no_rope_layer_interval)).collect()),
+            Some(flags) => flags.get(layer).is_some_and(|&flag| flag != 0),
+            None => !(layer + 1).is_multiple_of(self.no_rope_layer_interval),
         }
     }
 }
 
 pub(super) fn load(w: &Weights, config: &Config) -> Result<Dense<PreNorm>> {
     let settings: Settings = config.parse()?;
-    let (sizes, norms) = (Sizes::read(config)?, Norms::read(config)?);
-    let rotation = Rotation::read(config, &sizes)?;
-    let placed = settings.placed(sizes.layers)?;
-    let placed = |layer: usize| placed.get(layer) == Some(&true);
-    let windows = Windows::read(config, sizes.layers, |layer| settings.use_sliding_window && !placed(layer))?;
-    let mlp = GatedOptions {
-        activation: Activation::read(config)?,
-        bias: settings.mlp_bias,
-        ..GatedOptions::default()
-    };
-    let frame = Frame::read(config, sizes, norms, windows.clone())?;
-    Dense::load(w, frame, |w, layer| {
-        let rope = placed(layer).then(|| rotation.rope(windows.slides(layer))).transpose()?;
+    let frame = Frame::read(config, |layer| settings.use_sliding_window && !settings.turns(layer))?;
+    let layers = frame.sizes.layers;
+    if let Some(flags) = settings.no_rope_layers.as_ref().filter(|flags| flags.len() != layers) {
+        let flags = flags.len();
+        return Err(Error::Config(format!("no_rope_layers has {flags} entries for {layers} layers")));
+    }
+    let mlp = GatedOptions { bias: settings.mlp_bias, ..frame.mlp() };
+    Dense::load(w, &frame, |w, layer| {
+        let usual = frame.attention(layer)?;
         let attention = AttentionOptions {
-            rope,
+            rope: usual.rope.filter(|_| settings.turns(layer)),
             bias: settings.attention_bias,
             output_bias: settings.attention_bias,
             ..AttentionOptions::default()
         };
-        PreNorm::load(w, &sizes, norms, attention, mlp)
+        PreNorm::load(w, &frame, attention, mlp)
     })
 }

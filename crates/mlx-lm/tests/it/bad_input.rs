@@ -105,6 +105,22 @@ fn a_setting_that_the_family_does_not_know_is_refused_if_it_changes_numbers() {
 }
 
 #[test]
+fn numbers_that_would_give_no_numbers_are_refused() {
+    for (folder, field, value) in [
+        ("gemma2-low-caps", "attn_logit_softcapping", json!(0.0)),
+        ("gemma2-low-caps", "final_logit_softcapping", json!(-1.0)),
+        ("gemma3-text", "query_pre_attn_scalar", json!(0)),
+        ("gemma3-text", "sliding_window_pattern", json!(0)),
+        ("glm4-bias", "partial_rotary_factor", json!(1.5)),
+        ("smollm3-listed", "no_rope_layers", json!([1])),
+        ("qwen2-window", "sliding_window", json!(-3)),
+    ] {
+        let message = refusal(&Checkpoint::read(golden(folder)).with_config(field, value.clone()));
+        assert!(message.contains(field), "{field} = {value}: {message}");
+    }
+}
+
+#[test]
 fn settings_that_are_off_are_not_refused() {
     let mut checkpoint = intact();
     for field in ["use_sliding_window", "use_qk_norm", "attention_bias"] {

@@ -9,8 +9,13 @@ use mlx_lm::cache::KvCache;
 use mlx_lm::{Loader, Model};
 use mlx_testkit::{Golden, Tolerance};
 
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
+/// All golden checkpoints.
+fn folders() -> Vec<PathBuf> {
+    let all = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let mut folders: Vec<_> = fs::read_dir(all).unwrap().map(|entry| entry.unwrap().path()).collect();
+    folders.sort();
+    assert!(folders.len() >= 55, "only {} golden checkpoints are here", folders.len());
+    folders
 }
 
 fn load(folder: &Path) -> (Model, Golden) {
@@ -61,11 +66,7 @@ fn check_batch(model: &Model, golden: &Golden) {
 
 #[test]
 fn every_golden_checkpoint_agrees_in_prefill_decode_and_batch() {
-    let entries = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path());
-    let mut folders: Vec<_> = entries.filter(|path| path.is_dir()).collect();
-    folders.sort();
-    assert!(folders.len() >= 55, "only {} golden checkpoints are here", folders.len());
-    for folder in folders {
+    for folder in folders() {
         println!("{}", folder.display());
         check(&folder);
     }
@@ -73,12 +74,17 @@ fn every_golden_checkpoint_agrees_in_prefill_decode_and_batch() {
 
 #[test]
 fn a_prompt_in_chunks_gives_what_it_gives_at_once() {
-    let (model, golden) = load(&folder().join("llama-untied"));
-    let prompt = tokens(&golden, "tokens");
-    let mut cache = model.cache();
-    let mut chunked = Vec::new();
-    for chunk in prompt.chunks(7) {
-        chunked.extend(scores(&model, chunk, &mut cache).1);
+    for folder in folders() {
+        // Keys keep the base of the step that cached them, so there it is not the same.
+        if folder.ends_with("llama-rope-dynamic") {
+            continue;
+        }
+        println!("{}", folder.display());
+        let (model, golden) = load(&folder);
+        let prompt = tokens(&golden, "tokens");
+        let mut cache = model.cache();
+        let chunked: Vec<_> =
+            prompt.chunks(7).flat_map(|chunk| scores(&model, chunk, &mut cache).1).collect();
+        golden.assert_close("prefill", &[prompt.len(), model.vocab_size()], &chunked, Tolerance::F32);
     }
-    golden.assert_close("prefill", &[prompt.len(), model.vocab_size()], &chunked, Tolerance::F32);
 }

@@ -4,47 +4,38 @@ use mlx_core::{Array, Dtype};
 use mlx_nn::Weights;
 use serde::Deserialize;
 
-use super::Sandwich;
+use super::{Sandwich, Scores};
 use crate::config::Config;
-use crate::model::part::{
-    Activation, AttentionOptions, Dense, Frame, GatedOptions, Norms, Rotation, Sizes, Windows,
-};
+use crate::model::part::{AttentionOptions, Dense, Frame};
 use crate::{Error, Result};
 
 #[derive(Deserialize)]
 struct Settings {
     #[serde(default)]
     attention_bias: bool,
-    query_pre_attn_scalar: f32,
-    attn_logit_softcapping: Option<f32>,
-    final_logit_softcapping: Option<f32>,
     sliding_window_pattern: usize,
 }
 
 pub(in crate::model) fn load(w: &Weights, config: &Config) -> Result<Dense<Sandwich>> {
-    let settings: Settings = config.parse()?;
-    let (sizes, norms) = (Sizes::read(config)?, Norms::read_from_one(config)?);
-    let rotation = Rotation::read(config, &sizes)?;
+    let (settings, scores): (Settings, _) = (config.parse()?, Scores::read(config)?);
     let pattern = settings.sliding_window_pattern;
     if pattern == 0 {
         return Err(Error::Config("sliding_window_pattern is 0: it must be at least 1".into()));
     }
-    let windows = Windows::read(config, sizes.layers, |layer| !(layer + 1).is_multiple_of(pattern))?;
-    let mlp = GatedOptions { activation: Activation::read(config)?, ..GatedOptions::default() };
-    let mut frame = Frame::read(config, sizes, norms, windows.clone())?;
-    frame.embedding_scale = Some(rounded((sizes.hidden as f32).sqrt())?);
-    frame.softcap = settings.final_logit_softcapping;
-    Dense::load(w, frame, |w, layer| {
+    let mut frame = Frame::read(config, |layer| !(layer + 1).is_multiple_of(pattern))?;
+    frame.norms = frame.norms.plus_one();
+    frame.embedding_scale = Some(rounded((frame.sizes.hidden as f32).sqrt())?);
+    frame.softcap = scores.final_cap;
+    Dense::load(w, &frame, |w, layer| {
         let attention = AttentionOptions {
-            rope: Some(rotation.rope(windows.slides(layer))?),
             bias: settings.attention_bias,
             output_bias: settings.attention_bias,
-            head_norms: Some(norms),
-            scale: Some(settings.query_pre_attn_scalar.powf(-0.5)),
-            softcap: settings.attn_logit_softcapping,
-            ..AttentionOptions::default()
+            head_norms: Some(frame.norms),
+            scale: Some(scores.scale),
+            softcap: scores.attention_cap,
+            ..frame.attention(layer)?
         };
-        Sandwich::load(w, &sizes, norms, attention, mlp)
+        Sandwich::load(w, &frame, attention, frame.mlp())
     })
 }
 

@@ -4,5 +4,7 @@ pub(super) mod gemma1;
 pub(super) mod gemma2;
 pub(super) mod gemma3;
 mod sandwich;
+mod scores;
 
 use sandwich::Sandwich;
+use scores::Scores;

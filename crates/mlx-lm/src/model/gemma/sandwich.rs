@@ -5,7 +5,7 @@ use mlx_nn::{Module, Weights};
 
 use crate::Result;
 use crate::cache::{LayerCache, Mask};
-use crate::model::part::{Attention, AttentionOptions, Block, GatedMlp, GatedOptions, Norm, Norms, Sizes};
+use crate::model::part::{Attention, AttentionOptions, Block, Frame, GatedMlp, GatedOptions, Norm};
 
 /// Attention and a gated layer, each between two norms.
 #[derive(Module)]
@@ -22,15 +22,14 @@ impl Sandwich {
     /// The block at the path of `w`.
     pub(super) fn load(
         w: &Weights,
-        sizes: &Sizes,
-        norms: Norms,
+        frame: &Frame,
         attention: AttentionOptions,
         mlp: GatedOptions,
     ) -> Result<Self> {
-        let norm = |name| norms.load(w, name, sizes.hidden);
+        let norm = |name| frame.norm(w, name);
         Ok(Self {
-            self_attn: Attention::load(&w.at("self_attn"), sizes, attention)?,
-            mlp: GatedMlp::load(&w.at("mlp"), sizes, mlp)?,
+            self_attn: Attention::load(&w.at("self_attn"), &frame.sizes, attention)?,
+            mlp: GatedMlp::load(&w.at("mlp"), &frame.sizes, mlp)?,
             input_layernorm: norm("input_layernorm")?,
             post_attention_layernorm: norm("post_attention_layernorm")?,
             pre_feedforward_layernorm: norm("pre_feedforward_layernorm")?,

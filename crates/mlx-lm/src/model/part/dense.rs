@@ -2,12 +2,10 @@
 
 use mlx_core::{Array, Result as MlxResult};
 use mlx_nn::{Embedding, Head, Module, Weights};
-use serde::Deserialize;
 
-use super::{Norm, Norms, Sizes, Windows};
+use super::{Frame, Norm, Windows};
 use crate::Result;
 use crate::cache::{KvCache, LayerCache, Mask};
-use crate::config::Config;
 use crate::model::Decoder;
 
 /// One layer of a decoder.
@@ -34,41 +32,14 @@ struct Body<B> {
     window: Option<i32>,
 }
 
-/// What is around the blocks.
-#[derive(Clone, Debug)]
-pub(crate) struct Frame {
-    pub(crate) sizes: Sizes,
-    pub(crate) norms: Norms,
-    pub(crate) windows: Windows,
-    /// The head is the embedding. Where the config does not say it, it is so if there is no head.
-    pub(crate) tied: Option<bool>,
-    /// What embeddings are multiplied by.
-    pub(crate) embedding_scale: Option<f32>,
-    /// What scores stay below.
-    pub(crate) softcap: Option<f32>,
-}
-
-#[derive(Deserialize)]
-struct Stored {
-    tie_word_embeddings: Option<bool>,
-}
-
-impl Frame {
-    /// The frame of most families.
-    pub(crate) fn read(config: &Config, sizes: Sizes, norms: Norms, windows: Windows) -> Result<Self> {
-        let tied = config.parse::<Stored>()?.tie_word_embeddings;
-        Ok(Self { sizes, norms, windows, tied, embedding_scale: None, softcap: None })
-    }
-}
-
 impl<B: Block> Dense<B> {
     /// The decoder in the scope `w`, whose layers are what `block` makes of their scopes and numbers.
     pub(crate) fn load(
         w: &Weights,
-        frame: Frame,
+        frame: &Frame,
         block: impl Fn(&Weights, usize) -> Result<B>,
     ) -> Result<Self> {
-        let Frame { sizes, norms, windows: Windows { slides, window }, .. } = frame;
+        let Frame { sizes, norms, .. } = *frame;
         w.ignore(|key| key.ends_with("rotary_emb.inv_freq"));
         let m = w.at("model");
         let embed_tokens = m.embedding("embed_tokens", [sizes.vocab, sizes.hidden])?;
@@ -77,6 +48,7 @@ impl<B: Block> Dense<B> {
         let layers = m.each("layers", sizes.layers).enumerate();
         let layers = layers.map(|(at, w)| block(&w, at)).collect::<Result<_>>()?;
         let norm = norms.load(&m, "norm", sizes.hidden)?;
+        let Windows { slides, window } = frame.windows.clone();
         let model = Body { embed_tokens, layers, norm, slides, window };
         Ok(Self { model, lm_head, embedding_scale: frame.embedding_scale, softcap: frame.softcap })
     }

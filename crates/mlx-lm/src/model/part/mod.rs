@@ -3,6 +3,7 @@
 mod activation;
 mod attention;
 mod dense;
+mod frame;
 mod gated;
 mod norm;
 mod pre_norm;
@@ -10,12 +11,15 @@ mod rotation;
 mod sizes;
 mod windows;
 
-pub(super) use activation::Activation;
 pub(super) use attention::{Attention, AttentionOptions, Temperature};
-pub(super) use dense::{Block, Dense, Frame};
+pub(super) use dense::{Block, Dense};
+pub(super) use frame::Frame;
 pub(super) use gated::{GatedMlp, GatedOptions};
-pub(super) use norm::{Norm, Norms};
+pub(super) use norm::Norm;
 pub(super) use pre_norm::PreNorm;
-pub(super) use rotation::Rotation;
-pub(super) use sizes::Sizes;
-pub(super) use windows::Windows;
+
+use activation::Activation;
+use norm::Norms;
+use rotation::Rotation;
+use sizes::Sizes;
+use windows::Windows;

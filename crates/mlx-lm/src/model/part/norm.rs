@@ -11,7 +11,7 @@ use crate::config::Config;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Norms {
     eps: f32,
-    from_one: bool,
+    plus_one: bool,
 }
 
 #[derive(Deserialize)]
@@ -23,22 +23,22 @@ impl Norms {
     /// Norms that scale by their weights.
     pub(crate) fn read(config: &Config) -> Result<Self> {
         let Stored { rms_norm_eps: eps } = config.parse()?;
-        Ok(Self { eps, from_one: false })
+        Ok(Self { eps, plus_one: false })
     }
 
     /// Norms that scale by 1 more than their weights, as Gemma's do.
-    pub(crate) fn read_from_one(config: &Config) -> Result<Self> {
-        Ok(Self { from_one: true, ..Self::read(config)? })
+    pub(crate) fn plus_one(self) -> Self {
+        Self { plus_one: true, ..self }
     }
 
     /// The norm `name` of `width` features.
     pub(crate) fn load(self, w: &Weights, name: &str, width: i32) -> Result<Norm> {
-        if !self.from_one {
+        if !self.plus_one {
             return Ok(Norm::Plain(w.rms_norm(name, width, self.eps)?));
         }
         let zeros = |shape: &[i32], _: &_| Array::zeros(shape, Dtype::Float32);
         let weight = w.at(name).parameter("weight", [width], zeros)?;
-        Ok(Norm::FromOne(FromOne { weight, eps: self.eps }))
+        Ok(Norm::PlusOne(PlusOne { weight, eps: self.eps }))
     }
 }
 
@@ -48,12 +48,12 @@ pub(crate) enum Norm {
     /// By the weights.
     Plain(RmsNorm),
     /// By 1 more than the weights.
-    FromOne(FromOne),
+    PlusOne(PlusOne),
 }
 
-/// The weights of a [`Norm::FromOne`].
+/// The weights of a [`Norm::PlusOne`].
 #[derive(Module)]
-pub(crate) struct FromOne {
+pub(crate) struct PlusOne {
     weight: Array,
     eps: f32,
 }
@@ -63,7 +63,7 @@ impl Norm {
     pub(crate) fn forward(&self, x: &Array) -> MlxResult<Array> {
         match self {
             Self::Plain(norm) => norm.forward(x),
-            Self::FromOne(norm) => fast::rms_norm(x, Some(&(&norm.weight + 1.0)?), norm.eps),
+            Self::PlusOne(norm) => fast::rms_norm(x, Some(&(&norm.weight + 1.0)?), norm.eps),
         }
     }
 }

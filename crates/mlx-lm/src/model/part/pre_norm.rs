@@ -3,7 +3,7 @@
 use mlx_core::{Array, Result as MlxResult};
 use mlx_nn::{Module, Weights};
 
-use super::{Attention, AttentionOptions, Block, GatedMlp, GatedOptions, Norm, Norms, Sizes};
+use super::{Attention, AttentionOptions, Block, Frame, GatedMlp, GatedOptions, Norm};
 use crate::Result;
 use crate::cache::{LayerCache, Mask};
 
@@ -20,16 +20,15 @@ impl PreNorm {
     /// The block at the path of `w`.
     pub(crate) fn load(
         w: &Weights,
-        sizes: &Sizes,
-        norms: Norms,
+        frame: &Frame,
         attention: AttentionOptions,
         mlp: GatedOptions,
     ) -> Result<Self> {
         Ok(Self {
-            self_attn: Attention::load(&w.at("self_attn"), sizes, attention)?,
-            mlp: GatedMlp::load(&w.at("mlp"), sizes, mlp)?,
-            input_layernorm: norms.load(w, "input_layernorm", sizes.hidden)?,
-            post_attention_layernorm: norms.load(w, "post_attention_layernorm", sizes.hidden)?,
+            self_attn: Attention::load(&w.at("self_attn"), &frame.sizes, attention)?,
+            mlp: GatedMlp::load(&w.at("mlp"), &frame.sizes, mlp)?,
+            input_layernorm: frame.norm(w, "input_layernorm")?,
+            post_attention_layernorm: frame.norm(w, "post_attention_layernorm")?,
         })
     }
 }

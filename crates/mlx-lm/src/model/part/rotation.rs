@@ -4,8 +4,8 @@ use mlx_nn::{Rope, RopeScaling};
 use serde::Deserialize;
 
 use super::Sizes;
-use crate::Result;
 use crate::config::Config;
+use crate::{Error, Result};
 
 /// The RoPE of full and of sliding layers.
 #[derive(Debug)]
@@ -57,7 +57,11 @@ impl Rotation {
         let dims = match (scaling, waves.partial_rotary_factor) {
             // It counts the features itself.
             (Some(RopeScaling::Proportional(_)), _) | (_, None) => self.head_dim,
-            (_, Some(part)) => (self.head_dim as f32 * part) as i32,
+            (_, Some(part)) if part > 0.0 && part <= 1.0 => (self.head_dim as f32 * part) as i32,
+            (_, Some(part)) => {
+                let message = format!("partial_rotary_factor is {part}: it must be above 0 and at most 1");
+                return Err(Error::Config(message));
+            }
         };
         let theta = waves.rope_theta.unwrap_or(10_000.0);
         Ok(Rope::new(dims, theta, scaling, self.traditional, self.max_position)?)

@@ -1,0 +1,62 @@
+//! What the config of a dense decoder says, whatever the family.
+
+use mlx_nn::Weights;
+use serde::Deserialize;
+
+use super::{Activation, AttentionOptions, GatedOptions, Norm, Norms, Rotation, Sizes, Windows};
+use crate::Result;
+use crate::config::Config;
+
+/// The settings that all families have, with the meaning that most give them.
+#[derive(Debug)]
+pub(crate) struct Frame {
+    pub(crate) sizes: Sizes,
+    pub(crate) norms: Norms,
+    pub(crate) windows: Windows,
+    /// The head is the embedding. Where the config does not say it, it is so if there is no head.
+    pub(crate) tied: Option<bool>,
+    /// What embeddings are multiplied by.
+    pub(crate) embedding_scale: Option<f32>,
+    /// What scores stay below.
+    pub(crate) softcap: Option<f32>,
+    rotation: Rotation,
+    activation: Activation,
+}
+
+#[derive(Deserialize)]
+struct Stored {
+    tie_word_embeddings: Option<bool>,
+}
+
+impl Frame {
+    /// What `config` says. Where it has a window but no `layer_types`, the family says which layers it `slides` over.
+    pub(crate) fn read(config: &Config, slides: impl FnMut(usize) -> bool) -> Result<Self> {
+        let sizes = Sizes::read(config)?;
+        Ok(Self {
+            sizes,
+            norms: Norms::read(config)?,
+            windows: Windows::read(config, sizes.layers, slides)?,
+            tied: config.parse::<Stored>()?.tie_word_embeddings,
+            embedding_scale: None,
+            softcap: None,
+            rotation: Rotation::read(config, &sizes)?,
+            activation: Activation::read(config)?,
+        })
+    }
+
+    /// The attention of a layer, with its RoPE.
+    pub(crate) fn attention(&self, layer: usize) -> Result<AttentionOptions> {
+        let rope = Some(self.rotation.rope(self.windows.slides(layer))?);
+        Ok(AttentionOptions { rope, ..AttentionOptions::default() })
+    }
+
+    /// The gated layers, with their activation.
+    pub(crate) fn mlp(&self) -> GatedOptions {
+        GatedOptions { activation: self.activation, ..GatedOptions::default() }
+    }
+
+    /// The norm `name` of hidden states.
+    pub(crate) fn norm(&self, w: &Weights, name: &str) -> Result<Norm> {
+        self.norms.load(w, name, self.sizes.hidden)
+    }
+}
