@@ -64,7 +64,7 @@ PROCESSORS = {
     "none": {"repetition_penalty": 0.0, "presence_penalty": None},
 }
 # The model of the generation cases, and what they generate with.
-MODEL = "llama-tied"
+MODEL = "llama-untied"
 GENERATIONS = {
     "greedy": {"temp": 0.0, "processors": {"repetition_penalty": 1.5}},
     "sampled": {"temp": 1.0, "top_p": 0.9, "top_k": 20, "processors": {}},

@@ -40,6 +40,11 @@ pub use sampler::Sampler;
 
 use crate::{Error, Result};
 
+/// The chapter of the guide, whose code is compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../../../docs/guide/sampling.md")]
+pub struct Guide;
+
 /// Refuses an option unless it is within its range.
 fn require(ok: bool, option: &'static str, value: impl Into<f64>, range: impl Into<String>) -> Result<()> {
     if ok { Ok(()) } else { Err(Error::Option { option, value: value.into(), range: range.into() }) }

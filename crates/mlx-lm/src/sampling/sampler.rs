@@ -112,9 +112,9 @@ impl Sampler {
     ///
     /// ```
     /// use mlx_lm::Sampler;
-    /// use mlx_lm::mlx_core::select;
+    /// use mlx_lm::mlx_core::{Array, select};
     ///
-    /// let likely = |logprobs: &_| select(&logprobs.greater(-9.0)?, logprobs, f32::NEG_INFINITY);
+    /// let likely = |logprobs: &Array| select(&logprobs.greater(-9.0)?, logprobs, f32::NEG_INFINITY);
     /// let sampler = Sampler::default().temperature(1.0).filter(likely);
     /// ```
     #[must_use]

@@ -179,8 +179,12 @@ fn tokens_that_cannot_be_run_are_refused() {
     assert!(refuse(&long).contains("context"), "{}", refuse(&long));
 }
 
+fn speller() -> LanguageModel {
+    speller_of("llama-tied")
+}
+
 /// A tiny model with a tokenizer of single letters.
-pub(crate) fn speller() -> LanguageModel {
+pub(crate) fn speller_of(name: &str) -> LanguageModel {
     let vocabulary: serde_json::Map<_, _> =
         ('a'..='z').map(|c| (c.to_string(), json!(c as u32 - 97))).collect();
     let tokenizer = json!({
@@ -188,7 +192,7 @@ pub(crate) fn speller() -> LanguageModel {
         "pre_tokenizer": {"type": "Whitespace"}, "post_processor": null, "decoder": null,
         "model": {"type": "WordLevel", "vocab": vocabulary, "unk_token": "a"},
     });
-    let folder = Checkpoint::read(golden("llama-tied")).write();
+    let folder = Checkpoint::read(golden(name)).write();
     fs::write(folder.path().join("tokenizer.json"), tokenizer.to_string()).unwrap();
     Loader::new(Source::path(folder.path())).load().unwrap()
 }

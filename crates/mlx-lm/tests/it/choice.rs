@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use mlx_lm::sampling::{Allowed, Constraint, Grammar, TokenSet};
 use mlx_lm::{Error, FinishReason, GenerateOptions, Result, Sampler};
 
-use crate::bad_input::speller;
+use crate::bad_input::speller_of;
 use crate::sampling::{assert_near, expected, name, of_kind, processors, sampler};
 
 #[test]
 fn generated_tokens_and_their_log_probabilities_are_those_of_python() {
-    let (golden, model) = (expected(), speller());
+    let (golden, model) = (expected(), speller_of("llama-untied"));
     for case in of_kind("generation") {
         let name = name(&case, "name");
         let tokens = golden.i32(&format!("generated/{name}"));
@@ -42,7 +42,7 @@ fn generated_tokens_and_their_log_probabilities_are_those_of_python() {
 
 #[test]
 fn log_probabilities_come_only_when_asked_for() {
-    let model = speller();
+    let model = speller_of("llama-untied");
     let pieces = |logprobs| {
         let options = GenerateOptions { max_tokens: 3, logprobs, ..GenerateOptions::default() };
         model.generate(&[1, 2], options).unwrap().map(Result::unwrap).collect::<Vec<_>>()
@@ -63,7 +63,7 @@ fn log_probabilities_come_only_when_asked_for() {
 #[test]
 fn more_log_probabilities_than_tokens_are_refused() {
     let options = GenerateOptions { logprobs: Some(1000), ..GenerateOptions::default() };
-    let message = speller().generate(&[1], options).err().unwrap().to_string();
+    let message = speller_of("llama-untied").generate(&[1], options).err().unwrap().to_string();
     assert!(message.starts_with("logprobs is 1000: must be at most the vocabulary of "), "{message}");
 }
 
@@ -107,7 +107,7 @@ fn counting(last: u32, fails: bool, accepted: &Arc<AtomicUsize>) -> GenerateOpti
 
 #[test]
 fn a_constraint_decides_every_token_and_the_end() {
-    let (model, accepted) = (speller(), Arc::default());
+    let (model, accepted) = (speller_of("llama-untied"), Arc::default());
     let pieces: Vec<_> =
         model.generate(&[2, 2], counting(13, false, &accepted)).unwrap().map(Result::unwrap).collect();
     let tokens: Vec<_> = pieces.iter().filter_map(|piece| piece.token).collect();
@@ -120,7 +120,7 @@ fn a_constraint_decides_every_token_and_the_end() {
 
 #[test]
 fn a_constraint_that_allows_no_token_is_an_error_and_ends_the_text() {
-    let (model, accepted) = (speller(), Arc::default());
+    let (model, accepted) = (speller_of("llama-untied"), Arc::default());
     let results: Vec<_> = model.generate(&[2], counting(4, true, &accepted)).unwrap().collect();
     assert!(matches!(results.last(), Some(Err(Error::Constraint(_)))), "{results:?}");
     assert_eq!(results.iter().flatten().filter_map(|piece| piece.token).collect::<Vec<_>>(), [1, 4]);
