@@ -29,6 +29,7 @@ const TOPICS: &[&str] = &[
     "transformer",
     "upsample",
     "llama",
+    "caches",
 ];
 
 /// Rewrite the reference data of the tests with Python's MLX and mlx-lm.

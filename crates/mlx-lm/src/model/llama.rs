@@ -221,6 +221,9 @@ impl Decoder for Llama {
     }
 
     fn cache(&self) -> KvCache {
-        KvCache::full(self.model.layers.len())
+        KvCache::new(self.model.layers.iter().map(|layer| match self.window {
+            Some(window) if layer.slides => LayerCache::sliding(window),
+            _ => LayerCache::full(),
+        }))
     }
 }
