@@ -54,6 +54,7 @@ fn options(args: &Generate) -> GenerateOptions {
             .seed(args.seed),
         stop: args.stop.clone(),
         prefill_step: args.prefill_step_size,
+        ..GenerateOptions::default()
     }
 }
 

@@ -11,6 +11,7 @@ pub use text::{FinishReason, Piece, TextStream};
 pub use tokens::TokenStream;
 
 use crate::Sampler;
+use crate::cache::CacheOptions;
 
 /// How to generate.
 #[derive(Clone, Debug)]
@@ -23,10 +24,18 @@ pub struct GenerateOptions {
     pub stop: Vec<String>,
     /// Prompt tokens that are run together; fewer need less memory.
     pub prefill_step: usize,
+    /// How much of the text is remembered, and how.
+    pub cache: CacheOptions,
 }
 
 impl Default for GenerateOptions {
     fn default() -> Self {
-        Self { max_tokens: 256, sampler: Sampler::greedy(), stop: Vec::new(), prefill_step: 2048 }
+        Self {
+            max_tokens: 256,
+            sampler: Sampler::greedy(),
+            stop: Vec::new(),
+            prefill_step: 2048,
+            cache: CacheOptions::default(),
+        }
     }
 }

@@ -28,7 +28,7 @@ impl<'m> TokenStream<'m> {
         model.check(prompt, 0)?;
         let mut stream = Self {
             model,
-            cache: model.cache(),
+            cache: model.cache().with(&options.cache)?,
             draws: options.sampler.start()?,
             pending: None,
             produced: 0,

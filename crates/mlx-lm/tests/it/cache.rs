@@ -106,6 +106,24 @@ fn a_chunked_layer_sees_its_chunk() {
 }
 
 #[test]
+fn rows_keep_their_order_when_the_buffer_grows() {
+    let text = Text::new(10, 1, 600);
+    for (layer, window) in [
+        (LayerCache::full(), 600),
+        (LayerCache::sliding(300), 300),
+        (LayerCache::sliding(256), 256),
+        (quantized(LayerCache::sliding(300), 8, 600), 300),
+    ] {
+        let expected = text.expected(|q, k| q - k < window);
+        let singles = [vec![250], vec![1; 80], vec![270]].concat();
+        for chunks in [singles, vec![255, 1, 1, 343], vec![600]] {
+            let actual = text.through(&layer, Mask::causal, &chunks);
+            assert_close(&actual, &expected, &format!("a window of {window} by {chunks:?}"));
+        }
+    }
+}
+
+#[test]
 fn a_rotating_layer_holds_no_more_than_its_size() {
     let text = Text::new(2, 1, 600);
     for (size, keep) in [(8, 3), (300, 4)] {
