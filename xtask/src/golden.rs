@@ -26,6 +26,7 @@ const TOPICS: &[&str] = &[
     "optim",
     "pool",
     "positional",
+    "prompt_cache",
     "quant",
     "quantized",
     "recurrent",

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use mlx_core::Dtype;
 
+use crate::cache::Cache;
 use crate::sampling::Sampling;
 
 /// Run language models on MLX.
@@ -76,6 +77,8 @@ pub(crate) struct Generate {
     /// Prompt tokens that are run together
     #[arg(long, value_name = "N", default_value_t = 2048)]
     pub(crate) prefill_step_size: usize,
+    #[command(flatten)]
+    pub(crate) cache: Cache,
 }
 
 /// Write a model's raw scores to a safetensors file.

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod cache;
 mod command;
 mod download;
 mod failure;

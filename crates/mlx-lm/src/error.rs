@@ -1,5 +1,7 @@
 //! What can go wrong between a checkpoint and its text.
 
+use std::path::PathBuf;
+
 /// The result of loading or running a model.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -39,6 +41,17 @@ pub enum Error {
     /// A prompt that cannot be run.
     #[error("{0}")]
     Prompt(String),
+    /// A cache that cannot do what it is asked.
+    #[error("cache: {0}")]
+    Cache(String),
+    /// A prompt cache that cannot be used.
+    #[error("prompt cache {}: {why}", path.display())]
+    PromptCache {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
     /// An option outside its range.
     #[error("{option} is {value}: {range}")]
     Option {

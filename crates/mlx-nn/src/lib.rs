@@ -67,12 +67,12 @@ pub use layer::{
     BatchNormOptions, Bilinear, ChannelDropout, Conv, Conv1d, Conv2d, Conv3d, ConvTranspose, ConvTranspose1d,
     ConvTranspose2d, ConvTranspose3d, Dropout, Dropout2d, Dropout3d, Embedding, FullyShardedModule,
     GroupNorm, GroupNormOptions, Gru, Head, InstanceNorm, InstanceNormOptions, Layer, LayerNorm,
-    LayerNormOptions, Linear, Lstm, Matrix, MaxPool, MaxPool1d, MaxPool2d, MaxPool3d, Mlp, Moments,
-    MultiHeadAttention, Nonlinearity, QqLinear, RmsNorm, Rnn, Rope, RopeScaling, Segments, Sequential, Shard,
-    ShardedLinear, ShardedToAllLinear, Sharding, SinusoidalOptions, SinusoidalPositionalEncoding,
-    Transformer, TransformerDecoder, TransformerDecoderLayer, TransformerEncoder, TransformerEncoderLayer,
-    TransformerMasks, TransformerOptions, Upsample, Window, clip_grad_norm_sharded, rope, shard_inplace,
-    shard_linear, upsample,
+    LayerNormOptions, LeftPadding, Linear, Lstm, Matrix, MaxPool, MaxPool1d, MaxPool2d, MaxPool3d, Mlp,
+    Moments, MultiHeadAttention, Nonlinearity, Offset, QqLinear, RmsNorm, Rnn, Rope, RopeScaling, Segments,
+    Sequential, Shard, ShardedLinear, ShardedToAllLinear, Sharding, SinusoidalOptions,
+    SinusoidalPositionalEncoding, Transformer, TransformerDecoder, TransformerDecoderLayer,
+    TransformerEncoder, TransformerEncoderLayer, TransformerMasks, TransformerOptions, Upsample, Window,
+    clip_grad_norm_sharded, rope, shard_inplace, shard_linear, upsample,
 };
 #[doc(no_inline)]
 pub use mlx_core::transform::Path;

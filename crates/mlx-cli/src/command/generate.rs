@@ -52,6 +52,7 @@ fn options(model: &LanguageModel, args: &Generate) -> mlx_lm::Result<GenerateOpt
         logprobs: args.logprobs,
         stop: args.stop.clone(),
         prefill_step: args.prefill_step_size,
+        cache: args.cache.options(),
     })
 }
 

@@ -1,116 +1,176 @@
-//! Keys and values of one attention layer.
+//! The memory of one layer.
 
-use mlx_core::{Array, Result, concatenate, fast};
+use mlx_core::{Array, Result};
+use mlx_nn::Offset;
 
-use super::Mask;
+use super::attention::Reach;
+use super::{AttentionCache, Mask, Scoring, StateCache, error};
 
-/// Rows are added this many at a time, so that most tokens are written in place.
-pub(crate) const STEP: i32 = 256;
-
-/// Keys and values of all tokens that a layer has seen, `[batch, kv_heads, tokens, width]`.
-#[derive(Clone, Debug, Default)]
-pub struct LayerCache {
-    rows: Option<Rows>,
-    offset: i32,
+/// What one layer remembers of the tokens it has seen.
+///
+/// A clone shares the arrays, which never change: it costs next to nothing, and goes its own way from there.
+#[derive(Clone, Debug)]
+pub enum LayerCache {
+    /// Keys and values.
+    Attention(AttentionCache),
+    /// The state of a recurrent layer.
+    State(StateCache),
+    /// Several memories of one layer.
+    List(Vec<LayerCache>),
 }
 
-/// Buffers with room for tokens to come.
-#[derive(Clone, Debug)]
-struct Rows {
-    keys: Array,
-    values: Array,
+impl Default for LayerCache {
+    fn default() -> Self {
+        Self::full()
+    }
 }
 
 impl LayerCache {
-    /// The number of tokens seen, which is the position of the next.
-    pub fn offset(&self) -> i32 {
-        self.offset
+    /// Keys and values of all tokens.
+    pub fn full() -> Self {
+        Self::Attention(AttentionCache::new(Reach::All))
     }
 
-    /// Appends keys and values and attends to all of them: queries `[batch, heads, length, width]` give
-    /// `[batch, heads, length, width]`.
-    pub fn attend(
+    /// Keys and values of the first `keep` tokens and of the last ones, `size` in all. A token sees no others,
+    /// however the text comes in chunks.
+    ///
+    /// # Errors
+    /// `size` leaves no room for last tokens.
+    pub fn rotating(size: i32, keep: i32) -> Result<Self> {
+        if keep < 0 || size <= keep {
+            return Err(error(format!("{size} tokens have no room for others than the first {keep}")));
+        }
+        Ok(Self::Attention(AttentionCache::new(Reach::Last { size, keep })))
+    }
+
+    /// Keys and values of the last `window` tokens, which are all that a token sees; at least 1.
+    pub fn sliding(window: i32) -> Self {
+        Self::Attention(AttentionCache::new(Reach::Last { size: window.max(1), keep: 0 }))
+    }
+
+    /// Keys and values of the last `size` tokens, of which a token sees those of its own chunk of `size`.
+    ///
+    /// # Errors
+    /// `size` is not positive.
+    pub fn chunked(size: i32) -> Result<Self> {
+        if size <= 0 {
+            return Err(error(format!("chunks of {size} tokens hold nothing")));
+        }
+        Ok(Self::Attention(AttentionCache::new(Reach::Chunk { size })))
+    }
+
+    /// The state of a recurrent layer: so many arrays.
+    pub fn state(arrays: usize) -> Self {
+        Self::State(StateCache::new(arrays))
+    }
+
+    /// The position of the next token, for each text of a batch.
+    pub fn offset(&self) -> Offset<'_> {
+        match self {
+            Self::Attention(cache) => cache.offset(),
+            Self::State(cache) => cache.offset(),
+            Self::List(parts) => parts.first().map_or(Offset::All(0), Self::offset),
+        }
+    }
+
+    /// Appends keys and values and attends to those that the layer keeps: queries `[batch, heads, length, width]`
+    /// give `[batch, heads, length, width]`. `scoring` is a scale or a [`Scoring`].
+    ///
+    /// # Errors
+    /// The layer is not one of attention.
+    pub fn attend<'a>(
         &mut self,
         queries: &Array,
         keys: &Array,
         values: &Array,
-        scale: f32,
+        scoring: impl Into<Scoring<'a>>,
         mask: &Mask,
     ) -> Result<Array> {
-        let (keys, values) = self.append(keys, values)?;
-        fast::scaled_dot_product_attention(queries, &keys, &values, scale, mask.as_fast(), None)
+        self.attention_mut()?.attend(queries, keys, values, scoring, mask)
     }
 
-    /// Appends keys and values. Returns those of all tokens.
+    /// Appends keys and values. Returns those that the new tokens may see, [`append_masked`](Self::append_masked)
+    /// also which of them.
     pub fn append(&mut self, keys: &Array, values: &Array) -> Result<(Array, Array)> {
-        let end = self.offset + keys.dim(2)?;
-        let rows = match self.rows.take() {
-            Some(rows) if end <= rows.keys.dim(2)? => rows,
-            Some(rows) => Rows {
-                keys: grown(&rows.keys, self.offset, keys)?,
-                values: grown(&rows.values, self.offset, values)?,
-            },
-            None => Rows { keys: room(keys)?, values: room(values)? },
-        };
-        let at = [0, 0, self.offset, 0];
-        let rows =
-            Rows { keys: rows.keys.slice_update(keys, at)?, values: rows.values.slice_update(values, at)? };
-        let seen = |buffer: &Array| buffer.index((.., .., ..end));
-        let all = (seen(&rows.keys)?, seen(&rows.values)?);
-        self.offset = end;
-        self.rows = Some(rows);
-        Ok(all)
+        let (rows, _) = self.attention_mut()?.push(keys, values)?;
+        Ok((rows.keys()?.dense()?, rows.values()?.dense()?))
     }
 
-    pub(super) fn arrays(&self) -> impl Iterator<Item = &Array> {
-        self.rows.iter().flat_map(|rows| [&rows.keys, &rows.values])
-    }
-}
-
-/// Zeroed rows for the tokens of `new`, rounded up to whole steps.
-fn room(new: &Array) -> Result<Array> {
-    let [batch, heads, length, width] = new.dims()?;
-    let steps = length.saturating_add(STEP - 1) / STEP;
-    Array::zeros([batch, heads, steps * STEP, width], new.dtype())
-}
-
-/// The first `used` rows of `buffer` with room for `new` behind them.
-fn grown(buffer: &Array, used: i32, new: &Array) -> Result<Array> {
-    concatenate([&buffer.index((.., .., ..used))?, &room(new)?], 2)
-}
-
-#[cfg(test)]
-mod tests {
-    use mlx_core::Dtype;
-
-    use super::*;
-
-    fn row(value: f32) -> Array {
-        Array::full([1, 1, 1, 2], value, Dtype::Float32).unwrap()
+    /// Appends keys and values. Returns those that the layer keeps, and a mask that says which of them each new
+    /// token may see; none if that is all.
+    pub fn append_masked(
+        &mut self,
+        keys: &Array,
+        values: &Array,
+        mask: &Mask,
+    ) -> Result<(Array, Array, Option<Array>)> {
+        let (rows, view) = self.attention_mut()?.push(keys, values)?;
+        let mask = mask.array_for(&view)?;
+        Ok((rows.keys()?.dense()?, rows.values()?.dense()?, mask))
     }
 
-    #[test]
-    fn rows_keep_their_order_when_the_buffer_grows() {
-        let mut cache = LayerCache::default();
-        for value in 0..STEP + 3 {
-            cache.append(&row(value as f32), &row(-value as f32)).unwrap();
+    /// The keys and values.
+    ///
+    /// # Errors
+    /// The layer is not one of attention.
+    pub fn attention_mut(&mut self) -> Result<&mut AttentionCache> {
+        match self {
+            Self::Attention(cache) => Ok(cache),
+            _ => Err(error("the layer keeps no keys and values")),
         }
-        let (keys, values) = cache.append(&row(-1.0), &row(1.0)).unwrap();
-        let keys = keys.to_vec::<f32>().unwrap();
-        let expected: Vec<_> = (0..STEP + 3).chain([-1]).flat_map(|v| [v as f32; 2]).collect();
-        assert_eq!(keys, expected);
-        let negated: Vec<_> = expected.iter().map(|v| -v).collect();
-        assert_eq!(values.to_vec::<f32>().unwrap(), negated);
-        assert_eq!(cache.offset(), STEP + 4);
     }
 
-    #[test]
-    fn a_clone_does_not_see_what_is_appended_later() {
-        let mut cache = LayerCache::default();
-        cache.append(&row(1.0), &row(1.0)).unwrap();
-        let mut copy = cache.clone();
-        cache.append(&row(2.0), &row(2.0)).unwrap();
-        let (keys, _) = copy.append(&row(3.0), &row(3.0)).unwrap();
-        assert_eq!(keys.to_vec::<f32>().unwrap(), [1.0, 1.0, 3.0, 3.0]);
+    /// The recurrent state.
+    ///
+    /// # Errors
+    /// The layer has none.
+    pub fn state_mut(&mut self) -> Result<&mut StateCache> {
+        match self {
+            Self::State(cache) => Ok(cache),
+            _ => Err(error("the layer keeps no recurrent state")),
+        }
+    }
+
+    /// The memories of a layer that has several.
+    ///
+    /// # Errors
+    /// It has one.
+    pub fn parts_mut(&mut self) -> Result<&mut [Self]> {
+        match self {
+            Self::List(parts) => Ok(parts),
+            _ => Err(error("the layer has one memory")),
+        }
+    }
+
+    /// The places seen, padding included.
+    pub(super) fn end(&self) -> i32 {
+        match self {
+            Self::Attention(cache) => cache.end,
+            Self::State(cache) => cache.end,
+            Self::List(parts) => parts.iter().map(Self::end).max().unwrap_or_default(),
+        }
+    }
+
+    /// The memories that are no lists.
+    pub(super) fn leaves(&self) -> Vec<&Self> {
+        match self {
+            Self::List(parts) => parts.iter().flat_map(Self::leaves).collect(),
+            leaf => vec![leaf],
+        }
+    }
+
+    pub(super) fn leaves_mut(&mut self) -> Vec<&mut Self> {
+        match self {
+            Self::List(parts) => parts.iter_mut().flat_map(Self::leaves_mut).collect(),
+            leaf => vec![leaf],
+        }
+    }
+
+    pub(super) fn arrays(&self) -> Vec<&Array> {
+        match self {
+            Self::Attention(cache) => cache.arrays().iter().collect(),
+            Self::State(cache) => cache.arrays().collect(),
+            Self::List(parts) => parts.iter().flat_map(Self::arrays).collect(),
+        }
     }
 }

@@ -1,16 +1,34 @@
-//! What a decoder remembers: keys and values of the tokens it has seen.
+//! What a decoder remembers: for each layer, keys and values of the tokens it has seen, or a recurrent state.
+//!
+//! A [`KvCache`] is made by [`Decoder::cache`](crate::Decoder::cache), limited by [`CacheOptions`], and filled by
+//! the passes of the decoder. A clone of it is a snapshot: arrays are shared and never change.
 
+mod attention;
+mod batch;
+mod file;
 mod layer;
 mod mask;
-mod softcap;
+mod mlx_lm;
+mod options;
+mod rows;
+mod score;
+mod state;
 
+pub use attention::AttentionCache;
+pub(crate) use attention::STEP;
 pub use layer::LayerCache;
-pub(crate) use layer::STEP;
 pub use mask::Mask;
+pub use options::CacheOptions;
+pub use score::Scoring;
+pub use state::StateCache;
 
 use mlx_core::{Array, Result};
 
+use crate::Error;
+
 /// The memory of a whole decoder, one [`LayerCache`] a layer.
+///
+/// To go back to an earlier state of it, keep a clone from then.
 #[derive(Clone, Debug)]
 pub struct KvCache {
     layers: Vec<LayerCache>,
@@ -19,12 +37,19 @@ pub struct KvCache {
 impl KvCache {
     /// An empty cache that keeps every token.
     pub fn full(layers: usize) -> Self {
-        Self { layers: vec![LayerCache::default(); layers] }
+        Self { layers: vec![LayerCache::full(); layers] }
     }
 
-    /// The number of tokens seen.
+    /// A cache of these layers.
+    pub fn new(layers: impl IntoIterator<Item = LayerCache>) -> Self {
+        Self { layers: layers.into_iter().collect() }
+    }
+
+    /// The number of tokens seen; in a batch, those of the longest text.
     pub fn offset(&self) -> i32 {
-        self.layers.first().map_or(0, LayerCache::offset)
+        let end = self.layers.iter().map(LayerCache::end).max().unwrap_or_default();
+        let padding = self.padding().iter().min().copied();
+        end - padding.unwrap_or_default()
     }
 
     /// The layers' caches in order, to be filled by one pass of the decoder.
@@ -33,17 +58,68 @@ impl KvCache {
     }
 
     /// The mask for hidden states `[batch, length, hidden]` that follow what is cached.
-    pub fn mask(&self, hidden: &Array) -> Result<Mask> {
-        Ok(Mask::causal(hidden.dim(1)?))
+    pub fn mask(&self, _hidden: &Array) -> Result<Mask> {
+        Ok(Mask::causal())
     }
 
     /// As [`mask`](Self::mask), where each token sees only itself and the `window - 1` before it.
-    pub fn sliding_mask(&self, hidden: &Array, window: i32) -> Result<Mask> {
-        Mask::sliding(self.offset(), hidden.dim(1)?, window)
+    pub fn sliding_mask(&self, _hidden: &Array, window: i32) -> Result<Mask> {
+        Ok(Mask::sliding(window))
+    }
+
+    /// As [`mask`](Self::mask), where each token sees only those of its own chunk of `size` tokens.
+    pub fn chunked_mask(&self, _hidden: &Array, size: i32) -> Result<Mask> {
+        Ok(Mask::chunked(size))
     }
 
     /// The arrays that hold the cache, to be evaluated.
     pub fn arrays(&self) -> impl Iterator<Item = &Array> {
         self.layers.iter().flat_map(LayerCache::arrays)
     }
+
+    /// The bytes that the cache holds. Those that clones share are counted for each.
+    pub fn nbytes(&self) -> usize {
+        self.arrays().map(Array::nbytes).sum()
+    }
+
+    /// The most tokens that [`trim`](Self::trim) can take back: none once a layer has dropped tokens, or keeps a
+    /// state in which they are mixed.
+    pub fn trimmable(&self) -> i32 {
+        let leaves = self.layers.iter().flat_map(LayerCache::leaves);
+        leaves
+            .map(|layer| match layer {
+                LayerCache::Attention(cache) => cache.trimmable(),
+                LayerCache::State(_) | LayerCache::List(_) => 0,
+            })
+            .min()
+            .unwrap_or_default()
+    }
+
+    /// Takes the last `tokens` tokens back.
+    ///
+    /// # Errors
+    /// They are more than [`trimmable`](Self::trimmable) says. The cache then stays as it is; a clone from before
+    /// these tokens serves instead.
+    pub fn trim(&mut self, tokens: i32) -> crate::Result<()> {
+        let most = self.trimmable();
+        if !(0..=most.max(0)).contains(&tokens) {
+            return Err(Error::Cache(format!(
+                "{tokens} tokens cannot be taken back, only {most}: keep a clone of the cache to go back to"
+            )));
+        }
+        if tokens > 0 {
+            for layer in self.layers.iter_mut().flat_map(LayerCache::leaves_mut) {
+                if let LayerCache::Attention(cache) = layer {
+                    cache.end -= tokens;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// An error of a cache within a pass.
+#[track_caller]
+fn error(message: impl Into<String>) -> mlx_core::Error {
+    mlx_core::Error::custom("cache", message)
 }

@@ -10,6 +10,7 @@ pub use stats::Stats;
 pub use text::{FinishReason, Piece, TextStream};
 pub use tokens::{Token, TokenStream};
 
+use crate::cache::CacheOptions;
 use crate::sampling::Grammar;
 use crate::{Processors, Sampler};
 
@@ -41,6 +42,8 @@ pub struct GenerateOptions {
     pub stop: Vec<String>,
     /// Prompt tokens that are run together; fewer need less memory.
     pub prefill_step: usize,
+    /// How much of the text is remembered, and how.
+    pub cache: CacheOptions,
 }
 
 impl Default for GenerateOptions {
@@ -53,6 +56,7 @@ impl Default for GenerateOptions {
             logprobs: None,
             stop: Vec::new(),
             prefill_step: 2048,
+            cache: CacheOptions::default(),
         }
     }
 }

@@ -39,7 +39,7 @@ impl<'m> TokenStream<'m> {
         model.check(prompt, 0)?;
         let mut stream = Self {
             model,
-            cache: model.cache(),
+            cache: model.cache().with(&options.cache)?,
             chooser: Chooser::new(options, prompt, model.vocab_size())?,
             pending: None,
             complete: false,

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use mlx_hub::Source;
+use mlx_lm::cache::CacheOptions;
 use mlx_lm::{FinishReason, GenerateOptions, LanguageModel, Loader, Model, Sampler};
 use mlx_testkit::Checkpoint;
 use mlx_text::Message;
@@ -228,4 +229,28 @@ fn a_prompt_beyond_the_context_is_refused_and_a_text_ends_there() {
 fn a_sampler_out_of_range_is_refused() {
     let options = GenerateOptions { sampler: Sampler::default().top_p(2.0), ..GenerateOptions::default() };
     assert!(speller().generate(&[1], options).err().unwrap().to_string().contains("top_p"));
+}
+
+#[test]
+fn a_cache_that_the_model_cannot_have_is_refused() {
+    let refuse = |cache| {
+        let options = GenerateOptions { cache, ..GenerateOptions::default() };
+        speller().generate(&[1, 2, 3], options).err().unwrap().to_string()
+    };
+    let bits = |bits| CacheOptions { kv_bits: Some(bits), ..CacheOptions::default() };
+    assert!(refuse(bits(7)).contains("kv_bits is 7"));
+    assert!(refuse(bits(4)).contains("kv_group_size"), "{}", refuse(bits(4)));
+}
+
+#[test]
+fn a_limited_cache_ends_in_another_text() {
+    let model = speller();
+    let run = |cache| {
+        let options = GenerateOptions { max_tokens: 40, cache, ..GenerateOptions::default() };
+        let tokens = model.generate_tokens(&[1, 2, 3, 4, 5, 6, 7, 8], options).unwrap();
+        tokens.collect::<Result<Vec<_>, _>>().unwrap()
+    };
+    let limited = |size| run(CacheOptions { max_kv_size: Some(size), ..CacheOptions::default() });
+    assert_eq!(limited(100), run(CacheOptions::default()));
+    assert_ne!(limited(5), run(CacheOptions::default()));
 }

@@ -10,7 +10,7 @@ use mlx_lm::{Loader, Model};
 use mlx_testkit::{Golden, Tolerance};
 
 /// All golden checkpoints.
-fn folders() -> Vec<PathBuf> {
+pub(crate) fn folders() -> Vec<PathBuf> {
     let all = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     let entries = fs::read_dir(all).unwrap().map(|entry| entry.unwrap().path());
     let mut folders: Vec<_> = entries.filter(|path| path.join("config.json").is_file()).collect();

@@ -5,11 +5,17 @@
 #[cfg(test)]
 mod bad_input;
 #[cfg(test)]
+mod batch;
+#[cfg(test)]
 mod budget;
+#[cfg(test)]
+mod cache;
 #[cfg(test)]
 mod choice;
 #[cfg(test)]
 mod golden;
+#[cfg(test)]
+mod prompt_cache;
 #[cfg(test)]
 mod quantized;
 #[cfg(test)]

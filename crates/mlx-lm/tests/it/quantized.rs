@@ -3,7 +3,6 @@
 //! Their scores are among those that `golden` compares.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use mlx_core::{Array, Device, Dtype, Quantization, QuantizationMode, Quantized, io, memory};
@@ -12,6 +11,8 @@ use mlx_lm::{BudgetOptions, Loader, Model};
 use mlx_nn::Parameters;
 use mlx_testkit::{Checkpoint, Golden};
 use serde_json::json;
+
+use crate::golden::folders;
 
 fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
@@ -47,8 +48,7 @@ fn floats(parameters: &Parameters, path: &str, columns: i32) -> Array {
 #[test]
 fn weights_are_those_of_the_stored_words() {
     let mut layers = 0;
-    for entry in fs::read_dir(golden("")).unwrap() {
-        let folder = entry.unwrap().path();
+    for folder in folders() {
         let expected = Golden::open(folder.join("expected.safetensors"));
         let model = load(&folder, Some(Dtype::Float32)).unwrap();
         let parameters = model.decoder().parameters();

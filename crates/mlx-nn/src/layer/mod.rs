@@ -45,7 +45,7 @@ pub use pool::{AvgPool, AvgPool1d, AvgPool2d, AvgPool3d, MaxPool, MaxPool1d, Max
 pub use positional::{Alibi, SinusoidalOptions, SinusoidalPositionalEncoding};
 pub use qq_linear::QqLinear;
 pub use recurrent::{Gru, Lstm, Rnn};
-pub use rope::{Rope, RopeScaling};
+pub use rope::{LeftPadding, Offset, Rope, RopeScaling};
 pub(crate) use sequential::layers;
 pub use sequential::{Layer, Sequential};
 pub use transformer::{

@@ -1,11 +1,11 @@
 //! Grouped-query attention.
 
 use mlx_core::{Array, Dtype, Index, Result as MlxResult};
-use mlx_nn::{Linear, Module, Rope, Weights};
+use mlx_nn::{Linear, Module, Offset, Rope, Weights};
 
 use super::{Norm, Norms, Sizes};
 use crate::Result;
-use crate::cache::{LayerCache, Mask};
+use crate::cache::{LayerCache, Mask, Scoring};
 
 /// How families differ in their attention.
 #[derive(Clone, Debug, Default)]
@@ -53,6 +53,7 @@ pub(crate) struct Attention {
 }
 
 #[derive(Module)]
+#[expect(clippy::large_enum_variant, reason = "one for each layer, made once")]
 enum Projections {
     Apart { q_proj: Linear, k_proj: Linear, v_proj: Linear },
     Fused { qkv_proj: Linear },
@@ -83,22 +84,21 @@ impl Attention {
         let split = |x: &Array, heads| x.reshape([b, l, heads, -1])?.transpose([0, 2, 1, 3]);
 
         let [q, k, v] = self.projections.forward(x, self.heads, self.kv_heads)?;
-        let mut q = self.place(split(&q, self.heads)?, self.q_norm.as_ref(), cache.offset())?;
-        let k = self.place(split(&k, self.kv_heads)?, self.k_norm.as_ref(), cache.offset())?;
+        let offset = cache.offset();
+        let mut q = self.place(split(&q, self.heads)?, self.q_norm.as_ref(), offset)?;
+        let k = self.place(split(&k, self.kv_heads)?, self.k_norm.as_ref(), offset)?;
         let v = split(&v, self.kv_heads)?;
-        if let Some(growth) = self.temperature.map(|t| t.growth(cache.offset(), &q)).transpose()? {
+        if let Some(growth) = self.temperature.map(|t| t.growth(offset, &q)).transpose()? {
             q = (q * growth)?;
         }
 
-        let y = match self.softcap {
-            Some(softcap) => cache.attend_capped(&q, &k, &v, (self.scale, softcap), mask)?,
-            None => cache.attend(&q, &k, &v, self.scale, mask)?,
-        };
+        let scoring = Scoring { scale: self.scale, softcap: self.softcap, sinks: None };
+        let y = cache.attend(&q, &k, &v, scoring, mask)?;
         self.o_proj.forward(&y.transpose([0, 2, 1, 3])?.reshape([b, l, -1])?)
     }
 
     /// Normalises heads `[batch, heads, length, width]` and turns them to their positions.
-    fn place(&self, heads: Array, norm: Option<&Norm>, offset: i32) -> MlxResult<Array> {
+    fn place(&self, heads: Array, norm: Option<&Norm>, offset: Offset<'_>) -> MlxResult<Array> {
         let heads = norm.map(|norm| norm.forward(&heads)).transpose()?.unwrap_or(heads);
         match &self.rope {
             Some(rope) => rope.forward(&heads, offset),
@@ -142,11 +142,13 @@ impl Projections {
 }
 
 impl Temperature {
-    /// The factors `[length, 1]` of queries `[batch, heads, length, width]` from position `offset`.
-    fn growth(self, offset: i32, queries: &Array) -> MlxResult<Array> {
-        let end = offset.saturating_add(queries.dim(-2)?);
-        let turns = Array::arange(offset..end)?.floor_divide(self.length)?.astype(Dtype::Float32)?;
-        let growth = ((turns + 1.0)?.log()? * self.beta)? + 1.0;
-        growth?.astype(queries.dtype())?.expand_dims(1)
+    /// The factors of queries `[batch, heads, length, width]` from `offset`, `[1 or batch, 1, length, 1]`.
+    fn growth(self, offset: Offset<'_>, queries: &Array) -> MlxResult<Array> {
+        let length = queries.dim(-2)?;
+        // Padding stands before the first position.
+        let positions = offset.positions(length)?.maximum(0)?;
+        let turns = positions.floor_divide(self.length)?.astype(Dtype::Float32)?;
+        let growth = (((turns + 1.0)?.log()? * self.beta)? + 1.0)?;
+        growth.astype(queries.dtype())?.reshape([-1, 1, length, 1])
     }
 }

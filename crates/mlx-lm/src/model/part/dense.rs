@@ -85,6 +85,9 @@ impl<B: Block> Decoder for Dense<B> {
     }
 
     fn cache(&self) -> KvCache {
-        KvCache::full(self.model.layers.len())
+        KvCache::new(self.model.slides.iter().map(|slides| match self.model.window {
+            Some(window) if *slides => LayerCache::sliding(window),
+            _ => LayerCache::full(),
+        }))
     }
 }

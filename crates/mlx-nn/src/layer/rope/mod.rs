@@ -4,18 +4,20 @@
 
 mod llama3;
 mod longrope;
+mod offset;
 mod proportional;
 mod scaling;
 mod yarn;
 
 pub use llama3::Llama3;
 pub use longrope::LongRope;
+pub use offset::{LeftPadding, Offset};
 pub use proportional::Proportional;
 pub use scaling::RopeScaling;
 pub use yarn::Yarn;
 
 use mlx_core::transform::Path;
-use mlx_core::{Array, Index, Tree, fast};
+use mlx_core::{Array, Index, Tree, concatenate, fast};
 
 use crate::{Error, Result};
 
@@ -102,19 +104,38 @@ impl Rope {
         Ok(Self { waves: Waves::Lengths(Lengths { values, array }), ..self })
     }
 
-    /// Turns `x` `[batch, heads, length, width]`, whose first place is at position `offset`.
+    /// Turns `x` `[batch, heads, length, width]`, whose first place is at position `offset`: a number, or one for
+    /// each of the batch.
     #[track_caller]
-    pub fn forward(&self, x: &Array, offset: i32) -> mlx_core::Result<Array> {
-        let (base, freqs) = match &self.waves {
-            Waves::Base(base) => (Some(*base), None),
-            Waves::Growing { base, factor, max_position } => {
-                let end = x.dim(-2)?.saturating_add(offset);
-                (Some(grown(*base, *factor, end, *max_position, self.dims)), None)
+    pub fn forward<'o>(&self, x: &Array, offset: impl Into<Offset<'o>>) -> mlx_core::Result<Array> {
+        let offset = offset.into();
+        let (base, freqs) = match (&self.waves, offset) {
+            (Waves::Base(base), _) => (Some(*base), None),
+            (Waves::Growing { .. }, Offset::Padded { end, padding }) => {
+                return self.forward_each(x, end, padding);
             }
-            Waves::Lengths(lengths) => (None, Some(&lengths.array)),
+            (&Waves::Growing { base, factor, max_position }, Offset::All(first)) => {
+                let end = x.dim(-2)?.saturating_add(first);
+                (Some(grown(base, factor, end, max_position, self.dims)), None)
+            }
+            (Waves::Lengths(lengths), _) => (None, Some(&lengths.array)),
         };
         let Self { dims, traditional, pace, .. } = *self;
-        fast::rope(&self.magnify(x)?, fast::Rope { dims, traditional, base, scale: pace, offset, freqs })
+        let how = |offset| fast::Rope { dims, traditional, base, scale: pace, offset, freqs };
+        let x = self.magnify(x)?;
+        match offset {
+            Offset::All(first) => fast::rope(&x, how(first)),
+            Offset::Padded { end, padding } => fast::rope_dynamic(&x, how(end), padding.shift()),
+        }
+    }
+
+    /// [`forward`](Self::forward) for one text after the other, as the base depends on how long each is.
+    fn forward_each(&self, x: &Array, end: i32, padding: &LeftPadding) -> mlx_core::Result<Array> {
+        let turned: Vec<_> = (0..)
+            .zip(padding.widths())
+            .map(|(row, width)| self.forward(&x.index(row..row + 1)?, end - width))
+            .collect::<mlx_core::Result<_>>()?;
+        concatenate(&turned, 0)
     }
 
     /// `x` with the features that turn multiplied by the magnitude.

@@ -1,0 +1,297 @@
+//! Several texts in one cache: they end at the same place, and the shorter ones begin with padding.
+
+use std::rc::Rc;
+
+use mlx_core::{Array, concatenate};
+use mlx_nn::LeftPadding;
+
+use super::attention::AttentionCache;
+use super::rows::Rows;
+use super::{KvCache, LayerCache, StateCache};
+use crate::{Error, Result};
+
+type Padding = Option<Rc<LeftPadding>>;
+
+impl KvCache {
+    /// This empty cache for a batch of prompts that begin with so many tokens of padding each.
+    ///
+    /// # Errors
+    /// The cache is not empty, or a width is negative.
+    pub fn with_padding(mut self, widths: &[i32]) -> Result<Self> {
+        if self.offset() != 0 || widths.iter().any(|&width| width < 0) {
+            return Err(Error::Cache("padding is for the start of an empty cache, and not negative".into()));
+        }
+        let padding = padding(widths.to_vec())?;
+        for layer in self.layers.iter_mut().flat_map(LayerCache::leaves_mut) {
+            match layer {
+                LayerCache::Attention(cache) => cache.padding.clone_from(&padding),
+                LayerCache::State(cache) => cache.padding.clone_from(&padding),
+                LayerCache::List(_) => {}
+            }
+        }
+        Ok(self)
+    }
+
+    /// The width of the padding before each text of a batch; empty if there is none.
+    pub fn padding(&self) -> &[i32] {
+        let leaf = self.layers.first().and_then(|layer| layer.leaves().into_iter().next());
+        leaf.and_then(LayerCache::padding).map_or(&[], LeftPadding::widths)
+    }
+
+    /// The texts of several caches as one batch, in order.
+    ///
+    /// # Errors
+    /// There is no cache, or the caches are not of one model with the same options.
+    pub fn merge<'a>(caches: impl IntoIterator<Item = &'a Self>) -> Result<Self> {
+        let caches: Vec<_> = caches.into_iter().collect();
+        let layers = caches.first().map_or(0, |cache| cache.layers.len());
+        if layers == 0 || caches.iter().any(|cache| cache.layers.len() != layers) {
+            return Err(unlike());
+        }
+        let layer = |at| {
+            let layers: Vec<_> = caches.iter().filter_map(|cache| cache.layers.get(at)).collect();
+            LayerCache::merge(&layers)
+        };
+        Ok(Self { layers: (0..layers).map(layer).collect::<Result<_>>()? })
+    }
+
+    /// Adds the texts of another cache behind those of this one.
+    ///
+    /// # Errors
+    /// As [`merge`](Self::merge).
+    pub fn extend(&mut self, other: &Self) -> Result<()> {
+        *self = Self::merge([&*self, other])?;
+        Ok(())
+    }
+
+    /// The texts that `texts` names, in that order; padding that all of them share goes away.
+    ///
+    /// # Errors
+    /// There is no such text.
+    pub fn filter(&self, texts: &[usize]) -> Result<Self> {
+        let layers = self.layers.iter().map(|layer| layer.filter(texts)).collect::<Result<_>>()?;
+        Ok(Self { layers })
+    }
+
+    /// One text, as if it had been alone.
+    ///
+    /// # Errors
+    /// There is no such text.
+    pub fn extract(&self, text: usize) -> Result<Self> {
+        self.filter(&[text])
+    }
+}
+
+fn unlike() -> Error {
+    Error::Cache("caches of one batch must be of one model and have the same options".into())
+}
+
+/// None if it has no width.
+fn padding(widths: Vec<i32>) -> Result<Padding> {
+    if widths.iter().all(|&width| width == 0) {
+        return Ok(None);
+    }
+    Ok(Some(Rc::new(LeftPadding::new(widths)?)))
+}
+
+/// The widths for `batch` texts whose places move by `shift`.
+fn shifted(padding: &Padding, batch: i32, shift: i32) -> Vec<i32> {
+    match padding {
+        Some(padding) => padding.widths().iter().map(|width| width + shift).collect(),
+        None => (0..batch).map(|_| shift).collect(),
+    }
+}
+
+/// Some texts of a batch, and what becomes of their padding.
+struct Chosen {
+    texts: Array,
+    widths: Vec<i32>,
+    /// The width that all share.
+    shared: i32,
+}
+
+impl Chosen {
+    fn new(texts: &[usize], batch: i32, padding: &Padding) -> Result<Self> {
+        let widths = shifted(padding, batch, 0);
+        let chosen: Option<Vec<_>> = texts.iter().map(|&text| widths.get(text).copied()).collect();
+        let chosen = chosen.filter(|chosen| !chosen.is_empty());
+        let chosen = chosen.ok_or_else(|| Error::Cache(format!("texts {texts:?} are not among {batch}")))?;
+        let shared = chosen.iter().min().copied().unwrap_or_default();
+        let texts: Vec<_> = texts.iter().map(|&text| i32::try_from(text).unwrap_or(i32::MAX)).collect();
+        Ok(Self {
+            widths: chosen.iter().map(|width| width - shared).collect(),
+            texts: Array::from_slice(&texts, [i32::try_from(texts.len()).unwrap_or(i32::MAX)])?,
+            shared,
+        })
+    }
+}
+
+impl LayerCache {
+    pub(super) fn padding(&self) -> Option<&LeftPadding> {
+        match self {
+            Self::Attention(cache) => cache.padding.as_deref(),
+            Self::State(cache) => cache.padding.as_deref(),
+            Self::List(parts) => parts.first()?.padding(),
+        }
+    }
+
+    fn merge(layers: &[&Self]) -> Result<Self> {
+        let Some(first) = layers.first() else { return Err(unlike()) };
+        let same = |kept: usize| if kept == layers.len() { Ok(()) } else { Err(unlike()) };
+        match first {
+            Self::Attention(_) => {
+                let caches: Vec<_> = layers.iter().filter_map(|layer| layer.attention()).collect();
+                same(caches.len())?;
+                Ok(Self::Attention(AttentionCache::merge(&caches)?))
+            }
+            Self::State(_) => {
+                let caches: Vec<_> = layers.iter().filter_map(|layer| layer.recurrent()).collect();
+                same(caches.len())?;
+                Ok(Self::State(StateCache::merge(&caches)?))
+            }
+            Self::List(parts) => {
+                let lists: Vec<_> = layers.iter().filter_map(|layer| layer.list()).collect();
+                same(lists.iter().filter(|list| list.len() == parts.len()).count())?;
+                let part =
+                    |at| Self::merge(&lists.iter().filter_map(|list| list.get(at)).collect::<Vec<_>>());
+                Ok(Self::List((0..parts.len()).map(part).collect::<Result<_>>()?))
+            }
+        }
+    }
+
+    fn filter(&self, texts: &[usize]) -> Result<Self> {
+        Ok(match self {
+            Self::Attention(cache) => Self::Attention(cache.filter(texts)?),
+            Self::State(cache) => Self::State(cache.filter(texts)?),
+            Self::List(parts) => {
+                Self::List(parts.iter().map(|part| part.filter(texts)).collect::<Result<_>>()?)
+            }
+        })
+    }
+
+    fn attention(&self) -> Option<&AttentionCache> {
+        if let Self::Attention(cache) = self { Some(cache) } else { None }
+    }
+
+    fn recurrent(&self) -> Option<&StateCache> {
+        if let Self::State(cache) = self { Some(cache) } else { None }
+    }
+
+    fn list(&self) -> Option<&[Self]> {
+        if let Self::List(parts) = self { Some(parts) } else { None }
+    }
+}
+
+impl AttentionCache {
+    /// The number of texts.
+    fn batch(&self) -> Result<i32> {
+        match (&self.rows, &self.padding) {
+            (Some(rows), _) => Ok(rows.batch()?),
+            (None, Some(padding)) => Ok(i32::try_from(padding.widths().len()).unwrap_or(i32::MAX)),
+            (None, None) => Ok(1),
+        }
+    }
+
+    fn merge(caches: &[&Self]) -> Result<Self> {
+        let Some(first) = caches.first() else { return Err(unlike()) };
+        if caches.iter().any(|cache| cache.reach != first.reach || cache.quantize != first.quantize) {
+            return Err(unlike());
+        }
+        let end = caches.iter().map(|cache| cache.end).max().unwrap_or_default();
+        let mut widths = Vec::new();
+        for cache in caches {
+            widths.extend(shifted(&cache.padding, cache.batch()?, end - cache.end));
+        }
+        let mut merged = Self { end, padding: padding(widths)?, rows: None, ..(*first).clone() };
+        let held = || caches.iter().filter_map(|cache| cache.rows.as_ref());
+        let scheme = held().find_map(Rows::scheme);
+        if held().any(|rows| rows.scheme().is_some_and(|other| Some(other) != scheme)) {
+            return Err(unlike());
+        }
+        let Some(model) = held().next() else { return Ok(merged) };
+        let model = scheme.map_or(Ok(model.clone()), |scheme| model.quantized(scheme))?;
+        let (keep, count) = (first.reach.keep(), end.min(first.reach.ring()));
+        let (mut firsts, mut lasts) = (Vec::new(), Vec::new());
+        for cache in caches {
+            let batch = cache.batch()?;
+            let (first, last) = match cache.in_order()? {
+                Some(held) => held,
+                None => (model.zeros(batch, keep)?, model.zeros(batch, 0)?),
+            };
+            let stored = |rows: Rows| scheme.map_or(Ok(rows.clone()), |scheme| rows.quantized(scheme));
+            let (first, last) = (stored(first)?, stored(last)?);
+            let before = model.zeros(batch, count - last.count()?)?;
+            firsts.push(first);
+            lasts.push(Rows::joined(&[&before, &last])?);
+        }
+        merged.rows = Some(merged.placed(&Rows::stacked(&firsts)?, &Rows::stacked(&lasts)?, end)?);
+        Ok(merged)
+    }
+
+    fn filter(&self, texts: &[usize]) -> Result<Self> {
+        let Chosen { texts, widths, shared } = Chosen::new(texts, self.batch()?, &self.padding)?;
+        let mut filtered =
+            Self { end: self.end - shared, padding: padding(widths)?, rows: None, ..self.clone() };
+        if let Some((first, last)) = self.in_order()? {
+            let gone = self.end.saturating_sub(self.reach.ring()).max(0);
+            let last = last.slice((shared - gone).max(0)..last.count()?)?;
+            let rows = filtered.placed(&first.take(&texts)?, &last.take(&texts)?, filtered.end)?;
+            filtered.rows = Some(rows);
+        }
+        Ok(filtered)
+    }
+}
+
+impl StateCache {
+    fn batch(&self) -> Result<i32> {
+        match (self.arrays().next(), &self.padding) {
+            (Some(array), _) => Ok(array.dim(0)?),
+            (None, Some(padding)) => Ok(i32::try_from(padding.widths().len()).unwrap_or(i32::MAX)),
+            (None, None) => Ok(1),
+        }
+    }
+
+    fn merge(caches: &[&Self]) -> Result<Self> {
+        let Some(first) = caches.first() else { return Err(unlike()) };
+        if caches.iter().any(|cache| cache.arrays.len() != first.arrays.len() || cache.lengths.is_some()) {
+            return Err(unlike());
+        }
+        let end = caches.iter().map(|cache| cache.end).max().unwrap_or_default();
+        let mut widths = Vec::new();
+        for cache in caches {
+            widths.extend(shifted(&cache.padding, cache.batch()?, end - cache.end));
+        }
+        let arrays = (0..first.arrays.len()).map(|at| stacked(caches, at)).collect::<Result<_>>()?;
+        Ok(Self { arrays, end, padding: padding(widths)?, lengths: None })
+    }
+
+    fn filter(&self, texts: &[usize]) -> Result<Self> {
+        let chosen = Chosen::new(texts, self.batch()?, &self.padding)?;
+        let pick =
+            |array: &Option<Array>| array.as_ref().map(|array| array.take(&chosen.texts, 0)).transpose();
+        let arrays = self.arrays.iter().map(pick).collect::<mlx_core::Result<_>>()?;
+        let lengths = self.lengths.as_ref().map(|lengths| {
+            texts.iter().filter_map(|&text| lengths.get(text)).map(|length| length - chosen.shared).collect()
+        });
+        Ok(Self { arrays, end: self.end - chosen.shared, padding: padding(chosen.widths)?, lengths })
+    }
+}
+
+/// One array of several states; zeros for those that have none.
+fn stacked(caches: &[&StateCache], at: usize) -> Result<Option<Array>> {
+    let Some(model) = caches.iter().find_map(|cache| cache.get(at)) else { return Ok(None) };
+    let mut pieces = Vec::new();
+    for cache in caches {
+        pieces.push(match cache.get(at) {
+            Some(array) => array.clone(),
+            None => {
+                let mut shape = model.shape().to_vec();
+                if let Some(batch) = shape.first_mut() {
+                    *batch = cache.batch()?;
+                }
+                Array::zeros(shape, model.dtype())?
+            }
+        });
+    }
+    Ok(Some(concatenate(&pieces, 0)?))
+}
