@@ -53,6 +53,7 @@ pub(crate) struct Attention {
 }
 
 #[derive(Module)]
+#[expect(clippy::large_enum_variant, reason = "one for each layer, made once")]
 enum Projections {
     Apart { q_proj: Linear, k_proj: Linear, v_proj: Linear },
     Fused { qkv_proj: Linear },
