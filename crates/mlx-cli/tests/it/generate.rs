@@ -43,6 +43,20 @@ fn a_raw_prompt_skips_the_chat_template_and_a_seed_repeats() {
 }
 
 #[test]
+fn a_cache_in_eight_bits_gives_the_answer_and_one_that_is_too_small_is_refused() {
+    let Some(model) = smollm2() else { return };
+    let run = |options: &[&str]| {
+        mlx(&[&["generate", "--model", &model, "--prompt", QUESTION][..], options].concat())
+    };
+    let in_bits = run(&["--kv-bits", "8", "--kv-group-size", "32", "--quantized-kv-start", "0"]);
+    assert_eq!(in_bits.out, "The capital of France is Paris.\n", "{}", in_bits.err);
+    let limited = run(&["--max-kv-size", "16", "--max-tokens", "3"]);
+    assert!(limited.ok, "{}", limited.err);
+    let refused = run(&["--max-kv-size", "4"]);
+    assert!(!refused.ok && refused.err.contains("max_kv_size is 4"), "{}", refused.err);
+}
+
+#[test]
 fn log_probabilities_and_penalties_show_in_the_lines() {
     let Some(model) = smollm2() else { return };
     let lines = |options: &[&str]| {
