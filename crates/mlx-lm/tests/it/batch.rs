@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use mlx_core::{Array, Dtype, concatenate};
 use mlx_hub::Source;
-use mlx_lm::cache::{CacheOptions, KvCache};
+use mlx_lm::cache::{CacheOptions, KvCache, Mask};
 use mlx_lm::{Loader, Model};
 use mlx_testkit::{Checkpoint, relative_rms};
 use serde_json::json;
@@ -269,4 +269,28 @@ fn a_batch_of_states_keeps_each() {
     assert_eq!(array.to_vec::<f32>().unwrap(), [1.0; 3]);
     let all = concatenate(batch.arrays(), 0).unwrap().to_vec::<f32>().unwrap();
     assert_eq!(all, [1.0, 1.0, 1.0, 2.0, 2.0, 2.0]);
+}
+
+#[test]
+fn texts_of_a_batch_are_at_positions_of_their_own() {
+    let mut batch = KvCache::full(1).with_padding(&[2, 0]).unwrap();
+    let layer = batch.layers().next().unwrap();
+    let rows = |length| Array::zeros([2, 1, length, 4], Dtype::Float32).unwrap();
+    layer.append(&rows(3), &rows(3)).unwrap();
+    assert_eq!(layer.offset().positions(2).unwrap().to_vec::<i32>().unwrap(), [1, 2, 3, 4]);
+    let (_, _, mask) = layer.append_masked(&rows(1), &rows(1), &Mask::causal()).unwrap();
+    let mask = mask.unwrap().to_vec::<bool>().unwrap();
+    assert_eq!(mask, [[false, false, true, true], [true; 4]].concat());
+}
+
+#[test]
+fn a_mask_is_there_for_scores_that_are_computed_elsewhere() {
+    let mut cache = KvCache::full(1);
+    let layer = cache.layers().next().unwrap();
+    assert_eq!(layer.offset().positions(2).unwrap().to_vec::<i32>().unwrap(), [0, 1]);
+    let rows = Array::zeros([1, 1, 2, 4], Dtype::Float32).unwrap();
+    let (_, _, mask) = layer.append_masked(&rows, &rows, &Mask::causal()).unwrap();
+    assert_eq!(mask.unwrap().to_vec::<bool>().unwrap(), [true, false, true, true]);
+    let row = rows.index((.., .., ..1)).unwrap();
+    assert!(layer.append_masked(&row, &row, &Mask::causal()).unwrap().2.is_none());
 }
