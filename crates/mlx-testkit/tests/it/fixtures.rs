@@ -67,7 +67,7 @@ fn every_checkpoint_has_logits_for_its_tokens() {
 #[test]
 fn fixtures_stay_small() {
     for folder in checkpoints() {
-        assert!(bytes(&folder) <= 80 << 10, "{} has {} bytes", folder.display(), bytes(&folder));
+        assert!(bytes(&folder) <= 120 << 10, "{} has {} bytes", folder.display(), bytes(&folder));
     }
     let all: u64 = ["mlx-core", "mlx-nn", "mlx-lm"].map(|package| bytes(&golden(package))).iter().sum();
     assert!(all < 10_000_000, "the fixtures have {all} bytes");
