@@ -8,12 +8,23 @@ use mlx_core::{Array, Error, Result, Tree};
 /// `max_norm` is below 0.
 #[track_caller]
 pub fn clip_grad_norm<T: Tree>(gradients: &T, max_norm: f64) -> Result<(T, Array)> {
-    if max_norm < 0.0 {
-        return Err(Error::custom("clip_grad_norm", format!("max_norm is {max_norm}: give 0 or more")));
-    }
     let squares = gradients.leaves().into_iter().map(|gradient| gradient.square()?.sum(..));
     let total = squares.reduce(|a, b| a? + b?).unwrap_or_else(|| Ok(Array::from(0.0)));
-    let norm = total?.sqrt()?;
+    clip_to("clip_grad_norm", gradients, &total?, max_norm)
+}
+
+/// The same, where `squares` is the sum of the squares of all elements.
+#[track_caller]
+pub(crate) fn clip_to<T: Tree>(
+    op: &'static str,
+    gradients: &T,
+    squares: &Array,
+    max_norm: f64,
+) -> Result<(T, Array)> {
+    if max_norm < 0.0 {
+        return Err(Error::custom(op, format!("max_norm is {max_norm}: give 0 or more")));
+    }
+    let norm = squares.sqrt()?;
     let scale = (max_norm / (&norm + 1e-6)?)?.minimum(1.0)?;
     Ok((gradients.tree_map(|_, gradient| gradient * &scale)?, norm))
 }

@@ -51,6 +51,7 @@ pub use adagrad::Adagrad;
 pub use adam::{Adam, AdamW};
 pub use adamax::Adamax;
 pub use gradient_norm::clip_grad_norm;
+pub(crate) use gradient_norm::clip_to;
 pub use lion::Lion;
 pub use multi::MultiOptimizer;
 pub use muon::Muon;

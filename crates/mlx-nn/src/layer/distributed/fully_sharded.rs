@@ -8,6 +8,7 @@ use mlx_core::{Array, Device, Dtype, Result, Tree, concatenate};
 
 use super::SharedGroup;
 use super::shard::{Segments, Shard};
+use crate::optim::clip_to;
 use crate::{Error, Layer, Module, Parameters, Visit, module};
 
 /// The elements that a process sends at once, at most: lengths of axes are 32 bits.
@@ -215,16 +216,16 @@ impl<'a> Visit<'a> for Learned {
 
 /// `gradients`, of which each process has a part, made smaller where the norm of all is greater than `max_norm`; and
 /// the norm.
+///
+/// # Errors
+/// `max_norm` is below 0.
 #[track_caller]
-pub fn clip_grad_norm_sharded<T: Tree>(gradients: &T, max_norm: f32, group: &Group) -> Result<(T, Array)> {
+pub fn clip_grad_norm_sharded<T: Tree>(gradients: &T, max_norm: f64, group: &Group) -> Result<(T, Array)> {
     let mut squares = Array::from(0.0_f32);
     for gradient in gradients.leaves() {
         squares = (squares + gradient.square()?.sum(..)?)?;
     }
-    let norm = group.all_sum(&squares)?.sqrt()?;
-    let factor = (f64::from(max_norm) / (&norm + 1e-6)?)?.minimum(1.0)?;
-    let clipped = gradients.tree_map(|_, gradient| gradient * &factor)?;
-    Ok((clipped, norm))
+    clip_to("clip_grad_norm_sharded", gradients, &group.all_sum(&squares)?, max_norm)
 }
 
 #[cfg(test)]
@@ -232,6 +233,13 @@ mod tests {
     use mlx_core::distributed::{Backend, init};
 
     use super::*;
+
+    #[test]
+    fn a_norm_below_zero_turns_no_gradient_around() {
+        let group = init(Backend::Any, false).unwrap();
+        let error = clip_grad_norm_sharded(&Array::from([3.0, 4.0]), -1.0, &group).unwrap_err();
+        assert_eq!(error.message(), "max_norm is -1: give 0 or more");
+    }
 
     #[test]
     fn messages_are_of_one_type_and_not_too_long() {
