@@ -3,7 +3,7 @@
 use mlx_core::linalg::{Order, norm};
 use mlx_core::{Array, Result, keep};
 
-use super::rule::{average, zeros};
+use super::rule::{average, decayed, zeros};
 use super::{Now, Rule, Schedule, Slots};
 
 /// Momentum, made orthogonal: for the matrices inside a network. Embeddings, the last layer, and vectors are for
@@ -76,10 +76,7 @@ impl Rule for Muon {
         slots: &mut Slots<'_>,
     ) -> Result<Array> {
         let rate = now.rate(gradient.dtype())?;
-        let decayed = match self.weight_decay {
-            0.0 => gradient.clone(),
-            decay => (gradient + (parameter * decay)?)?,
-        };
+        let decayed = decayed(gradient, parameter, self.weight_decay)?;
         let v = average(self.momentum, slots.get("v")?, &decayed)?;
         slots.set("v", v.clone());
         let update = if self.nesterov { average(self.momentum, &v, &decayed)? } else { v };

@@ -139,6 +139,11 @@ pub(super) fn average(decay: f64, old: &Array, new: &Array) -> Result<Array> {
     (old * decay)? + (new * (1.0 - decay))?
 }
 
+/// The gradient with `decay` of the parameter as a part of it.
+pub(super) fn decayed(gradient: &Array, parameter: &Array, decay: f64) -> Result<Array> {
+    if decay == 0.0 { Ok(gradient.clone()) } else { gradient + (parameter * decay)? }
+}
+
 /// Starts every slot of `names` with zeros.
 pub(super) fn zeros(names: &[&str], parameter: &Array, slots: &mut Slots<'_>) -> Result<()> {
     for name in names {

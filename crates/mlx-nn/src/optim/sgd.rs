@@ -2,7 +2,7 @@
 
 use mlx_core::{Array, Result};
 
-use super::rule::{require, zeros};
+use super::rule::{decayed, require, zeros};
 use super::{Now, Rule, Schedule, Slots};
 
 /// Stochastic gradient descent, with momentum if that is above 0.
@@ -50,10 +50,7 @@ impl Rule for Sgd {
         slots: &mut Slots<'_>,
     ) -> Result<Array> {
         let rate = now.rate(gradient.dtype())?;
-        let decayed = match self.weight_decay {
-            0.0 => gradient.clone(),
-            decay => (gradient + (parameter * decay)?)?,
-        };
+        let decayed = decayed(gradient, parameter, self.weight_decay)?;
         if self.momentum <= 0.0 {
             return parameter - (rate * decayed)?;
         }
