@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use mlx_core::{Array, Tree, eval, io};
+use mlx_core::{Tree, eval, io};
 
-use crate::weights::described;
 use crate::{Misshapen, Report, Result};
 
 /// Writes the arrays of `tree` to a safetensors file by their paths, as Python's `tree_flatten` names them. What was
@@ -58,7 +57,7 @@ pub fn load_tree<T: Tree>(path: impl AsRef<Path>, like: &T) -> Result<T> {
     let tree = like.tree_map(|name, old| match arrays.remove(name) {
         Some(new) if new.shape() == old.shape() && new.dtype() == old.dtype() => Ok(new),
         Some(new) => {
-            report.misshapen.push(misshapen(name, &new, old));
+            report.misshapen.push(Misshapen::new(name, &new, old));
             Ok(new)
         }
         None => {
@@ -72,8 +71,4 @@ pub fn load_tree<T: Tree>(path: impl AsRef<Path>, like: &T) -> Result<T> {
     }
     eval(tree.leaves())?;
     Ok(tree)
-}
-
-fn misshapen(name: &str, found: &Array, expected: &Array) -> Misshapen {
-    Misshapen { name: name.to_owned(), found: described(found), expected: described(expected) }
 }

@@ -6,7 +6,6 @@ use mlx_core::Array;
 use mlx_core::transform::Path;
 
 use super::visit::Visit;
-use crate::weights::described;
 use crate::{Misshapen, Module, Parameters, Report};
 
 /// Collects what can be learned.
@@ -55,11 +54,7 @@ pub(super) fn report<M: Module + ?Sized>(
         unused.remove(path);
         match parameters.get(path) {
             None if whole => report.missing.push(path.to_owned()),
-            Some(other) if !fits(array, other) => report.misshapen.push(Misshapen {
-                name: path.to_owned(),
-                found: described(other),
-                expected: described(array),
-            }),
+            Some(other) if !fits(array, other) => report.misshapen.push(Misshapen::new(path, other, array)),
             _ => {}
         }
     });

@@ -2,6 +2,10 @@
 
 use std::fmt;
 
+use mlx_core::Array;
+
+use super::described;
+
 /// Every key on which a checkpoint and a model disagree.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
@@ -27,6 +31,13 @@ pub struct Misshapen {
 impl Report {
     pub(crate) fn is_empty(&self) -> bool {
         self.missing.is_empty() && self.unused.is_empty() && self.misshapen.is_empty()
+    }
+}
+
+impl Misshapen {
+    /// The array `found` under `name`, where one such as `expected` should be.
+    pub(crate) fn new(name: &str, found: &Array, expected: &Array) -> Self {
+        Self { name: name.to_owned(), found: described(found), expected: described(expected) }
     }
 }
 
