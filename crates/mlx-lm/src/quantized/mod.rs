@@ -54,7 +54,7 @@ impl Format {
         if let Some(quantization) = config.quantization()? {
             return Ok(Self::Mlx(quantization));
         }
-        let Some(settings) = config.parse::<Stored>()?.quantization_config else { return Ok(Self::Floats) };
+        let Some(settings) = config.peek::<Stored>()?.quantization_config else { return Ok(Self::Floats) };
         let Some(method) = settings.get("quant_method") else { return Ok(Self::Mlx(parse(settings)?)) };
         let method = method.as_str().unwrap_or_default().to_owned();
         Ok(match method.as_str() {
@@ -139,7 +139,7 @@ fn declared_dtype(config: &Config) -> Result<Option<Dtype>> {
         dtype: Option<String>,
         torch_dtype: Option<String>,
     }
-    let Declared { dtype, torch_dtype } = config.parse()?;
+    let Declared { dtype, torch_dtype } = config.peek()?;
     Ok(match dtype.or(torch_dtype).as_deref().map(|name| name.trim_start_matches("torch.")) {
         Some("float16") => Some(Dtype::Float16),
         Some("bfloat16") => Some(Dtype::Bfloat16),
