@@ -22,6 +22,7 @@
 
 mod chooser;
 mod constraint;
+mod draft;
 mod draws;
 mod filter;
 mod history;
@@ -31,6 +32,7 @@ mod sampler;
 
 pub(crate) use chooser::{Choice, Chooser};
 pub use constraint::{Allowed, Constraint, Grammar, TokenSet};
+pub(crate) use draft::{Draft, Drafting, Verdict};
 pub use draws::{Draws, draw_batch};
 pub use filter::{Filter, Xtc};
 pub use history::History;
