@@ -178,3 +178,12 @@ impl Model {
         }
     }
 }
+
+#[cfg(test)]
+impl Model {
+    /// A decoder of a test.
+    pub(crate) fn of(decoder: impl Decoder + 'static, vocab_size: usize) -> Self {
+        let decoder = Box::new(decoder);
+        Self { decoder, model_type: "test".into(), vocab_size, context: None, steady: None, eos: Vec::new() }
+    }
+}

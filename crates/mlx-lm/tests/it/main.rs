@@ -24,3 +24,5 @@ mod real_models;
 mod sampling;
 #[cfg(test)]
 mod smollm2;
+#[cfg(test)]
+mod speculative;
