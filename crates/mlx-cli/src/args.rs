@@ -19,7 +19,7 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    Generate(Generate),
+    Generate(Box<Generate>),
     Logits(Logits),
     Info(Info),
 }
@@ -45,7 +45,7 @@ Examples:
   mlx generate --model ./model.gguf --prompt 'Once upon a time' --raw --temperature 0.8 --seed 7
   mlx generate --model ./model --prompt 'Name a fruit.' --temp 1 --min-p 0.05 --repetition-penalty 1.1
   mlx generate --model ./model --prompt 'Yes or no?' --max-tokens 1 --json --logprobs 5
-  mlx generate --model ./model --prompt "$(cat notes.txt) Correct the spelling." --prompt-lookup 10
+  mlx generate --model ./model --prompt 'Correct this: Teh cat sat.' --prompt-lookup 10
   echo 'Summarise this.' | mlx generate --model ./model --prompt -")]
 pub(crate) struct Generate {
     #[command(flatten)]
