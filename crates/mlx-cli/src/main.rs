@@ -7,6 +7,7 @@ mod cache;
 mod command;
 mod download;
 mod failure;
+mod form;
 mod sampling;
 
 use std::process::ExitCode;

@@ -35,6 +35,9 @@ pub enum Error {
         /// What is supported.
         known: &'static [&'static str],
     },
+    /// A form of text that cannot be compiled.
+    #[error("grammar: {0}")]
+    Grammar(String),
     /// A constraint cannot go on.
     #[error("constraint: {0}")]
     Constraint(String),

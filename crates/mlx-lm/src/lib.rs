@@ -30,6 +30,7 @@ mod loader;
 pub mod model;
 mod quantized;
 pub mod sampling;
+pub mod structured;
 mod tensors;
 
 pub use budget::BudgetOptions;

@@ -20,6 +20,7 @@
 //! # Ok::<(), mlx_lm::Error>(())
 //! ```
 
+mod after;
 mod chooser;
 mod constraint;
 mod draws;

@@ -23,4 +23,8 @@ mod real_models;
 #[cfg(test)]
 mod sampling;
 #[cfg(test)]
+mod schema;
+#[cfg(test)]
 mod smollm2;
+#[cfg(test)]
+mod structured;
