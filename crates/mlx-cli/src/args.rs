@@ -6,6 +6,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand};
 use mlx_core::Dtype;
 
 use crate::cache::Cache;
+use crate::drafting::Drafting;
 use crate::form::Form;
 use crate::sampling::Sampling;
 
@@ -46,6 +47,7 @@ Examples:
   mlx generate --model ./model --prompt 'Name a fruit.' --temp 1 --min-p 0.05 --repetition-penalty 1.1
   mlx generate --model ./model --prompt 'A person, as JSON.' --json-schema person.json
   mlx generate --model ./model --prompt 'Yes or no?' --max-tokens 1 --json --logprobs 5
+  mlx generate --model ./model --prompt "$(cat notes.txt) Correct the spelling." --prompt-lookup 10
   echo 'Summarise this.' | mlx generate --model ./model --prompt -")]
 pub(crate) struct Generate {
     #[command(flatten)]
@@ -83,6 +85,8 @@ pub(crate) struct Generate {
     pub(crate) prefill_step_size: usize,
     #[command(flatten)]
     pub(crate) cache: Cache,
+    #[command(flatten)]
+    pub(crate) drafting: Drafting,
 }
 
 /// Write a model's raw scores to a safetensors file.

@@ -6,6 +6,7 @@ mod args;
 mod cache;
 mod command;
 mod download;
+mod drafting;
 mod failure;
 mod form;
 mod sampling;

@@ -41,6 +41,9 @@ pub enum Error {
     /// A constraint cannot go on.
     #[error("constraint: {0}")]
     Constraint(String),
+    /// Tokens cannot be drafted.
+    #[error("speculation: {0}")]
+    Speculation(String),
     /// A prompt that cannot be run.
     #[error("{0}")]
     Prompt(String),

@@ -11,6 +11,7 @@ use crate::{Error, GenerateOptions, Loader, Model, Result, TextStream, TokenStre
 /// A model and the tokenizer that belongs to it.
 pub struct LanguageModel {
     model: Model,
+    draft: Option<Model>,
     tokenizer: Tokenizer,
     grammars: OnceCell<Grammars>,
 }
@@ -24,7 +25,29 @@ impl LanguageModel {
     /// A model with its tokenizer. A text ends at the tokens that either of them names.
     pub fn new(model: Model, tokenizer: Tokenizer) -> Self {
         let tokenizer = tokenizer.with_eos(model.eos());
-        Self { model, tokenizer, grammars: OnceCell::new() }
+        Self { model, draft: None, tokenizer, grammars: OnceCell::new() }
+    }
+
+    /// This model with a smaller one that drafts for it, where
+    /// [`GenerateOptions::speculation`](crate::GenerateOptions::speculation) is
+    /// [`Speculation::Draft`](crate::Speculation::Draft).
+    ///
+    /// # Errors
+    /// The vocabularies are not equally large, so that the models' tokens are not the same.
+    pub fn with_draft(self, draft: Model) -> Result<Self> {
+        let (target, drafted) = (self.model.vocab_size(), draft.vocab_size());
+        if target != drafted {
+            return Err(Error::Speculation(format!(
+                "the draft model has a vocabulary of {drafted} tokens, the model one of {target}: give a draft \
+                 model of the same tokenizer"
+            )));
+        }
+        Ok(Self { draft: Some(draft), ..self })
+    }
+
+    /// The model that drafts, if there is one.
+    pub fn draft(&self) -> Option<&Model> {
+        self.draft.as_ref()
     }
 
     /// The model on tokens.
@@ -70,6 +93,6 @@ impl LanguageModel {
 
     /// The tokens that follow `prompt`, past any end of text, until `max_tokens`.
     pub fn generate_tokens(&self, prompt: &[u32], options: GenerateOptions) -> Result<TokenStream<'_>> {
-        TokenStream::new(&self.model, prompt, &options)
+        TokenStream::new(&self.model, self.draft(), prompt, &options)
     }
 }

@@ -36,7 +36,9 @@ mod tensors;
 pub use budget::BudgetOptions;
 pub use config::Config;
 pub use error::{Error, Result};
-pub use generate::{FinishReason, GenerateOptions, Piece, Stats, TextStream, Token, TokenStream};
+pub use generate::{
+    Drafts, FinishReason, GenerateOptions, Piece, Speculation, Stats, TextStream, Token, TokenStream,
+};
 pub use language_model::{LanguageModel, load};
 pub use loader::Loader;
 pub use model::{Decoder, Model};

@@ -5,6 +5,7 @@
 
 mod attention;
 mod batch;
+mod checkpoint;
 mod file;
 mod layer;
 mod mask;
@@ -16,6 +17,7 @@ mod state;
 
 pub use attention::AttentionCache;
 pub(crate) use attention::STEP;
+pub use checkpoint::Checkpoint;
 pub use layer::LayerCache;
 pub use mask::Mask;
 pub use options::CacheOptions;
@@ -28,7 +30,7 @@ use crate::Error;
 
 /// The memory of a whole decoder, one [`LayerCache`] a layer.
 ///
-/// To go back to an earlier state of it, keep a clone from then.
+/// To go back to an earlier state of it, make a [`Checkpoint`] or keep a clone from then.
 #[derive(Clone, Debug)]
 pub struct KvCache {
     layers: Vec<LayerCache>,

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use mlx_memory::Bytes;
 
+use super::Drafts;
+
 /// Speed and memory of a generation.
 #[derive(Clone, Debug, Default)]
 pub struct Stats {
@@ -16,6 +18,8 @@ pub struct Stats {
     pub generation_tokens: usize,
     /// Time from the first new token to the last.
     pub generation_time: Duration,
+    /// What became of drafted tokens.
+    pub drafts: Drafts,
     /// The most memory that MLX used.
     pub peak_memory: Bytes,
 }
@@ -40,6 +44,9 @@ impl fmt::Display for Stats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "prompt: {} tokens, {:.1} tokens/s", self.prompt_tokens, self.prompt_tps())?;
         writeln!(f, "generation: {} tokens, {:.1} tokens/s", self.generation_tokens, self.generation_tps())?;
+        if self.drafts.drafted > 0 {
+            writeln!(f, "drafts: {}", self.drafts)?;
+        }
         write!(f, "peak memory: {:.2}", self.peak_memory)
     }
 }

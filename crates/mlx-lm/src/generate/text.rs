@@ -37,6 +37,8 @@ pub struct Piece {
     pub token: Option<u32>,
     /// How likely that token was, where [`GenerateOptions::logprobs`] asks for it.
     pub logprobs: Option<Logprobs>,
+    /// Whether it was drafted, and the model only accepted it.
+    pub drafted: bool,
     /// Why the text ended, in the last piece.
     pub finish: Option<FinishReason>,
 }
@@ -59,7 +61,7 @@ impl<'m> TextStream<'m> {
         let started = Instant::now();
         Ok(Self {
             peak: Peak::start()?,
-            tokens: TokenStream::new(model.model(), prompt, options)?,
+            tokens: TokenStream::new(model.model(), model.draft(), prompt, options)?,
             eos: model.tokenizer().eos(),
             detokenizer: model.tokenizer().detokenizer(true),
             stop: StopFilter::new(&options.stop),
@@ -76,7 +78,7 @@ impl<'m> TextStream<'m> {
     }
 
     fn piece(&mut self) -> Result<Piece> {
-        let Some(Token { id, logprobs }) = self.tokens.next().transpose()? else {
+        let Some(Token { id, logprobs, drafted }) = self.tokens.next().transpose()? else {
             let complete = self.tokens.is_complete();
             let reason = if complete { FinishReason::Stop } else { FinishReason::Length };
             return Ok(self.last(reason));
@@ -84,13 +86,13 @@ impl<'m> TextStream<'m> {
         self.count()?;
         let token = Some(id);
         if self.eos.contains(&id) {
-            return Ok(Piece { token, logprobs, ..self.last(FinishReason::Stop) });
+            return Ok(Piece { token, logprobs, drafted, ..self.last(FinishReason::Stop) });
         }
         let text = self.detokenizer.push(id)?.unwrap_or_default();
         let passed = self.stop.push(&text);
         self.finished = passed.stopped;
         let finish = passed.stopped.then_some(FinishReason::Stop);
-        Ok(Piece { text: passed.text, token, logprobs, finish })
+        Ok(Piece { text: passed.text, token, logprobs, drafted, finish })
     }
 
     /// The last piece: what was held back.
@@ -99,7 +101,7 @@ impl<'m> TextStream<'m> {
         let rest = self.detokenizer.finish().unwrap_or_default();
         let passed = self.stop.push(&rest);
         let text = if passed.stopped { passed.text } else { passed.text + &self.stop.finish() };
-        Piece { text, token: None, logprobs: None, finish: Some(reason) }
+        Piece { text, token: None, logprobs: None, drafted: false, finish: Some(reason) }
     }
 
     fn count(&mut self) -> Result<()> {
@@ -108,6 +110,7 @@ impl<'m> TextStream<'m> {
         self.stats.prompt_time = first.duration_since(self.started);
         self.stats.generation_time = now.duration_since(first);
         self.stats.generation_tokens += 1;
+        self.stats.drafts = self.tokens.drafts();
         self.stats.peak_memory = self.peak.so_far()?;
         Ok(())
     }

@@ -83,6 +83,7 @@ pub struct Model {
     model_type: String,
     vocab_size: usize,
     context: Option<usize>,
+    steady: Option<usize>,
     eos: Vec<u32>,
 }
 
@@ -96,12 +97,13 @@ impl Model {
         config.finish()?;
         weights.finish()?;
         let common: Common = config.peek()?;
-        let (context, eos) = (common.context(), common.eos());
+        let (context, steady, eos) = (common.context(), common.steady(), common.eos());
         Ok(Self {
             decoder,
             model_type: config.model_type().to_owned(),
             vocab_size: common.vocab_size,
             context,
+            steady,
             eos,
         })
     }
@@ -119,6 +121,12 @@ impl Model {
     /// The longest text that the model was made for, in tokens.
     pub fn context(&self) -> Option<usize> {
         self.context
+    }
+
+    /// The longest text, in tokens, whose scores do not depend on how many tokens run together; absent if that is
+    /// any.
+    pub(crate) fn steady(&self) -> Option<usize> {
+        self.steady
     }
 
     /// The tokens that end a text, as the config has them.
@@ -168,5 +176,14 @@ impl Model {
             ))),
             _ => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+impl Model {
+    /// A decoder of a test.
+    pub(crate) fn of(decoder: impl Decoder + 'static, vocab_size: usize) -> Self {
+        let decoder = Box::new(decoder);
+        Self { decoder, model_type: "test".into(), vocab_size, context: None, steady: None, eos: Vec::new() }
     }
 }

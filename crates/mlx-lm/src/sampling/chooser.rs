@@ -1,6 +1,6 @@
 //! All that chooses the tokens of one text.
 
-use mlx_core::{Array, async_eval, select};
+use mlx_core::{Array, Dtype, Result as MlxResult, async_eval, select};
 
 use super::logprobs::{PendingLogprobs, logprobs};
 use super::{Allowed, Constraint, Draws, Logprobs, Processing, require};
@@ -8,10 +8,10 @@ use crate::{Error, GenerateOptions, Result};
 
 /// The processors, constraint and sampler of one text.
 pub(crate) struct Chooser {
-    processing: Option<Processing>,
+    pub(super) processing: Option<Processing>,
     constraint: Option<Box<dyn Constraint>>,
-    draws: Draws,
-    logprobs: Option<usize>,
+    pub(super) draws: Draws,
+    pub(super) logprobs: Option<usize>,
     vocab_size: usize,
 }
 
@@ -43,7 +43,8 @@ impl Chooser {
 
     /// Starts to compute a choice by scores `[1, vocabulary]`; `None` where the text is complete.
     pub(crate) fn choose(&mut self, scores: &Array) -> Result<Option<Choice>> {
-        let Some(scores) = self.constrain(self.process(scores)?)? else { return Ok(None) };
+        let scores = processed(self.processing.as_ref(), scores)?;
+        let Some(scores) = self.constrain(scores)? else { return Ok(None) };
         let choice = if self.logprobs.is_none() && self.draws.is_greedy() {
             Choice { token: self.draws.draw(&scores)?, logprobs: None }
         } else {
@@ -68,13 +69,6 @@ impl Chooser {
         }
     }
 
-    fn process(&self, scores: &Array) -> mlx_core::Result<Array> {
-        match &self.processing {
-            Some(processing) => processing.process(&scores.astype(mlx_core::Dtype::Float32)?),
-            None => Ok(scores.clone()),
-        }
-    }
-
     /// The scores where tokens that are not allowed are impossible. The device computes meanwhile.
     fn constrain(&mut self, scores: Array) -> Result<Option<Array>> {
         let Some(constraint) = &mut self.constraint else { return Ok(Some(scores)) };
@@ -90,6 +84,14 @@ impl Chooser {
                 Ok(Some(select(&mask, &scores, f32::NEG_INFINITY)?))
             }
         }
+    }
+}
+
+/// Scores `[1, vocabulary]` as processors leave them.
+pub(super) fn processed(processing: Option<&Processing>, scores: &Array) -> MlxResult<Array> {
+    match processing {
+        Some(processing) => processing.process(&scores.astype(Dtype::Float32)?),
+        None => Ok(scores.clone()),
     }
 }
 

@@ -23,6 +23,7 @@
 mod after;
 mod chooser;
 mod constraint;
+mod draft;
 mod draws;
 mod filter;
 mod history;
@@ -32,6 +33,7 @@ mod sampler;
 
 pub(crate) use chooser::{Choice, Chooser};
 pub use constraint::{Allowed, Constraint, Grammar, TokenSet};
+pub(crate) use draft::{Draft, Drafting, Verdict};
 pub use draws::{Draws, draw_batch};
 pub use filter::{Filter, Xtc};
 pub use history::History;

@@ -27,4 +27,6 @@ mod schema;
 #[cfg(test)]
 mod smollm2;
 #[cfg(test)]
+mod speculative;
+#[cfg(test)]
 mod structured;
