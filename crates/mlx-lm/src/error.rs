@@ -38,6 +38,14 @@ pub enum Error {
     /// A constraint cannot go on.
     #[error("constraint: {0}")]
     Constraint(String),
+    /// The scores of the next token choose none.
+    #[error(
+        "the best score of the next token is {best}, which chooses none: look at the model's numbers and at what changes scores"
+    )]
+    Scores {
+        /// Not a number, or infinite.
+        best: f32,
+    },
     /// A prompt that cannot be run.
     #[error("{0}")]
     Prompt(String),

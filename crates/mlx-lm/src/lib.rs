@@ -35,7 +35,10 @@ mod tensors;
 pub use budget::BudgetOptions;
 pub use config::Config;
 pub use error::{Error, Result};
-pub use generate::{FinishReason, GenerateOptions, Piece, Stats, TextStream, Token, TokenStream};
+pub use generate::{
+    BatchGenerator, BatchOptions, BatchPrompt, Event, EventKind, FinishReason, GenerateOptions, Piece,
+    SequenceId, Stats, TextBatchGenerator, TextStream, Token, TokenStream,
+};
 pub use language_model::{LanguageModel, load};
 pub use loader::Loader;
 pub use model::{Decoder, Model};

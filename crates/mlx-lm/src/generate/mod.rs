@@ -1,11 +1,16 @@
 //! Generating text: tokens one by one, text as it becomes certain, and what it cost.
 
+mod batch;
+mod pieces;
 mod resident;
 mod stats;
 mod stop;
 mod text;
 mod tokens;
 
+pub use batch::{
+    BatchGenerator, BatchOptions, BatchPrompt, Event, EventKind, SequenceId, TextBatchGenerator,
+};
 pub use stats::Stats;
 pub use text::{FinishReason, Piece, TextStream};
 pub use tokens::{Token, TokenStream};

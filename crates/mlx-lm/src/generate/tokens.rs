@@ -8,7 +8,7 @@ use crate::sampling::{Choice, Chooser};
 use crate::{GenerateOptions, Logprobs, Model, Result};
 
 /// After this many tokens, memory that MLX keeps for reuse is given back.
-const TOKENS_BETWEEN_CLEARINGS: usize = 256;
+pub(super) const TOKENS_BETWEEN_CLEARINGS: usize = 256;
 
 /// A new token.
 #[derive(Clone, Debug, PartialEq)]
