@@ -44,6 +44,14 @@ pub enum Error {
     /// Tokens cannot be drafted.
     #[error("speculation: {0}")]
     Speculation(String),
+    /// The scores of the next token choose none.
+    #[error(
+        "the best score of the next token is {best}, which chooses none: look at the model's numbers and at what changes scores"
+    )]
+    Scores {
+        /// Not a number, or infinite.
+        best: f32,
+    },
     /// A prompt that cannot be run.
     #[error("{0}")]
     Prompt(String),

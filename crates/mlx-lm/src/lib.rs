@@ -37,7 +37,8 @@ pub use budget::BudgetOptions;
 pub use config::Config;
 pub use error::{Error, Result};
 pub use generate::{
-    Drafts, FinishReason, GenerateOptions, Piece, Speculation, Stats, TextStream, Token, TokenStream,
+    BatchGenerator, BatchOptions, BatchPrompt, Drafts, Event, EventKind, FinishReason, GenerateOptions,
+    Piece, SequenceId, Speculation, Stats, TextBatchGenerator, TextStream, Token, TokenStream,
 };
 pub use language_model::{LanguageModel, load};
 pub use loader::Loader;
