@@ -2,12 +2,14 @@
 
 mod gemma;
 mod glm4;
+mod lfm2;
 mod llama;
 mod ministral3;
 mod part;
 mod phi3;
 mod qwen2;
 mod qwen3;
+mod qwen_next;
 mod smollm3;
 mod wrapper;
 
@@ -56,15 +58,17 @@ models! {
     "gemma2" => gemma::gemma2,
     "gemma3_text" => gemma::gemma3,
     "glm4" => glm4,
+    "lfm2" => lfm2,
     "ministral3" => ministral3,
     "phi3" => phi3,
     "qwen2" => qwen2,
     "qwen3" => qwen3,
+    "qwen3_5_text" => qwen_next::qwen3_5,
     "smollm3" => smollm3,
 }
 
 /// The values of `model_type` that are wrapped around a decoder.
-pub const WRAPPERS: &[&str] = &["gemma3", "llava", "mistral3"];
+pub const WRAPPERS: &[&str] = &["gemma3", "llava", "mistral3", "qwen3_5"];
 
 /// Builds the decoder that the config names, within its wrapper if it has one.
 fn build(config: &Config, weights: &Weights) -> Result<Box<dyn Decoder>> {

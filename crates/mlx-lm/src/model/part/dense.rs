@@ -3,7 +3,7 @@
 use mlx_core::{Array, Result as MlxResult};
 use mlx_nn::{Embedding, Head, Module, Weights};
 
-use super::{Frame, Norm, Windows};
+use super::{Frame, Named, Norm, Windows};
 use crate::Result;
 use crate::cache::{KvCache, LayerCache, Mask};
 use crate::model::Decoder;
@@ -12,6 +12,11 @@ use crate::model::Decoder;
 pub(crate) trait Block: Module {
     /// `[batch, length, hidden] -> [batch, length, hidden]`, past the tokens in `cache`.
     fn forward(&self, x: &Array, mask: &Mask, cache: &mut LayerCache) -> MlxResult<Array>;
+
+    /// What the layer remembers before the first token, if it sees all or a window of those before it.
+    fn cache(&self, window: Option<i32>) -> LayerCache {
+        window.map_or_else(LayerCache::full, LayerCache::sliding)
+    }
 }
 
 /// A decoder of like blocks.
@@ -27,7 +32,8 @@ pub(crate) struct Dense<B> {
 struct Body<B> {
     embed_tokens: Embedding,
     layers: Vec<B>,
-    norm: Norm,
+    #[module(flatten)]
+    norm: Named<Norm>,
     slides: Vec<bool>,
     window: Option<i32>,
 }
@@ -47,7 +53,7 @@ impl<B: Block> Dense<B> {
         let lm_head = w.head("lm_head", &embed_tokens, tied)?;
         let layers = m.each("layers", sizes.layers).enumerate();
         let layers = layers.map(|(at, w)| block(&w, at)).collect::<Result<_>>()?;
-        let norm = norms.load(&m, "norm", sizes.hidden)?;
+        let norm = Named::new(frame.last_norm, norms.load(&m, frame.last_norm, sizes.hidden)?);
         let Windows { slides, window } = frame.windows.clone();
         let model = Body { embed_tokens, layers, norm, slides, window };
         Ok(Self { model, lm_head, embedding_scale: frame.embedding_scale, softcap: frame.softcap })
@@ -62,7 +68,7 @@ impl<B: Block> Body<B> {
             let mask = sliding.as_ref().filter(|_| slides).unwrap_or(&full);
             h = layer.forward(&h, mask, cache)?;
         }
-        self.norm.forward(&h)
+        self.norm.part.forward(&h)
     }
 }
 
@@ -85,9 +91,7 @@ impl<B: Block> Decoder for Dense<B> {
     }
 
     fn cache(&self) -> KvCache {
-        KvCache::new(self.model.slides.iter().map(|slides| match self.model.window {
-            Some(window) if *slides => LayerCache::sliding(window),
-            _ => LayerCache::full(),
-        }))
+        let Body { layers, slides, window, .. } = &self.model;
+        KvCache::new(layers.iter().zip(slides).map(|(layer, &slides)| layer.cache(window.filter(|_| slides))))
     }
 }
