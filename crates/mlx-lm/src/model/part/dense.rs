@@ -28,8 +28,8 @@ struct Body<B> {
     embed_tokens: Embedding,
     layers: Vec<B>,
     norm: Norm,
-    slides: Vec<bool>,
-    window: Option<i32>,
+    #[module(skip)]
+    windows: Windows,
 }
 
 impl<B: Block> Dense<B> {
@@ -48,18 +48,16 @@ impl<B: Block> Dense<B> {
         let layers = m.each("layers", sizes.layers).enumerate();
         let layers = layers.map(|(at, w)| block(&w, at)).collect::<Result<_>>()?;
         let norm = norms.load(&m, "norm", sizes.hidden)?;
-        let Windows { slides, window } = frame.windows.clone();
-        let model = Body { embed_tokens, layers, norm, slides, window };
+        let model = Body { embed_tokens, layers, norm, windows: frame.windows.clone() };
         Ok(Self { model, lm_head, embedding_scale: frame.embedding_scale, softcap: frame.softcap })
     }
 }
 
 impl<B: Block> Body<B> {
     fn forward(&self, mut h: Array, cache: &mut KvCache) -> MlxResult<Array> {
-        let full = cache.mask(&h)?;
-        let sliding = self.window.map(|window| cache.sliding_mask(&h, window)).transpose()?;
-        for ((layer, &slides), cache) in self.layers.iter().zip(&self.slides).zip(cache.layers()) {
-            let mask = sliding.as_ref().filter(|_| slides).unwrap_or(&full);
+        let [full, sliding] = self.windows.masks();
+        for ((at, layer), cache) in self.layers.iter().enumerate().zip(cache.layers()) {
+            let mask = if self.windows.slides(at) { &sliding } else { &full };
             h = layer.forward(&h, mask, cache)?;
         }
         self.norm.forward(&h)
@@ -85,9 +83,6 @@ impl<B: Block> Decoder for Dense<B> {
     }
 
     fn cache(&self) -> KvCache {
-        KvCache::new(self.model.slides.iter().map(|slides| match self.model.window {
-            Some(window) if *slides => LayerCache::sliding(window),
-            _ => LayerCache::full(),
-        }))
+        KvCache::new((0..self.model.layers.len()).map(|layer| self.model.windows.cache(layer)))
     }
 }

@@ -11,15 +11,14 @@ mod rotation;
 mod sizes;
 mod windows;
 
+pub(super) use activation::Activation;
 pub(super) use attention::{Attention, AttentionOptions, Temperature};
 pub(super) use dense::{Block, Dense};
 pub(super) use frame::Frame;
 pub(super) use gated::{GatedMlp, GatedOptions};
-pub(super) use norm::Norm;
+pub(super) use norm::{Norm, Norms};
 pub(super) use pre_norm::PreNorm;
+pub(super) use sizes::Sizes;
+pub(super) use windows::Windows;
 
-use activation::Activation;
-use norm::Norms;
 use rotation::Rotation;
-use sizes::Sizes;
-use windows::Windows;
