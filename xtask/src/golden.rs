@@ -17,6 +17,7 @@ const TOPICS: &[&str] = &[
     "dense",
     "dropout",
     "foreign",
+    "gemma",
     "hybrid",
     "init",
     "llama",

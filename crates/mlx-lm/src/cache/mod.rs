@@ -13,6 +13,7 @@ mod mlx_lm;
 mod options;
 mod rows;
 mod score;
+mod seen;
 mod state;
 
 pub use attention::AttentionCache;
@@ -22,6 +23,7 @@ pub use layer::LayerCache;
 pub use mask::Mask;
 pub use options::CacheOptions;
 pub use score::Scoring;
+pub use seen::Seen;
 pub use state::StateCache;
 
 use mlx_core::{Array, Result};

@@ -26,10 +26,11 @@ use crate::{Error, Result};
 ///
 /// The two halves are apart so that a model of images can put its features between them.
 pub trait Decoder: Module {
-    /// Token ids `[batch, length]` to hidden states `[batch, length, hidden]`.
+    /// Token ids `[batch, length]` to hidden states `[batch, length, hidden]`. What layers need of the tokens beside
+    /// these is behind them, `[batch, length, hidden + more]`.
     fn embed(&self, tokens: &Array) -> MlxResult<Array>;
 
-    /// Hidden states `[batch, length, hidden]` to scores `[batch, length, vocabulary]`, past the tokens in
+    /// Hidden states of [`embed`](Self::embed) to scores `[batch, length, vocabulary]`, past the tokens in
     /// `cache`, which takes up the new ones.
     fn decode(&self, hidden: Array, cache: &mut KvCache) -> MlxResult<Array>;
 
@@ -57,6 +58,8 @@ models! {
     "gemma" => gemma::gemma1,
     "gemma2" => gemma::gemma2,
     "gemma3_text" => gemma::gemma3,
+    "gemma3n_text" => gemma::gemma3n,
+    "gemma4_text" | "gemma4_unified_text" => gemma::gemma4,
     "glm4" => glm4,
     "lfm2" => lfm2,
     "ministral3" => ministral3,
@@ -68,7 +71,8 @@ models! {
 }
 
 /// The values of `model_type` that are wrapped around a decoder.
-pub const WRAPPERS: &[&str] = &["gemma3", "llava", "mistral3", "qwen3_5"];
+pub const WRAPPERS: &[&str] =
+    &["gemma3", "gemma3n", "gemma4", "gemma4_unified", "llava", "mistral3", "qwen3_5"];
 
 /// Builds the decoder that the config names, within its wrapper if it has one.
 fn build(config: &Config, weights: &Weights) -> Result<Box<dyn Decoder>> {

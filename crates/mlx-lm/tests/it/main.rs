@@ -13,6 +13,8 @@ mod cache;
 #[cfg(test)]
 mod choice;
 #[cfg(test)]
+mod gemma;
+#[cfg(test)]
 mod golden;
 #[cfg(test)]
 mod hybrid;

@@ -1,6 +1,6 @@
 //! What the config of a dense decoder says, whatever the family.
 
-use mlx_nn::Weights;
+use mlx_nn::{Rope, Weights};
 use serde::Deserialize;
 
 use super::{Activation, AttentionOptions, GatedOptions, Norm, Norms, Rotation, Sizes, Windows};
@@ -54,15 +54,20 @@ impl Frame {
             embedding_scale: None,
             softcap: None,
             last_norm: "norm",
-            rotation: Rotation::read(config, &sizes)?,
+            rotation: Rotation::read(config)?,
             activation: Activation::read(config)?,
         })
     }
 
     /// The attention of a layer, with its RoPE.
     pub(crate) fn attention(&self, layer: usize) -> Result<AttentionOptions> {
-        let rope = Some(self.rotation.rope(self.windows.slides(layer))?);
+        let rope = Some(self.rope(layer, self.sizes.head_dim)?);
         Ok(AttentionOptions { rope, ..AttentionOptions::default() })
+    }
+
+    /// The RoPE of a layer whose heads are so wide.
+    pub(crate) fn rope(&self, layer: usize, head_dim: i32) -> Result<Rope> {
+        self.rotation.rope(self.windows.slides(layer), head_dim)
     }
 
     /// The gated layers, with their activation.

@@ -15,6 +15,7 @@ mod rotation;
 mod sizes;
 mod windows;
 
+pub(super) use activation::Activation;
 pub(super) use attention::{Attention, AttentionNames, AttentionOptions, Temperature};
 pub(super) use conv::CausalConv;
 pub(super) use delta::{DeltaSizes, GatedDelta};
@@ -24,9 +25,8 @@ pub(super) use gated::{GatedMlp, GatedNames, GatedOptions};
 pub(super) use kinds::attending;
 pub(super) use norm::{Norm, Norms};
 pub(super) use pre_norm::PreNorm;
+pub(super) use sizes::Sizes;
+pub(super) use windows::Windows;
 
-use activation::Activation;
 use named::Named;
 use rotation::Rotation;
-use sizes::Sizes;
-use windows::Windows;
