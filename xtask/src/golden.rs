@@ -32,6 +32,7 @@ const TOPICS: &[&str] = &[
     "recurrent",
     "rope",
     "sampling",
+    "tools",
     "transformer",
     "upsample",
 ];
