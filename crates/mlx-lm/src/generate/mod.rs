@@ -6,8 +6,10 @@ mod stop;
 mod text;
 mod tokens;
 
+pub(crate) use resident::Resident;
 pub use stats::Stats;
 pub use text::{FinishReason, Piece, TextStream};
+pub(crate) use tokens::prefill;
 pub use tokens::{Token, TokenStream};
 
 use crate::cache::CacheOptions;

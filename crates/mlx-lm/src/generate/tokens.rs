@@ -36,10 +36,21 @@ pub struct TokenStream<'m> {
 impl<'m> TokenStream<'m> {
     /// Runs the prompt, and starts on the first new token.
     pub(crate) fn new(model: &'m Model, prompt: &[u32], options: &GenerateOptions) -> Result<Self> {
+        Self::resume(model, model.cache().with(&options.cache)?, prompt, options)
+    }
+
+    /// As [`new`](Self::new), where `cache` holds the first tokens of the prompt, but not the last one.
+    pub(crate) fn resume(
+        model: &'m Model,
+        cache: KvCache,
+        prompt: &[u32],
+        options: &GenerateOptions,
+    ) -> Result<Self> {
         model.check(prompt, 0)?;
+        let held = cache.offset().unsigned_abs() as usize;
         let mut stream = Self {
             model,
-            cache: model.cache().with(&options.cache)?,
+            cache,
             chooser: Chooser::new(options, prompt, model.vocab_size())?,
             pending: None,
             complete: false,
@@ -48,20 +59,10 @@ impl<'m> TokenStream<'m> {
             _resident: Resident::new(model)?,
         };
         if let Some((last, before)) = prompt.split_last() {
-            stream.prefill(before, options.prefill_step.max(1))?;
+            prefill(model, &mut stream.cache, before.get(held..).unwrap_or_default(), options.prefill_step)?;
             stream.start(&Array::from([[*last]]));
         }
         Ok(stream)
-    }
-
-    /// Runs all of the prompt but its last token, in chunks, for what they leave in the cache.
-    fn prefill(&mut self, prompt: &[u32], step: usize) -> Result<()> {
-        for chunk in prompt.chunks(step) {
-            self.model.logits(chunk, &mut self.cache)?;
-            eval(self.cache.arrays())?;
-            memory::clear_cache()?;
-        }
-        Ok(())
     }
 
     /// Starts to compute the token after `token` `[1, 1]`.
@@ -87,6 +88,11 @@ impl<'m> TokenStream<'m> {
         Ok(Token { id: now.token()?, logprobs: now.logprobs()? })
     }
 
+    /// What the model remembers: the prompt, and each token once the one after it is begun.
+    pub(crate) fn cache(&self) -> &KvCache {
+        &self.cache
+    }
+
     /// Whether the text has the form that it must have, and can have no more tokens.
     pub fn is_complete(&self) -> bool {
         self.complete
@@ -96,6 +102,16 @@ impl<'m> TokenStream<'m> {
     fn has_room(&self) -> bool {
         self.model.context().is_none_or(|context| (self.cache.offset().unsigned_abs() as usize) < context)
     }
+}
+
+/// Runs tokens of a prompt in chunks, for what they leave in the cache.
+pub(crate) fn prefill(model: &Model, cache: &mut KvCache, tokens: &[u32], step: usize) -> Result<()> {
+    for chunk in tokens.chunks(step.max(1)) {
+        model.logits(chunk, cache)?;
+        eval(cache.arrays())?;
+        memory::clear_cache()?;
+    }
+    Ok(())
 }
 
 impl Iterator for TokenStream<'_> {
