@@ -34,6 +34,7 @@ const TOPICS: &[&str] = &[
     "recurrent",
     "rope",
     "sampling",
+    "tools",
     "transformer",
     "upsample",
 ];

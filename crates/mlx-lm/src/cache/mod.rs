@@ -17,6 +17,7 @@ mod seen;
 mod state;
 
 pub use attention::AttentionCache;
+use attention::Reach;
 pub(crate) use attention::STEP;
 pub use checkpoint::Checkpoint;
 pub use layer::LayerCache;
@@ -97,6 +98,12 @@ impl KvCache {
             })
             .min()
             .unwrap_or_default()
+    }
+
+    /// Whether any token can be taken back at any time, so that earlier states need not be kept.
+    pub(crate) fn keeps_all(&self) -> bool {
+        let mut leaves = self.layers.iter().flat_map(LayerCache::leaves);
+        leaves.all(|layer| matches!(layer, LayerCache::Attention(cache) if cache.reach == Reach::All))
     }
 
     /// Takes the last `tokens` tokens back.

@@ -14,6 +14,8 @@ mod tokens;
 pub use batch::{
     BatchGenerator, BatchOptions, BatchPrompt, Event, EventKind, SequenceId, TextBatchGenerator,
 };
+pub(crate) use prefill::prefill;
+pub(crate) use resident::Resident;
 pub use speculative::{Drafts, Speculation};
 pub use stats::Stats;
 pub use text::{FinishReason, Piece, TextStream};

@@ -116,6 +116,13 @@ impl Model {
         })
     }
 
+    /// A model of a decoder of one's own, with scores for `vocab_size` tokens and no limit to its context.
+    pub fn of(decoder: impl Decoder + 'static, model_type: &str, vocab_size: usize) -> Self {
+        let decoder = Box::new(decoder);
+        let model_type = model_type.to_owned();
+        Self { decoder, model_type, vocab_size, context: None, steady: None, eos: Vec::new() }
+    }
+
     /// The architecture, by the config's `model_type`.
     pub fn model_type(&self) -> &str {
         &self.model_type
@@ -184,14 +191,5 @@ impl Model {
             ))),
             _ => Ok(()),
         }
-    }
-}
-
-#[cfg(test)]
-impl Model {
-    /// A decoder of a test.
-    pub(crate) fn of(decoder: impl Decoder + 'static, vocab_size: usize) -> Self {
-        let decoder = Box::new(decoder);
-        Self { decoder, model_type: "test".into(), vocab_size, context: None, steady: None, eos: Vec::new() }
     }
 }

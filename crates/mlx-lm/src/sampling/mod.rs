@@ -31,6 +31,7 @@ mod history;
 mod logprobs;
 mod processor;
 mod sampler;
+mod thinking;
 
 pub(crate) use choices::{Choices, Outcome};
 pub(crate) use chooser::{Choice, Chooser};
@@ -42,6 +43,7 @@ pub use history::History;
 pub use logprobs::{Logprobs, logprobs};
 pub use processor::{Penalty, Processing, Processor, Processors};
 pub use sampler::Sampler;
+pub use thinking::ThinkingBudget;
 
 use mlx_core::Array;
 
