@@ -21,6 +21,7 @@ const TOPICS: &[&str] = &[
     "llama",
     "lora",
     "loss",
+    "moe",
     "norm",
     "ops",
     "optim",

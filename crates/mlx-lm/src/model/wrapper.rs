@@ -15,6 +15,8 @@ const OTHERS: &[&str] = &[
     "multi_modal_projector.",
     "model.vision_tower.",
     "model.multi_modal_projector.",
+    "vision_model.",
+    "mm_projector.",
     "audio_tower.",
 ];
 
