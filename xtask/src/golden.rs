@@ -23,6 +23,7 @@ const TOPICS: &[&str] = &[
     "llama",
     "lora",
     "loss",
+    "moe",
     "norm",
     "ops",
     "optim",

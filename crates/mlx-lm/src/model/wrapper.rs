@@ -14,9 +14,11 @@ const OTHERS: &[&str] = &[
     "audio_tower.",
     "embed_audio.",
     "embed_vision.",
+    "mm_projector.",
     "mtp.",
     "multi_modal_projector.",
     "vision_embedder.",
+    "vision_model.",
     "vision_tower.",
     "visual.",
 ];

@@ -3,7 +3,7 @@
 use mlx_core::{Array, Index, Result as MlxResult, keep};
 use mlx_nn::{Linear, Module, Weights};
 
-use super::{Activation, Named, Sizes};
+use super::{Activation, FeedForward, Named, Sizes};
 use crate::Result;
 
 /// `down(activation(gate(x)) · up(x))`.
@@ -85,6 +85,12 @@ impl GatedMlp {
             gate = above(&gate, deviations)?;
         }
         self.down_proj.part.forward(&(self.activation.forward(&gate)? * up)?)
+    }
+}
+
+impl FeedForward for GatedMlp {
+    fn forward(&self, x: &Array) -> MlxResult<Array> {
+        self.forward(x)
     }
 }
 

@@ -27,6 +27,7 @@ struct Waves {
 struct Other {
     rope_layers: Option<Layers>,
     rope_traditional: Option<bool>,
+    rope_interleave: Option<bool>,
     max_position_embeddings: Option<i32>,
 }
 
@@ -42,7 +43,7 @@ impl Rotation {
         Ok(Self {
             full: config.parse()?,
             sliding: other.rope_layers.and_then(|layers| layers.sliding_attention),
-            traditional: other.rope_traditional.unwrap_or(false),
+            traditional: other.rope_traditional.or(other.rope_interleave).unwrap_or(false),
             max_position: other.max_position_embeddings.unwrap_or(2048),
         })
     }
@@ -62,5 +63,13 @@ impl Rotation {
         };
         let theta = waves.rope_theta.unwrap_or(10_000.0);
         Ok(Rope::new(dims, theta, scaling, self.traditional, self.max_position)?)
+    }
+
+    /// What the scale of full layers is multiplied by for queries, and again for keys, where RoPE leaves that to them.
+    pub(crate) fn attention_growth(&self) -> f32 {
+        match &self.full.rope_scaling {
+            Some(RopeScaling::Yarn(yarn)) => yarn.attention_growth(),
+            _ => 1.0,
+        }
     }
 }
