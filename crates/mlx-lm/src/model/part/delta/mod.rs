@@ -126,3 +126,62 @@ impl GatedDelta {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use mlx_core::{concatenate, random};
+    use serde_json::json;
+
+    use super::*;
+    use crate::Config;
+    use crate::cache::KvCache;
+
+    fn layer(by_head: bool) -> GatedDelta {
+        let norms = Norms::read(&Config::new(json!({"rms_norm_eps": 1e-6})).unwrap()).unwrap();
+        let sizes = DeltaSizes { key_heads: 2, value_heads: 4, key_dim: 4, value_dim: 6, kernel: 4 };
+        let w = Weights::init(Key::new(5).unwrap());
+        w.build(|w| GatedDelta::load(w, 8, sizes, norms, by_head)).unwrap()
+    }
+
+    fn text(length: i32) -> Array {
+        random::normal([1, length, 8], Dtype::Float32, &Key::new(6).unwrap()).unwrap()
+    }
+
+    /// What two chunks give, and the arrays of the state after them.
+    fn run(layer: &GatedDelta, x: &Array, cache: &mut LayerCache) -> (Array, Vec<Vec<f32>>) {
+        let chunks = [x.index((.., ..5)).unwrap(), x.index((.., 5..)).unwrap()];
+        let y = chunks.map(|chunk| layer.forward(&chunk, cache).unwrap());
+        let state = cache.state_mut().unwrap();
+        let arrays = [0, 1].map(|at| state.get(at).unwrap().to_vec().unwrap());
+        (concatenate(&y, 1).unwrap(), arrays.to_vec())
+    }
+
+    fn near(actual: &[f32], expected: &[f32]) -> bool {
+        actual.len() == expected.len() && actual.iter().zip(expected).all(|(a, e)| (a - e).abs() < 1e-5)
+    }
+
+    #[test]
+    fn padding_on_either_side_changes_no_text() {
+        let noise = Array::full([1, 9, 8], 3.0, Dtype::Float32).unwrap();
+        for by_head in [false, true] {
+            let layer = layer(by_head);
+            for real in [6, 8] {
+                let x = text(real);
+                let (alone, state) = run(&layer, &x, &mut GatedDelta::cache());
+                let rest = noise.index((.., real..)).unwrap();
+                let empty = KvCache::new([GatedDelta::cache()]).with_padding(&[9 - real]).unwrap();
+                let mut before = empty.clone().layers().next().unwrap().clone();
+                let mut behind = GatedDelta::cache();
+                behind.state_mut().unwrap().set_lengths(Some(&[real]));
+                for (parts, cache, first) in
+                    [([&rest, &x], &mut before, 9 - real), ([&x, &rest], &mut behind, 0)]
+                {
+                    let (y, left) = run(&layer, &concatenate(parts, 1).unwrap(), cache);
+                    let y = y.index((.., first..first + real)).unwrap();
+                    assert!(near(&y.to_vec::<f32>().unwrap(), &alone.to_vec::<f32>().unwrap()));
+                    assert!(left.iter().zip(&state).all(|(left, state)| near(left, state)));
+                }
+            }
+        }
+    }
+}
