@@ -106,6 +106,12 @@ impl Model {
         })
     }
 
+    /// A model of a decoder from elsewhere, which gives scores to so many tokens. It has no name, no limit of the
+    /// context and no token that ends a text.
+    pub fn of(decoder: Box<dyn Decoder>, vocab_size: usize) -> Self {
+        Self { decoder, model_type: String::new(), vocab_size, context: None, eos: Vec::new() }
+    }
+
     /// The architecture, by the config's `model_type`.
     pub fn model_type(&self) -> &str {
         &self.model_type
