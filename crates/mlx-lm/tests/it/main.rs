@@ -7,6 +7,10 @@ mod bad_input;
 #[cfg(test)]
 mod batch;
 #[cfg(test)]
+mod batching;
+#[cfg(test)]
+mod batching_failure;
+#[cfg(test)]
 mod budget;
 #[cfg(test)]
 mod cache;

@@ -61,7 +61,8 @@ pub struct BatchGenerator<'m> {
     groups: Vec<Group>,
     outbox: Outbox,
     texts: u64,
-    steps: usize,
+    /// Tokens since MLX gave back what it keeps for reuse.
+    since_clearing: usize,
     _resident: Option<Resident>,
 }
 
@@ -69,7 +70,7 @@ pub struct BatchGenerator<'m> {
 #[derive(Default)]
 struct Outbox {
     events: VecDeque<Event>,
-    /// Caches of finished texts, with the tokens that they hold.
+    /// Caches of finished texts, with their tokens.
     caches: HashMap<SequenceId, (KvCache, Vec<u32>)>,
 }
 
@@ -87,7 +88,7 @@ impl<'m> BatchGenerator<'m> {
             groups: Vec::new(),
             outbox: Outbox::default(),
             texts: 0,
-            steps: 0,
+            since_clearing: 0,
             _resident: Resident::new([model])?,
         })
     }
@@ -122,8 +123,8 @@ impl<'m> BatchGenerator<'m> {
         there
     }
 
-    /// The cache of a finished text that was to [keep it](BatchPrompt::keep_cache), once, with the tokens that it
-    /// holds: those of the prompt and the new ones, at times without the last.
+    /// The cache of a finished text that was to [keep it](BatchPrompt::keep_cache), once, with the tokens of the prompt
+    /// and the new ones. The cache holds all of them, or all but the last.
     pub fn take_cache(&mut self, id: SequenceId) -> Option<(KvCache, Vec<u32>)> {
         self.outbox.caches.remove(&id)
     }
@@ -145,8 +146,9 @@ impl<'m> BatchGenerator<'m> {
         self.decode();
         self.prefill();
         self.drop_empty_groups();
-        self.steps += 1;
-        if self.steps.is_multiple_of(TOKENS_BETWEEN_CLEARINGS) {
+        self.since_clearing += 1 + self.prompts.take_count();
+        if self.since_clearing >= TOKENS_BETWEEN_CLEARINGS {
+            self.since_clearing = 0;
             // Memory that stays with MLX a while longer does no harm.
             let _ = memory::clear_cache();
         }
