@@ -7,6 +7,7 @@ use mlx_core::Dtype;
 
 use crate::cache::Cache;
 use crate::drafting::Drafting;
+use crate::form::Form;
 use crate::sampling::Sampling;
 
 /// Run language models on MLX.
@@ -44,6 +45,7 @@ Examples:
   mlx generate --model HuggingFaceTB/SmolLM2-135M-Instruct --prompt 'What is the capital of France?'
   mlx generate --model ./model.gguf --prompt 'Once upon a time' --raw --temperature 0.8 --seed 7
   mlx generate --model ./model --prompt 'Name a fruit.' --temp 1 --min-p 0.05 --repetition-penalty 1.1
+  mlx generate --model ./model --prompt 'A person, as JSON.' --json-schema person.json
   mlx generate --model ./model --prompt 'Yes or no?' --max-tokens 1 --json --logprobs 5
   mlx generate --model ./model --prompt 'Correct this: Teh cat sat.' --prompt-lookup 10
   echo 'Summarise this.' | mlx generate --model ./model --prompt -")]
@@ -61,6 +63,8 @@ pub(crate) struct Generate {
     pub(crate) max_tokens: usize,
     #[command(flatten)]
     pub(crate) sampling: Sampling,
+    #[command(flatten)]
+    pub(crate) form: Form,
     /// End the text where this appears; may be given several times
     #[arg(long, value_name = "TEXT")]
     pub(crate) stop: Vec<String>,

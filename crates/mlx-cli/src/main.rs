@@ -8,6 +8,7 @@ mod command;
 mod download;
 mod drafting;
 mod failure;
+mod form;
 mod sampling;
 
 use std::process::ExitCode;

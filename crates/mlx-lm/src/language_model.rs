@@ -1,8 +1,11 @@
 //! A model with its tokenizer: text in, text out.
 
+use std::cell::OnceCell;
+
 use mlx_hub::Source;
 use mlx_text::{ChatOptions, Message, Tokenizer};
 
+use crate::structured::Grammars;
 use crate::{Error, GenerateOptions, Loader, Model, Result, TextStream, TokenStream};
 
 /// A model and the tokenizer that belongs to it.
@@ -10,6 +13,7 @@ pub struct LanguageModel {
     model: Model,
     draft: Option<Model>,
     tokenizer: Tokenizer,
+    grammars: OnceCell<Grammars>,
 }
 
 /// Loads a language model from a folder, a GGUF file or a Hub id.
@@ -21,7 +25,7 @@ impl LanguageModel {
     /// A model with its tokenizer. A text ends at the tokens that either of them names.
     pub fn new(model: Model, tokenizer: Tokenizer) -> Self {
         let tokenizer = tokenizer.with_eos(model.eos());
-        Self { model, draft: None, tokenizer }
+        Self { model, draft: None, tokenizer, grammars: OnceCell::new() }
     }
 
     /// This model with a smaller one that drafts for it, where
@@ -67,6 +71,19 @@ impl LanguageModel {
             return Err(Error::Prompt("the prompt is empty".into()));
         }
         Ok(self.tokenizer.encode(text, true)?)
+    }
+
+    /// What compiles the forms that texts must have, for this model's vocabulary. It is made when it is first asked
+    /// for.
+    ///
+    /// # Errors
+    /// See [`Grammars::new`].
+    pub fn grammars(&self) -> Result<&Grammars> {
+        if let Some(grammars) = self.grammars.get() {
+            return Ok(grammars);
+        }
+        let grammars = Grammars::new(&self.tokenizer, self.model.vocab_size())?;
+        Ok(self.grammars.get_or_init(|| grammars))
     }
 
     /// The text that follows `prompt`.

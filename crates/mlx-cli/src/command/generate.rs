@@ -44,12 +44,12 @@ fn tokens(model: &LanguageModel, args: &Generate, prompt: &str) -> mlx_lm::Resul
     model.chat(&messages)
 }
 
-fn options(model: &LanguageModel, args: &Generate) -> mlx_lm::Result<GenerateOptions> {
+fn options(model: &LanguageModel, args: &Generate) -> Outcome<GenerateOptions> {
     Ok(GenerateOptions {
         max_tokens: args.max_tokens,
         sampler: args.sampling.sampler(model)?,
         processors: args.sampling.processors(),
-        grammar: None,
+        grammar: args.form.grammar(model)?,
         logprobs: args.logprobs,
         speculation: args.drafting.speculation(),
         stop: args.stop.clone(),

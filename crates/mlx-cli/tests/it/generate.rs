@@ -90,6 +90,25 @@ fn sampling_options_are_refused_with_their_names() {
 }
 
 #[test]
+fn a_schema_a_pattern_and_a_grammar_give_the_text_its_form() {
+    let Some(model) = smollm2() else { return };
+    let run = |options: &[&str]| {
+        mlx(&[&["generate", "--model", &model, "--prompt", QUESTION][..], options].concat())
+    };
+    let schema =
+        r#"{"type": "object", "properties": {"city": {"enum": ["Rome", "Paris"]}}, "required": ["city"]}"#;
+    let json: Value = serde_json::from_str(&run(&["--json-schema", schema]).out).unwrap();
+    assert_eq!(json["city"], "Paris");
+    assert_eq!(run(&["--regex", "(Rome|Paris)!"]).out, "Paris!\n");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("city.lark").display().to_string();
+    std::fs::write(&file, "start: \"It is \" (\"Rome\" | \"Paris\") \".\"").unwrap();
+    assert_eq!(run(&["--grammar", &file]).out, "It is Paris.\n");
+    let refused = run(&["--regex", "(Rome"]);
+    assert!(!refused.ok && refused.err.starts_with("error: grammar: "), "{}", refused.err);
+}
+
+#[test]
 fn drafted_tokens_give_the_answer_and_the_statistics_tell_of_them() {
     let Some(model) = smollm2() else { return };
     let run = |options: &[&str]| {

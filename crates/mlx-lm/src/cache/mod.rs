@@ -13,15 +13,18 @@ mod mlx_lm;
 mod options;
 mod rows;
 mod score;
+mod seen;
 mod state;
 
 pub use attention::AttentionCache;
+use attention::Reach;
 pub(crate) use attention::STEP;
 pub use checkpoint::Checkpoint;
 pub use layer::LayerCache;
 pub use mask::Mask;
 pub use options::CacheOptions;
 pub use score::Scoring;
+pub use seen::Seen;
 pub use state::StateCache;
 
 use mlx_core::{Array, Result};
@@ -95,6 +98,12 @@ impl KvCache {
             })
             .min()
             .unwrap_or_default()
+    }
+
+    /// Whether any token can be taken back at any time, so that earlier states need not be kept.
+    pub(crate) fn keeps_all(&self) -> bool {
+        let mut leaves = self.layers.iter().flat_map(LayerCache::leaves);
+        leaves.all(|layer| matches!(layer, LayerCache::Attention(cache) if cache.reach == Reach::All))
     }
 
     /// Takes the last `tokens` tokens back.

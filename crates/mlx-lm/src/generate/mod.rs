@@ -1,5 +1,7 @@
 //! Generating text: tokens one by one, text as it becomes certain, and what it cost.
 
+mod batch;
+mod pieces;
 mod plain;
 mod prefill;
 mod resident;
@@ -9,6 +11,11 @@ mod stop;
 mod text;
 mod tokens;
 
+pub use batch::{
+    BatchGenerator, BatchOptions, BatchPrompt, Event, EventKind, SequenceId, TextBatchGenerator,
+};
+pub(crate) use prefill::prefill;
+pub(crate) use resident::Resident;
 pub use speculative::{Drafts, Speculation};
 pub use stats::Stats;
 pub use text::{FinishReason, Piece, TextStream};

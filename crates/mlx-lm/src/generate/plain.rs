@@ -22,11 +22,17 @@ pub(super) struct Plain<'m> {
 }
 
 impl<'m> Plain<'m> {
-    /// Runs the prompt, and starts on the first new token.
-    pub(super) fn new(model: &'m Model, prompt: &[u32], options: &GenerateOptions) -> Result<Self> {
+    /// Runs what of the prompt the cache does not hold, and starts on the first new token.
+    pub(super) fn new(
+        model: &'m Model,
+        cache: KvCache,
+        prompt: &[u32],
+        options: &GenerateOptions,
+    ) -> Result<Self> {
+        let held = cache.offset().unsigned_abs() as usize;
         let mut stream = Self {
             model,
-            cache: model.cache().with(&options.cache)?,
+            cache,
             chooser: Chooser::new(options, prompt, model.vocab_size())?,
             pending: None,
             complete: false,
@@ -34,7 +40,7 @@ impl<'m> Plain<'m> {
             max_tokens: options.max_tokens,
         };
         if let Some((last, before)) = prompt.split_last() {
-            prefill(model, before, &mut stream.cache, options.prefill_step)?;
+            prefill(model, before.get(held..).unwrap_or_default(), &mut stream.cache, options.prefill_step)?;
             stream.start(&Array::from([[*last]]));
         }
         Ok(stream)
@@ -61,6 +67,11 @@ impl<'m> Plain<'m> {
             memory::clear_cache()?;
         }
         Ok(Token { id: now.token()?, logprobs: now.logprobs()?, drafted: false })
+    }
+
+    /// What the model remembers: the prompt, and each token once the one after it is begun.
+    pub(super) fn cache(&self) -> &KvCache {
+        &self.cache
     }
 
     /// Whether the text has the form that it must have, and can have no more tokens.

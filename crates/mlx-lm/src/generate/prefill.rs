@@ -6,7 +6,7 @@ use crate::cache::KvCache;
 use crate::{Model, Result};
 
 /// Runs tokens in chunks of `step`, whose scores nobody asks for.
-pub(super) fn prefill(model: &Model, tokens: &[u32], cache: &mut KvCache, step: usize) -> Result<()> {
+pub(crate) fn prefill(model: &Model, tokens: &[u32], cache: &mut KvCache, step: usize) -> Result<()> {
     for chunk in tokens.chunks(step.max(1)) {
         model.logits(chunk, cache)?;
         eval(cache.arrays())?;

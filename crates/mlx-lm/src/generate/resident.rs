@@ -6,14 +6,14 @@ use mlx_memory::WiredLimitGuard;
 use crate::{Model, Result};
 
 /// A raised wired limit, until the work of the stream is done.
-pub(super) struct Resident {
+pub(crate) struct Resident {
     stream: Stream,
     _guard: WiredLimitGuard<'static>,
 }
 
 impl Resident {
     /// For the work of models on the current stream; `None` where nothing can be kept resident.
-    pub(super) fn new<'m>(models: impl IntoIterator<Item = &'m Model>) -> Result<Option<Self>> {
+    pub(crate) fn new<'m>(models: impl IntoIterator<Item = &'m Model>) -> Result<Option<Self>> {
         let stream = Stream::current()?;
         let bytes: usize = models.into_iter().map(|model| model.decoder().nbytes()).sum();
         let guard = WiredLimitGuard::install(bytes, &[])?;

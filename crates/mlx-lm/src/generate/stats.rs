@@ -1,11 +1,12 @@
 //! Speed and memory of a generation.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use mlx_memory::Bytes;
+use mlx_memory::{Bytes, Peak};
 
 use super::Drafts;
+use crate::Result;
 
 /// Speed and memory of a generation.
 #[derive(Clone, Debug, Default)]
@@ -48,5 +49,41 @@ impl fmt::Display for Stats {
             writeln!(f, "drafts: {}", self.drafts)?;
         }
         write!(f, "peak memory: {:.2}", self.peak_memory)
+    }
+}
+
+/// Takes the [`Stats`] of one generation.
+pub(super) struct Meter {
+    stats: Stats,
+    peak: Peak,
+    started: Instant,
+    first_token: Option<Instant>,
+}
+
+impl Meter {
+    /// Starts before the prompt is run.
+    pub(super) fn start(prompt_tokens: usize) -> Result<Self> {
+        let stats = Stats { prompt_tokens, ..Stats::default() };
+        Ok(Self { stats, peak: Peak::start()?, started: Instant::now(), first_token: None })
+    }
+
+    /// Counts a new token, which is known now.
+    pub(super) fn count(&mut self) -> Result<()> {
+        let now = Instant::now();
+        let first = *self.first_token.get_or_insert(now);
+        self.stats.prompt_time = first.duration_since(self.started);
+        self.stats.generation_time = now.duration_since(first);
+        self.stats.generation_tokens += 1;
+        self.stats.peak_memory = self.peak.so_far()?;
+        Ok(())
+    }
+
+    /// Tells what became of drafted tokens so far.
+    pub(super) fn set_drafts(&mut self, drafts: Drafts) {
+        self.stats.drafts = drafts;
+    }
+
+    pub(super) fn stats(&self) -> &Stats {
+        &self.stats
     }
 }

@@ -4,6 +4,7 @@ use super::Drafts;
 use super::plain::Plain;
 use super::resident::Resident;
 use super::speculative::Speculative;
+use crate::cache::KvCache;
 use crate::{GenerateOptions, Logprobs, Model, Result};
 
 /// A new token.
@@ -37,16 +38,39 @@ impl<'m> TokenStream<'m> {
         prompt: &[u32],
         options: &GenerateOptions,
     ) -> Result<Self> {
+        Self::resume(model, draft, model.cache().with(&options.cache)?, prompt, options)
+    }
+
+    /// As [`new`](Self::new), where `cache` holds the first tokens of the prompt, but not the last one.
+    pub(crate) fn resume(
+        model: &'m Model,
+        draft: Option<&'m Model>,
+        cache: KvCache,
+        prompt: &[u32],
+        options: &GenerateOptions,
+    ) -> Result<Self> {
         model.check(prompt, 0)?;
         let resident =
             Resident::new(std::iter::once(model).chain(draft.filter(|_| options.speculation.is_some())))?;
         let way = match options.speculation {
-            None => Way::Plain(Box::new(Plain::new(model, prompt, options)?)),
+            None => Way::Plain(Box::new(Plain::new(model, cache, prompt, options)?)),
             Some(speculation) => {
-                Way::Speculative(Box::new(Speculative::new(model, draft, speculation, prompt, options)?))
+                let options = (speculation, options);
+                Way::Speculative(Box::new(Speculative::new(model, draft, cache, prompt, options)?))
             }
         };
         Ok(Self { way, _resident: resident })
+    }
+
+    /// Ends the text. Returns what the model remembers: the first of the tokens that were given out.
+    ///
+    /// # Errors
+    /// Drafted tokens cannot be taken back.
+    pub(crate) fn settle(&mut self) -> Result<KvCache> {
+        match &mut self.way {
+            Way::Plain(plain) => Ok(plain.cache().clone()),
+            Way::Speculative(speculative) => speculative.settle(),
+        }
     }
 
     /// Whether the text has the form that it must have, and can have no more tokens.

@@ -25,6 +25,11 @@ impl Draws {
         self.chain.temperature == 0.0
     }
 
+    /// Whether the other chooses in the same way, but for its generator.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        self.chain == other.chain
+    }
+
     /// Chooses from log-probabilities `[batch, vocabulary]`. Returns ids `[batch]`, not yet computed.
     ///
     /// All rows are of this text; for those of several texts there is [`draw_batch`].
@@ -104,7 +109,7 @@ impl Draws {
 pub fn draw_batch(rows: &mut [Draws], logprobs: &Array) -> MlxResult<Array> {
     let mut tokens = Vec::new();
     let mut start = 0;
-    for alike in rows.chunk_by_mut(|a, b| a.chain == b.chain) {
+    for alike in rows.chunk_by_mut(|a, b| a.is_like(b)) {
         let end = start + i32::try_from(alike.len()).unwrap_or(i32::MAX);
         tokens.push(draw_alike(alike, &logprobs.index(start..end)?)?);
         start = end;

@@ -44,22 +44,23 @@ enum Round {
 }
 
 impl<'m> Speculative<'m> {
-    /// Runs the prompt, and starts on the first round.
+    /// Runs what of the prompt the cache does not hold, and starts on the first round.
     pub(in crate::generate) fn new(
         model: &'m Model,
         draft: Option<&'m Model>,
-        speculation: Speculation,
+        cache: KvCache,
         prompt: &[u32],
-        options: &GenerateOptions,
+        (speculation, options): (Speculation, &GenerateOptions),
     ) -> Result<Self> {
         speculation.check()?;
+        let held = cache.offset().unsigned_abs() as usize;
         if options.grammar.is_some() {
             let message = "a grammar has to know each token before the next: leave one of the two out";
             return Err(Error::Speculation(message.into()));
         }
         let mut stream = Self {
             model,
-            cache: model.cache().with(&options.cache)?,
+            cache,
             chooser: Chooser::new(options, prompt, model.vocab_size())?,
             drafter: Drafter::new(speculation, draft, prompt, options)?,
             tokens: speculation.tokens(),
@@ -71,7 +72,7 @@ impl<'m> Speculative<'m> {
             uncleared: 0,
         };
         if let Some((_, before)) = prompt.split_last() {
-            prefill(model, before, &mut stream.cache, options.prefill_step)?;
+            prefill(model, before.get(held..).unwrap_or_default(), &mut stream.cache, options.prefill_step)?;
         }
         stream.start();
         Ok(stream)
@@ -79,6 +80,17 @@ impl<'m> Speculative<'m> {
 
     pub(in crate::generate) fn drafts(&self) -> Drafts {
         self.drafts
+    }
+
+    /// Ends the text. Returns what the model has read of the tokens that were given out.
+    pub(in crate::generate) fn settle(&mut self) -> Result<KvCache> {
+        if let Some(Ok(Round::Judged { before, .. })) = self.round.take() {
+            self.cache.rollback(before, 0)?;
+        }
+        let given = self.text.len() - self.ready.len();
+        let surplus = (self.cache.offset().unsigned_abs() as usize).saturating_sub(given);
+        self.cache.trim(i32::try_from(surplus).unwrap_or(i32::MAX))?;
+        Ok(self.cache.clone())
     }
 
     /// Starts to compute the next round, if there may be more tokens.
