@@ -17,6 +17,8 @@ const TOPICS: &[&str] = &[
     "dense",
     "dropout",
     "foreign",
+    "gemma",
+    "hybrid",
     "init",
     "llama",
     "lora",

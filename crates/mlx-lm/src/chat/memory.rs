@@ -57,7 +57,7 @@ impl Memory {
     /// Runs tokens of the prompt up to `end`.
     pub(super) fn run(&mut self, model: &Model, prompt: &[u32], end: usize, step: usize) -> Result<()> {
         let new = prompt.get(self.now.tokens.len()..end).unwrap_or_default();
-        prefill(model, &mut self.now.cache, new, step)?;
+        prefill(model, new, &mut self.now.cache, step)?;
         self.now.tokens.extend_from_slice(new);
         Ok(())
     }

@@ -3,7 +3,6 @@
 use mlx_nn::{Rope, RopeScaling};
 use serde::Deserialize;
 
-use super::Sizes;
 use crate::config::Config;
 use crate::{Error, Result};
 
@@ -14,7 +13,6 @@ pub(crate) struct Rotation {
     sliding: Option<Waves>,
     traditional: bool,
     max_position: i32,
-    head_dim: i32,
 }
 
 /// How fast features turn, and how many of them.
@@ -38,26 +36,25 @@ struct Layers {
 }
 
 impl Rotation {
-    /// What `config` says, for heads of those sizes.
-    pub(crate) fn read(config: &Config, sizes: &Sizes) -> Result<Self> {
+    /// What `config` says.
+    pub(crate) fn read(config: &Config) -> Result<Self> {
         let other: Other = config.parse()?;
         Ok(Self {
             full: config.parse()?,
             sliding: other.rope_layers.and_then(|layers| layers.sliding_attention),
             traditional: other.rope_traditional.unwrap_or(false),
             max_position: other.max_position_embeddings.unwrap_or(2048),
-            head_dim: sizes.head_dim,
         })
     }
 
-    /// The RoPE of a layer that slides or does not.
-    pub(crate) fn rope(&self, slides: bool) -> Result<Rope> {
+    /// The RoPE of a layer that slides or does not, whose heads are so wide.
+    pub(crate) fn rope(&self, slides: bool, head_dim: i32) -> Result<Rope> {
         let waves = self.sliding.as_ref().filter(|_| slides).unwrap_or(&self.full);
         let scaling = waves.rope_scaling.as_ref();
         let dims = match (scaling, waves.partial_rotary_factor) {
             // It counts the features itself.
-            (Some(RopeScaling::Proportional(_)), _) | (_, None) => self.head_dim,
-            (_, Some(part)) if part > 0.0 && part <= 1.0 => (self.head_dim as f32 * part) as i32,
+            (Some(RopeScaling::Proportional(_)), _) | (_, None) => head_dim,
+            (_, Some(part)) if part > 0.0 && part <= 1.0 => (head_dim as f32 * part) as i32,
             (_, Some(part)) => {
                 let message = format!("partial_rotary_factor is {part}: it must be above 0 and at most 1");
                 return Err(Error::Config(message));
