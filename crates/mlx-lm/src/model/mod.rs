@@ -128,10 +128,10 @@ impl Model {
         })
     }
 
-    /// A model of a decoder of one's own, with scores for `vocab_size` tokens and no limit to its context.
-    pub fn of(decoder: impl Decoder + 'static, model_type: &str, vocab_size: usize) -> Self {
-        let decoder = Box::new(decoder);
-        let model_type = model_type.to_owned();
+    /// A model of a decoder of one's own, which gives scores to so many tokens. It has no name, no limit to its
+    /// context, and no token that ends a text.
+    pub fn of(decoder: impl Decoder + 'static, vocab_size: usize) -> Self {
+        let (decoder, model_type) = (Box::new(decoder), String::new());
         Self { decoder, model_type, vocab_size, context: None, steady: None, eos: Vec::new() }
     }
 

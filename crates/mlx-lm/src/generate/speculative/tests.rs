@@ -82,13 +82,13 @@ impl Decoder for Fading {
 }
 
 fn chain(seed: u64) -> Model {
-    Model::of(Chain::new(seed), "chain", VOCABULARY)
+    Model::of(Chain::new(seed), VOCABULARY)
 }
 
 /// Models whose tokens never stand still for long.
 fn fading(seed: u64) -> Model {
     let scores = random::normal([40, 40], Dtype::Float32, &Key::new(seed).unwrap()).unwrap();
-    Model::of(Fading { scores }, "fading", 40)
+    Model::of(Fading { scores }, 40)
 }
 
 /// The texts of [`CONTEXT`] tokens and one more, and how often each stands in a text written with drafts.
