@@ -8,7 +8,7 @@ use crate::Result;
 
 /// Turns the tokens of one text into [`Piece`]s, up to its end.
 pub(super) struct Pieces<'m> {
-    eos: &'m [u32],
+    tokenizer: &'m Tokenizer,
     detokenizer: Detokenizer,
     stop: StopFilter,
     finish: Option<FinishReason>,
@@ -17,11 +17,16 @@ pub(super) struct Pieces<'m> {
 impl<'m> Pieces<'m> {
     pub(super) fn new(tokenizer: &'m Tokenizer, stop: &[String]) -> Self {
         Self {
-            eos: tokenizer.eos(),
+            tokenizer,
             detokenizer: tokenizer.detokenizer(true),
             stop: StopFilter::new(stop),
             finish: None,
         }
+    }
+
+    /// Shows special tokens too.
+    pub(super) fn with_special_tokens(self) -> Self {
+        Self { detokenizer: self.tokenizer.detokenizer(false), ..self }
     }
 
     /// Why the text ended, once the last piece was given.
@@ -30,15 +35,15 @@ impl<'m> Pieces<'m> {
     }
 
     /// What a token adds to the text. It is the last piece if the token or a stop text ends it.
-    pub(super) fn push(&mut self, Token { id, logprobs }: Token) -> Result<Piece> {
+    pub(super) fn push(&mut self, Token { id, logprobs, drafted }: Token) -> Result<Piece> {
         let token = Some(id);
-        if self.eos.contains(&id) {
-            return Ok(Piece { token, logprobs, ..self.last(FinishReason::Stop) });
+        if self.tokenizer.eos().contains(&id) {
+            return Ok(Piece { token, logprobs, drafted, ..self.last(FinishReason::Stop) });
         }
         let text = self.detokenizer.push(id)?.unwrap_or_default();
         let passed = self.stop.push(&text);
         self.finish = passed.stopped.then_some(FinishReason::Stop);
-        Ok(Piece { text: passed.text, token, logprobs, finish: self.finish })
+        Ok(Piece { text: passed.text, token, logprobs, drafted, finish: self.finish })
     }
 
     /// The last piece where no token ends the text: what was held back.
@@ -47,6 +52,6 @@ impl<'m> Pieces<'m> {
         let rest = self.detokenizer.finish().unwrap_or_default();
         let passed = self.stop.push(&rest);
         let text = if passed.stopped { passed.text } else { passed.text + &self.stop.finish() };
-        Piece { text, token: None, logprobs: None, finish: self.finish }
+        Piece { text, token: None, logprobs: None, drafted: false, finish: self.finish }
     }
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use mlx_memory::{Bytes, Peak};
 
+use super::Drafts;
 use crate::Result;
 
 /// Speed and memory of a generation.
@@ -18,6 +19,8 @@ pub struct Stats {
     pub generation_tokens: usize,
     /// Time from the first new token to the last.
     pub generation_time: Duration,
+    /// What became of drafted tokens.
+    pub drafts: Drafts,
     /// The most memory that MLX used.
     pub peak_memory: Bytes,
 }
@@ -42,6 +45,9 @@ impl fmt::Display for Stats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "prompt: {} tokens, {:.1} tokens/s", self.prompt_tokens, self.prompt_tps())?;
         writeln!(f, "generation: {} tokens, {:.1} tokens/s", self.generation_tokens, self.generation_tps())?;
+        if self.drafts.drafted > 0 {
+            writeln!(f, "drafts: {}", self.drafts)?;
+        }
         write!(f, "peak memory: {:.2}", self.peak_memory)
     }
 }
@@ -70,6 +76,11 @@ impl Meter {
         self.stats.generation_tokens += 1;
         self.stats.peak_memory = self.peak.so_far()?;
         Ok(())
+    }
+
+    /// Tells what became of drafted tokens so far.
+    pub(super) fn set_drafts(&mut self, drafts: Drafts) {
+        self.stats.drafts = drafts;
     }
 
     pub(super) fn stats(&self) -> &Stats {

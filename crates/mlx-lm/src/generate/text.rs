@@ -3,6 +3,7 @@
 use super::pieces::Pieces;
 use super::stats::Meter;
 use super::{GenerateOptions, Stats, TokenStream};
+use crate::cache::KvCache;
 use crate::{LanguageModel, Logprobs, Result};
 
 /// Why a text ended.
@@ -33,6 +34,8 @@ pub struct Piece {
     pub token: Option<u32>,
     /// How likely that token was, where [`GenerateOptions::logprobs`] asks for it.
     pub logprobs: Option<Logprobs>,
+    /// Whether it was drafted, and the model only accepted it.
+    pub drafted: bool,
     /// Why the text ended, in the last piece.
     pub finish: Option<FinishReason>,
 }
@@ -47,12 +50,32 @@ pub struct TextStream<'m> {
 
 impl<'m> TextStream<'m> {
     pub(crate) fn new(model: &'m LanguageModel, prompt: &[u32], options: &GenerateOptions) -> Result<Self> {
+        Self::resume(model, model.model().cache().with(&options.cache)?, prompt, options)
+    }
+
+    /// As [`new`](Self::new), where `cache` holds the first tokens of the prompt, but not the last one.
+    pub(crate) fn resume(
+        model: &'m LanguageModel,
+        cache: KvCache,
+        prompt: &[u32],
+        options: &GenerateOptions,
+    ) -> Result<Self> {
         Ok(Self {
             meter: Meter::start(prompt.len())?,
-            tokens: TokenStream::new(model.model(), prompt, options)?,
+            tokens: TokenStream::resume(model.model(), model.draft(), cache, prompt, options)?,
             pieces: Pieces::new(model.tokenizer(), &options.stop),
             failed: false,
         })
+    }
+
+    /// Shows special tokens too, in which a model may mark the parts of its answer.
+    pub(crate) fn with_special_tokens(self) -> Self {
+        Self { pieces: self.pieces.with_special_tokens(), ..self }
+    }
+
+    /// See [`TokenStream::settle`].
+    pub(crate) fn settle(&mut self) -> Result<KvCache> {
+        self.tokens.settle()
     }
 
     /// What the text cost so far.
@@ -67,6 +90,7 @@ impl<'m> TextStream<'m> {
             return Ok(self.pieces.last(reason));
         };
         self.meter.count()?;
+        self.meter.set_drafts(self.tokens.drafts());
         self.pieces.push(token)
     }
 }

@@ -20,7 +20,7 @@ pub(crate) struct Choices {
 
 /// What a choice is to its text.
 #[derive(Debug)]
-pub(crate) enum Verdict {
+pub(crate) enum Outcome {
     /// Its next token.
     Next,
     /// Nothing: the text is complete.
@@ -47,15 +47,15 @@ impl Choices {
     ///
     /// # Errors
     /// The fault is not that of one text.
-    pub(crate) fn choose(texts: &mut [&mut Chooser], scores: &Array) -> Result<(Self, Vec<Verdict>)> {
-        let mut verdicts = Vec::new();
-        let scores = prepare(texts, scores, &mut verdicts)?;
+    pub(crate) fn choose(texts: &mut [&mut Chooser], scores: &Array) -> Result<(Self, Vec<Outcome>)> {
+        let mut outcomes = Vec::new();
+        let scores = prepare(texts, scores, &mut outcomes)?;
         let best = scores.max(-1)?.astype(Dtype::Float32)?;
         let mut choices = Self::new(scores.argmax(-1)?, best, vec![None; texts.len()]);
-        let places = places(texts, &verdicts);
+        let places = places(texts, &outcomes);
         if !places.is_empty() {
             let all = logprobs(&scores.take(&indices(&places)?, 0)?)?;
-            let drawn = draw(texts, &places, &all, &mut verdicts)?;
+            let drawn = draw(texts, &places, &all, &mut outcomes)?;
             choices.tokens = choices.tokens.at(&indices(&places)?).set(&drawn)?;
             for (row, &place) in (0..).zip(&places) {
                 let (Some(text), Some(told)) = (texts.get(place), choices.logprobs.get_mut(place)) else {
@@ -69,7 +69,7 @@ impl Choices {
             text.push(&choices.tokens, row)?;
         }
         async_eval(choices.arrays())?;
-        Ok((choices, verdicts))
+        Ok((choices, outcomes))
     }
 
     /// Waits for the tokens. A text whose scores choose none has an error.
@@ -79,7 +79,7 @@ impl Choices {
         for (&place, logprobs) in self.places.iter().zip(&self.logprobs) {
             let logprobs = logprobs.as_ref().map(PendingLogprobs::read).transpose()?;
             let (id, best) = ids.get(place).zip(best.get(place)).unwrap_or((&0, &f32::NAN));
-            tokens.push(certain(*best).map(|()| Token { id: *id, logprobs }));
+            tokens.push(certain(*best).map(|()| Token { id: *id, logprobs, drafted: false }));
         }
         Ok(tokens)
     }
@@ -129,30 +129,30 @@ fn indices(places: &[usize]) -> Result<Array> {
 }
 
 /// The scores after the processors and constraints of each text.
-fn prepare(texts: &mut [&mut Chooser], scores: &Array, verdicts: &mut Vec<Verdict>) -> Result<Array> {
+fn prepare(texts: &mut [&mut Chooser], scores: &Array, outcomes: &mut Vec<Outcome>) -> Result<Array> {
     if texts.iter().all(|text| text.is_plain()) {
-        verdicts.extend(texts.iter().map(|_| Verdict::Next));
+        outcomes.extend(texts.iter().map(|_| Outcome::Next));
         return Ok(scores.clone());
     }
     let mut rows = Vec::new();
     for (row, text) in (0..).zip(texts) {
         let scores = scores.index(row..row + 1)?;
-        let (scores, verdict) = match text.prepare(&scores) {
-            Ok(Some(scores)) => (scores, Verdict::Next),
-            Ok(None) => (scores, Verdict::Complete),
-            Err(error) => (scores, Verdict::Failed(error)),
+        let (scores, outcome) = match text.prepare(&scores) {
+            Ok(Some(scores)) => (scores, Outcome::Next),
+            Ok(None) => (scores, Outcome::Complete),
+            Err(error) => (scores, Outcome::Failed(error)),
         };
         rows.push(scores);
-        verdicts.push(verdict);
+        outcomes.push(outcome);
     }
     Ok(concatenate(&rows, 0)?)
 }
 
 /// The texts that need probabilities, those whose samplers are alike side by side.
-fn places(texts: &[&mut Chooser], verdicts: &[Verdict]) -> Vec<usize> {
+fn places(texts: &[&mut Chooser], outcomes: &[Outcome]) -> Vec<usize> {
     let mut kinds: Vec<(&Chooser, Vec<usize>)> = Vec::new();
-    for (place, (text, verdict)) in texts.iter().zip(verdicts).enumerate() {
-        if !matches!(verdict, Verdict::Next) || !text.needs_probabilities() {
+    for (place, (text, outcome)) in texts.iter().zip(outcomes).enumerate() {
+        if !matches!(outcome, Outcome::Next) || !text.needs_probabilities() {
             continue;
         }
         match kinds.iter_mut().find(|(other, _)| text.draws().is_like(other.draws())) {
@@ -168,7 +168,7 @@ fn draw(
     texts: &mut [&mut Chooser],
     places: &[usize],
     logprobs: &Array,
-    verdicts: &mut [Verdict],
+    outcomes: &mut [Outcome],
 ) -> Result<Array> {
     let before: Vec<Draws> =
         places.iter().filter_map(|&place| texts.get(place)).map(|text| text.draws().clone()).collect();
@@ -180,8 +180,8 @@ fn draw(
         for ((row, &place), draws) in (0..).zip(places).zip(&mut after) {
             let token = draws.draw(&logprobs.index(row..row + 1)?);
             tokens.push(token.or_else(|error| {
-                if let Some(verdict) = verdicts.get_mut(place) {
-                    *verdict = Verdict::Failed(error.into());
+                if let Some(outcome) = outcomes.get_mut(place) {
+                    *outcome = Outcome::Failed(error.into());
                 }
                 Array::zeros([1], Dtype::Uint32)
             })?);

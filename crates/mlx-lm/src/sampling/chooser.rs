@@ -1,6 +1,6 @@
 //! All that chooses the tokens of one text.
 
-use mlx_core::{Array, Dtype, async_eval, select};
+use mlx_core::{Array, Dtype, Result as MlxResult, async_eval, select};
 
 use super::logprobs::{PendingLogprobs, logprobs};
 use super::{Allowed, Constraint, Draws, Logprobs, Processing, require};
@@ -8,10 +8,10 @@ use crate::{Error, GenerateOptions, Result};
 
 /// The processors, constraint and sampler of one text.
 pub(crate) struct Chooser {
-    processing: Option<Processing>,
+    pub(super) processing: Option<Processing>,
     constraint: Option<Box<dyn Constraint>>,
-    draws: Draws,
-    logprobs: Option<usize>,
+    pub(super) draws: Draws,
+    pub(super) logprobs: Option<usize>,
     vocab_size: usize,
 }
 
@@ -110,7 +110,7 @@ impl Chooser {
 
     /// The scores `[1, vocabulary]` to choose by; `None` where the text is complete.
     pub(super) fn prepare(&mut self, scores: &Array) -> Result<Option<Array>> {
-        self.constrain(self.process(scores)?)
+        self.constrain(processed(self.processing.as_ref(), scores)?)
     }
 
     /// Those of `token` `[1]` by all of them, `[1, vocabulary]`, if they are asked for.
@@ -124,13 +124,6 @@ impl Chooser {
             processing.push(&tokens.index(row..row + 1)?)?;
         }
         Ok(())
-    }
-
-    fn process(&self, scores: &Array) -> mlx_core::Result<Array> {
-        match &self.processing {
-            Some(processing) => processing.process(&scores.astype(Dtype::Float32)?),
-            None => Ok(scores.clone()),
-        }
     }
 
     /// The scores where tokens that are not allowed are impossible. The device computes meanwhile.
@@ -148,6 +141,14 @@ impl Chooser {
                 Ok(Some(select(&mask, &scores, f32::NEG_INFINITY)?))
             }
         }
+    }
+}
+
+/// Scores `[1, vocabulary]` as processors leave them.
+pub(super) fn processed(processing: Option<&Processing>, scores: &Array) -> MlxResult<Array> {
+    match processing {
+        Some(processing) => processing.process(&scores.astype(Dtype::Float32)?),
+        None => Ok(scores.clone()),
     }
 }
 

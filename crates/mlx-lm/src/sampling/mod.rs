@@ -20,25 +20,30 @@
 //! # Ok::<(), mlx_lm::Error>(())
 //! ```
 
+mod after;
 mod choices;
 mod chooser;
 mod constraint;
+mod draft;
 mod draws;
 mod filter;
 mod history;
 mod logprobs;
 mod processor;
 mod sampler;
+mod thinking;
 
-pub(crate) use choices::{Choices, Verdict};
+pub(crate) use choices::{Choices, Outcome};
 pub(crate) use chooser::{Choice, Chooser};
 pub use constraint::{Allowed, Constraint, Grammar, TokenSet};
+pub(crate) use draft::{Draft, Drafting, Verdict};
 pub use draws::{Draws, draw_batch};
 pub use filter::{Filter, Xtc};
 pub use history::History;
 pub use logprobs::{Logprobs, logprobs};
 pub use processor::{Penalty, Processing, Processor, Processors};
 pub use sampler::Sampler;
+pub use thinking::ThinkingBudget;
 
 use mlx_core::Array;
 

@@ -62,7 +62,11 @@ fn assert_same(actual: &[Vec<f32>], expected: &[Vec<f32>], what: &str) {
 const LENGTHS: [usize; 4] = [3, 17, 1, 9];
 
 /// Models that are run with every way to keep what they keep.
-const EVERY_WAY: [&str; 6] = [
+const EVERY_WAY: [&str; 10] = [
+    "gemma3n-4bit",
+    "gemma3n-shared",
+    "gemma4-shared",
+    "gemma4-text-4bit",
     "llama-untied",
     "llama-gqa",
     "llama-sliding",
@@ -70,6 +74,9 @@ const EVERY_WAY: [&str; 6] = [
     "llama-rope-yarn",
     "llama-4bit-wide",
 ];
+
+/// Those of them whose heads are wide enough to be quantized.
+const QUANTIZED: [&str; 3] = ["gemma3n-4bit", "gemma4-text-4bit", "llama-4bit-wide"];
 
 /// Those, and all others whose layers are not the same but for the form of their weights.
 pub(crate) fn models() -> Vec<String> {
@@ -80,7 +87,7 @@ pub(crate) fn models() -> Vec<String> {
     let mut names: Vec<_> = folders().into_iter().filter(plain).map(name).collect();
     // Its keys keep the base of the step that cached them, which other steps change.
     names.retain(|name| name != "llama-rope-dynamic");
-    names.push("llama-4bit-wide".into());
+    names.extend(QUANTIZED.map(str::to_owned));
     names
 }
 
@@ -92,7 +99,7 @@ pub(crate) fn options(model: &str) -> Vec<CacheOptions> {
         return vec![CacheOptions::default(), size(8, 3)];
     }
     let all = vec![CacheOptions::default(), size(8, 0), size(8, 3), size(20, 4), size(6, 4)];
-    if !model.ends_with("-wide") {
+    if !QUANTIZED.contains(&model) {
         return all;
     }
     let quantized = |options: CacheOptions, start| CacheOptions {
@@ -135,7 +142,7 @@ impl<'m> Both<'m> {
 }
 
 /// Changes the batch on the way.
-fn check(model: &Model, empty: &KvCache, what: &str) {
+pub(crate) fn check(model: &Model, empty: &KvCache, what: &str) {
     let mut both = Both::new(model, empty);
     let mut batch = KvCache::merge(&both.alone).unwrap();
     for _ in 0..4 {

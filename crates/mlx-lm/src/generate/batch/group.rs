@@ -5,7 +5,7 @@ use mlx_core::{Array, NewAxis, async_eval};
 use super::sequence::Sequence;
 use super::{Outbox, SequenceId};
 use crate::cache::KvCache;
-use crate::sampling::{Choices, Chooser, Draws, Verdict};
+use crate::sampling::{Choices, Chooser, Draws, Outcome};
 use crate::{Error, FinishReason, Model, Result};
 
 /// Texts whose caches are of one kind.
@@ -136,7 +136,7 @@ impl Group {
         self.cache = cache;
         let draws: Vec<_> = self.texts.iter().map(|text| text.chooser.draws().clone()).collect();
         let lost = |error: Error| Failure::Lost(error);
-        let (next, verdicts) = if self.texts.iter().any(|text| text.chooser.is_constrained()) {
+        let (next, outcomes) = if self.texts.iter().any(|text| text.chooser.is_constrained()) {
             async_eval([&scores]).map_err(|error| lost(error.into()))?;
             self.take_up(stops, outbox).map_err(lost)?;
             self.mark_known(draws);
@@ -148,12 +148,12 @@ impl Group {
             choices
         };
         self.next = next;
-        for (place, (text, verdict)) in self.texts.iter_mut().zip(verdicts).enumerate() {
+        for (place, (text, outcome)) in self.texts.iter_mut().zip(outcomes).enumerate() {
             text.mark_chosen();
-            match verdict {
-                Verdict::Next => {}
-                Verdict::Complete => text.finish(FinishReason::Stop, kept(text, &self.cache, place), outbox),
-                Verdict::Failed(error) => text.fail(error, outbox),
+            match outcome {
+                Outcome::Next => {}
+                Outcome::Complete => text.finish(FinishReason::Stop, kept(text, &self.cache, place), outbox),
+                Outcome::Failed(error) => text.fail(error, outbox),
             }
         }
         Ok(())
@@ -198,7 +198,7 @@ impl Group {
         Ok((scores.index((.., -1))?, cache))
     }
 
-    fn choose(&mut self, scores: &Array) -> Result<(Choices, Vec<Verdict>)> {
+    fn choose(&mut self, scores: &Array) -> Result<(Choices, Vec<Outcome>)> {
         let mut choosers: Vec<&mut Chooser> = self.texts.iter_mut().map(|text| &mut text.chooser).collect();
         Choices::choose(&mut choosers, scores)
     }

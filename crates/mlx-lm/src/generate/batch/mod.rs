@@ -21,8 +21,8 @@ pub use text::TextBatchGenerator;
 use self::group::{Failure, Group, Lost};
 use self::prefill::{Prompt, Prompts, Room};
 use self::sequence::Sequence;
+use super::TOKENS_BETWEEN_CLEARINGS;
 use super::resident::Resident;
-use super::tokens::TOKENS_BETWEEN_CLEARINGS;
 use crate::cache::KvCache;
 use crate::{FinishReason, GenerateOptions, Model, Result};
 
@@ -89,7 +89,7 @@ impl<'m> BatchGenerator<'m> {
             outbox: Outbox::default(),
             texts: 0,
             since_clearing: 0,
-            _resident: Resident::new(model)?,
+            _resident: Resident::new([model])?,
         })
     }
 

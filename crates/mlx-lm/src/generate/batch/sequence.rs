@@ -35,6 +35,11 @@ impl Sequence {
         options: &GenerateOptions,
     ) -> Result<(Self, KvCache)> {
         let BatchPrompt { tokens, cache, keep_cache } = prompt;
+        if options.speculation.is_some() {
+            return Err(Error::Speculation(
+                "a batch drafts no tokens: leave it out, or generate alone".into(),
+            ));
+        }
         model.check(&tokens, 0)?;
         let empty = model.cache().with(&options.cache)?;
         let cache = match cache {
