@@ -32,7 +32,9 @@ const CHANGES: &[&str] = &[
     "logits_scaling",
     "long_mscale",
     "mlp_bias",
+    "mlp_only_layers",
     "n_routed_experts",
+    "n_shared_experts",
     "no_rope_layers",
     "num_experts",
     "num_kv_shared_layers",
@@ -40,6 +42,7 @@ const CHANGES: &[&str] = &[
     "partial_rotary_factor",
     "per_layer_config",
     "qk_layernorm",
+    "q_lora_rank",
     "qkv_bias",
     "query_pre_attn_scalar",
     "residual_multiplier",
@@ -48,9 +51,12 @@ const CHANGES: &[&str] = &[
     "rope_scaling",
     "rope_theta",
     "rope_traditional",
+    "routed_scaling_factor",
     "scale_depth",
     "scale_emb",
+    "shared_expert_intermediate_size",
     "short_mscale",
+    "swiglu_limit",
     "use_bias",
     "use_bidirectional_attention",
     "use_double_wide_mlp",
@@ -67,6 +73,7 @@ const FACTORS: &[&str] = &[
     "logits_scaling",
     "partial_rotary_factor",
     "residual_multiplier",
+    "routed_scaling_factor",
 ];
 
 /// The settings that change numbers and are not among those `read`.

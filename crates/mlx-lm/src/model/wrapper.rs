@@ -14,8 +14,10 @@ const OTHERS: &[&str] = &[
     "audio_tower.",
     "embed_audio.",
     "embed_vision.",
+    "mm_projector.",
     "multi_modal_projector.",
     "vision_embedder.",
+    "vision_model.",
     "vision_tower.",
 ];
 

@@ -3,7 +3,7 @@
 use mlx_core::{Array, Dtype, Index, Result as MlxResult};
 use mlx_nn::{Linear, Module, Offset, Rope, Weights};
 
-use super::{Norm, Norms, Sizes};
+use super::{Attend, Norm, Norms, Sizes};
 use crate::Result;
 use crate::cache::{LayerCache, Mask, Scoring};
 
@@ -24,6 +24,8 @@ pub(crate) struct AttentionOptions {
     pub(crate) scale: Option<f32>,
     /// What scores stay below.
     pub(crate) softcap: Option<f32>,
+    /// Each head has a score that takes part in the softmax and has no value.
+    pub(crate) sinks: bool,
     /// How queries grow with their position.
     pub(crate) temperature: Option<Temperature>,
 }
@@ -43,6 +45,7 @@ pub(crate) struct Attention {
     o_proj: Linear,
     q_norm: Option<Norm>,
     k_norm: Option<Norm>,
+    sinks: Option<Array>,
     rope: Option<Rope>,
     heads: i32,
     kv_heads: i32,
@@ -63,12 +66,15 @@ impl Attention {
     /// The layer at the path of `w`.
     pub(crate) fn load(w: &Weights, sizes: &Sizes, options: AttentionOptions) -> Result<Self> {
         let Sizes { hidden, heads, kv_heads, head_dim, .. } = *sizes;
+        let zeros = |shape: &[i32], _: &_| Array::zeros(shape, Dtype::Float32);
+        let sinks = options.sinks.then(|| w.parameter("sinks", [heads], zeros)).transpose()?;
         let norm = |name| options.head_norms.map(|norms| norms.load(w, name, head_dim)).transpose();
         Ok(Self {
             projections: Projections::load(w, sizes, &options)?,
             o_proj: w.linear_with_bias("o_proj", [hidden, sizes.projected().0], options.output_bias)?,
             q_norm: norm("q_norm")?,
             k_norm: norm("k_norm")?,
+            sinks,
             rope: options.rope,
             heads,
             kv_heads,
@@ -92,7 +98,7 @@ impl Attention {
             q = (q * growth)?;
         }
 
-        let scoring = Scoring { scale: self.scale, softcap: self.softcap, sinks: None };
+        let scoring = Scoring { scale: self.scale, softcap: self.softcap, sinks: self.sinks.as_ref() };
         let y = cache.attend(&q, &k, &v, scoring, mask)?;
         self.o_proj.forward(&y.transpose([0, 2, 1, 3])?.reshape([b, l, -1])?)
     }
@@ -104,6 +110,12 @@ impl Attention {
             Some(rope) => rope.forward(&heads, offset),
             None => Ok(heads),
         }
+    }
+}
+
+impl Attend for Attention {
+    fn forward(&self, x: &Array, mask: &Mask, cache: &mut LayerCache) -> MlxResult<Array> {
+        self.forward(x, mask, cache)
     }
 }
 

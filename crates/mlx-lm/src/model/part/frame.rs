@@ -46,18 +46,32 @@ impl Frame {
 
     /// The attention of a layer, with its RoPE.
     pub(crate) fn attention(&self, layer: usize) -> Result<AttentionOptions> {
-        let rope = Some(self.rope(layer, self.sizes.head_dim)?);
+        let rope = Some(self.rope(self.windows.slides(layer), self.sizes.head_dim)?);
         Ok(AttentionOptions { rope, ..AttentionOptions::default() })
     }
 
-    /// The RoPE of a layer whose heads are so wide.
-    pub(crate) fn rope(&self, layer: usize, head_dim: i32) -> Result<Rope> {
-        self.rotation.rope(self.windows.slides(layer), head_dim)
+    /// The RoPE of heads of this width, in a layer that slides or does not.
+    pub(crate) fn rope(&self, slides: bool, width: i32) -> Result<Rope> {
+        self.rotation.rope(slides, width)
+    }
+
+    /// What the scale of scores is multiplied by for queries, and again for keys, where RoPE leaves that to them.
+    pub(crate) fn attention_growth(&self) -> f32 {
+        self.rotation.attention_growth()
     }
 
     /// The gated layers, with their activation.
     pub(crate) fn mlp(&self) -> GatedOptions {
         GatedOptions { activation: self.activation, ..GatedOptions::default() }
+    }
+
+    /// Lets layers beyond those of the config be left over: they predict tokens after the next.
+    pub(crate) fn ignore_predictors(&self, w: &Weights) {
+        let layers = self.sizes.layers;
+        w.at("model.layers").ignore(|key| {
+            let numbers = key.split(".layers.").nth(1).and_then(|rest| rest.split('.').next());
+            numbers.and_then(|number| number.parse::<usize>().ok()).is_some_and(|number| number >= layers)
+        });
     }
 
     /// The norm `name` of hidden states.

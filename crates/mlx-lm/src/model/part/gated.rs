@@ -3,7 +3,7 @@
 use mlx_core::{Array, Index, Result as MlxResult, keep};
 use mlx_nn::{Linear, Module, Weights};
 
-use super::{Activation, Sizes};
+use super::{Activation, FeedForward, Sizes};
 use crate::Result;
 
 /// `down(activation(gate(x)) · up(x))`.
@@ -60,6 +60,12 @@ impl GatedMlp {
             gate = above(&gate, deviations)?;
         }
         self.down_proj.forward(&(self.activation.forward(&gate)? * up)?)
+    }
+}
+
+impl FeedForward for GatedMlp {
+    fn forward(&self, x: &Array) -> MlxResult<Array> {
+        self.forward(x)
     }
 }
 

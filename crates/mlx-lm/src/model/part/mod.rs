@@ -5,19 +5,25 @@ mod attention;
 mod dense;
 mod frame;
 mod gated;
+mod mla;
+mod moe;
 mod norm;
 mod pre_norm;
 mod rotation;
 mod sizes;
 mod windows;
 
-pub(super) use activation::Activation;
+pub(super) use activation::{Activation, Gating};
 pub(super) use attention::{Attention, AttentionOptions, Temperature};
 pub(super) use dense::{Block, Dense};
 pub(super) use frame::Frame;
 pub(super) use gated::{GatedMlp, GatedOptions};
+pub(super) use mla::{Mla, MlaOptions};
+pub(super) use moe::{
+    ExpertOptions, Feed, Fused, GroupedMoe, Moe, MoeOptions, Router, Routing, Scores, SparseMoe, SwitchGlu,
+};
 pub(super) use norm::{Norm, Norms};
-pub(super) use pre_norm::PreNorm;
+pub(super) use pre_norm::{Attend, FeedForward, PreNorm};
 pub(super) use sizes::Sizes;
 pub(super) use windows::Windows;
 
