@@ -20,7 +20,8 @@ pub(super) use frame::Frame;
 pub(super) use gated::{GatedMlp, GatedOptions};
 pub(super) use mla::{Mla, MlaOptions};
 pub(super) use moe::{
-    ExpertOptions, Feed, Fused, GroupedMoe, Moe, MoeOptions, Router, Routing, Scores, SparseMoe, SwitchGlu,
+    Choice, ExpertOptions, Feed, Fused, GroupedMoe, Moe, MoeOptions, Router, Routing, Scores, SparseMoe,
+    SwitchGlu,
 };
 pub(super) use norm::{Norm, Norms};
 pub(super) use pre_norm::{Attend, FeedForward, PreNorm};
