@@ -18,6 +18,7 @@ const TOPICS: &[&str] = &[
     "dropout",
     "foreign",
     "gemma",
+    "hybrid",
     "init",
     "llama",
     "lora",
@@ -34,6 +35,7 @@ const TOPICS: &[&str] = &[
     "recurrent",
     "rope",
     "sampling",
+    "tools",
     "transformer",
     "upsample",
 ];

@@ -6,6 +6,8 @@ use clap::{Args as ClapArgs, Parser, Subcommand};
 use mlx_core::Dtype;
 
 use crate::cache::Cache;
+use crate::drafting::Drafting;
+use crate::form::Form;
 use crate::sampling::Sampling;
 
 /// Run language models on MLX.
@@ -18,7 +20,7 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    Generate(Generate),
+    Generate(Box<Generate>),
     Logits(Logits),
     Info(Info),
 }
@@ -43,7 +45,9 @@ Examples:
   mlx generate --model HuggingFaceTB/SmolLM2-135M-Instruct --prompt 'What is the capital of France?'
   mlx generate --model ./model.gguf --prompt 'Once upon a time' --raw --temperature 0.8 --seed 7
   mlx generate --model ./model --prompt 'Name a fruit.' --temp 1 --min-p 0.05 --repetition-penalty 1.1
+  mlx generate --model ./model --prompt 'A person, as JSON.' --json-schema person.json
   mlx generate --model ./model --prompt 'Yes or no?' --max-tokens 1 --json --logprobs 5
+  mlx generate --model ./model --prompt "$(cat notes.txt) Correct the spelling." --prompt-lookup 10
   echo 'Summarise this.' | mlx generate --model ./model --prompt -")]
 pub(crate) struct Generate {
     #[command(flatten)]
@@ -59,6 +63,8 @@ pub(crate) struct Generate {
     pub(crate) max_tokens: usize,
     #[command(flatten)]
     pub(crate) sampling: Sampling,
+    #[command(flatten)]
+    pub(crate) form: Form,
     /// End the text where this appears; may be given several times
     #[arg(long, value_name = "TEXT")]
     pub(crate) stop: Vec<String>,
@@ -79,6 +85,8 @@ pub(crate) struct Generate {
     pub(crate) prefill_step_size: usize,
     #[command(flatten)]
     pub(crate) cache: Cache,
+    #[command(flatten)]
+    pub(crate) drafting: Drafting,
 }
 
 /// Write a model's raw scores to a safetensors file.

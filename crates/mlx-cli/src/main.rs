@@ -6,7 +6,9 @@ mod args;
 mod cache;
 mod command;
 mod download;
+mod drafting;
 mod failure;
+mod form;
 mod sampling;
 
 use std::process::ExitCode;

@@ -33,6 +33,7 @@ pub struct Tokenizer {
     eos: Vec<u32>,
     special_tokens: SpecialTokens,
     chat_template: Option<ChatTemplate>,
+    tool_parser_type: Option<String>,
 }
 
 impl Tokenizer {
@@ -44,7 +45,10 @@ impl Tokenizer {
             read_tokenizer(&dir.join("tokenizer.json"))?.ok_or_else(|| Error::NoTokenizer(dir.into()))?;
         let config = read_json(&dir.join("tokenizer_config.json"))?;
         let special_tokens = SpecialTokens::from_dir(dir, config.as_ref())?;
-        Self::new(inner, special_tokens, ChatTemplate::from_dir(dir)?)
+        let tool_parser_type =
+            config.and_then(|config| Some(config.get("tool_parser_type")?.as_str()?.to_owned()));
+        let tokenizer = Self::new(inner, special_tokens, ChatTemplate::from_dir(dir)?)?;
+        Ok(Self { tool_parser_type, ..tokenizer })
     }
 
     /// Reads a `tokenizer.json` alone: no named special tokens, no chat template.
@@ -91,8 +95,16 @@ impl Tokenizer {
         let id = |name| inner.token_to_id(special_tokens.get(name)?);
         let (bos, eos) = (id("bos_token"), id("eos_token").into_iter().collect());
         let pieces = Arc::new(Pieces::new(inner));
-        let tokenizer =
-            Self { pieces, begin: None, end: None, bos, eos, special_tokens, chat_template: None };
+        let tokenizer = Self {
+            pieces,
+            begin: None,
+            end: None,
+            bos,
+            eos,
+            special_tokens,
+            chat_template: None,
+            tool_parser_type: None,
+        };
         Ok(match chat_template {
             Some(template) => tokenizer.with_chat_template(template),
             None => tokenizer,
@@ -165,6 +177,14 @@ impl Tokenizer {
         self.pieces.inner().token_to_id(token)
     }
 
+    /// The bytes that a token adds within a text, `None` for ids outside the vocabulary.
+    ///
+    /// Those of a control token are its spelling. At the beginning of a text some tokenizers drop a space, which
+    /// these bytes have.
+    pub fn token_bytes(&self, id: u32) -> Result<Option<Vec<u8>>> {
+        self.pieces.bytes_within(id)
+    }
+
     /// How many tokens there are, added ones included; the model's embedding may be longer.
     #[must_use]
     pub fn vocab_size(&self) -> usize {
@@ -187,6 +207,12 @@ impl Tokenizer {
     #[must_use]
     pub fn is_special(&self, id: u32) -> bool {
         self.pieces.is_special(id)
+    }
+
+    /// The way to write calls of functions that the checkpoint names, as mlx-lm's converter does.
+    #[must_use]
+    pub fn tool_parser_type(&self) -> Option<&str> {
+        self.tool_parser_type.as_deref()
     }
 
     /// The model's chat template, if it brings one.

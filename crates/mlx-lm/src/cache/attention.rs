@@ -97,18 +97,22 @@ impl AttentionCache {
 
     /// Appends keys and values. Returns those that the new tokens may see.
     pub fn push(&mut self, keys: &Array, values: &Array) -> Result<Seen> {
-        let length = keys.dim(2)?;
+        self.push_rows(&Rows::new(keys, values, self.scheme(keys, values)?)?)
+    }
+
+    /// As [`push`](Self::push), of rows that are stored as they are to be.
+    pub(super) fn push_rows(&mut self, new: &Rows) -> Result<Seen> {
+        let length = new.count()?;
         let Some(end) = self.end.checked_add(length).filter(|&end| end < i32::MAX - STEP) else {
             return Err(error("it cannot hold more tokens"));
         };
-        let new = Rows::new(keys, values, self.scheme(keys, values)?)?;
         if let (Some(rows), Some(scheme)) = (&self.rows, new.scheme()) {
             self.rows = Some(rows.quantized(scheme)?);
         }
         let (rows, view) = if length <= 1 || end <= self.reach.ring() {
-            self.write(&new, end)?
+            self.write(new, end)?
         } else {
-            self.renew(&new, end)?
+            self.renew(new, end)?
         };
         self.end = end;
         let view = View { length, padding: self.padding.clone(), ..view };

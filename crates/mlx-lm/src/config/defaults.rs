@@ -8,6 +8,8 @@ pub(super) fn of(model_type: &str) -> Map<String, Value> {
         "qwen2" => json!({"rope_theta": 1e6, "max_position_embeddings": 32768}),
         "phi3" => json!({"max_position_embeddings": 131_072, "original_max_position_embeddings": 4096}),
         "glm4" => json!({"max_position_embeddings": 32768, "rope_traditional": true}),
+        "lfm2" => json!({"rope_theta": 1e6, "rms_norm_eps": 1e-5, "tie_word_embeddings": true}),
+        "qwen3_5_text" => json!({"rope_theta": 1e5, "partial_rotary_factor": 0.25}),
         "deepseek_v3" | "kimi_k2" | "joyai_llm_flash" => json!({
             "rope_interleave": true,
             "kv_lora_rank": 512,
@@ -77,6 +79,7 @@ pub(super) fn part_of(whole: &str) -> &str {
         "gemma4" | "gemma4_unified" => "gemma4_text",
         "kimi_k25" => "kimi_k2",
         "mistral3" | "llava" => "mistral",
+        "qwen3_5" => "qwen3_5_text",
         _ => whole,
     }
 }

@@ -12,6 +12,9 @@ const ALIASES: &[(&str, &str)] = &[
     ("hidden_activation", "hidden_act"),
     ("torch_dtype", "dtype"),
     ("_sliding_window_pattern", "sliding_window_pattern"),
+    ("block_ff_dim", "intermediate_size"),
+    ("norm_eps", "rms_norm_eps"),
+    ("tie_embedding", "tie_word_embeddings"),
 ];
 
 /// Settings of a model that are written among those of its RoPE.
@@ -30,6 +33,7 @@ pub(super) fn form(fields: Fields) -> Result<(Fields, Option<String>)> {
         }
     }
     spread_rope(&mut fields)?;
+    hoist(&mut fields);
     spread_inner(&mut fields);
     let model_type = fields.get("model_type").and_then(Value::as_str).unwrap_or_default();
     for (name, value) in defaults::of(model_type) {
@@ -103,7 +107,18 @@ fn set_rope(fields: &mut Fields, mut rope: Fields) {
     }
 }
 
-/// Moves what belongs to the model out of RoPE, and what belongs to RoPE into it.
+/// Copies what belongs to the model out of RoPE, before defaults take its place.
+fn hoist(fields: &mut Fields) {
+    let Some(Value::Object(scaling)) = fields.get("rope_scaling") else { return };
+    let hoisted = HOISTED.iter().filter_map(|&name| Some((name, scaling.get(name)?.clone())));
+    for (name, value) in hoisted.filter(|(_, value)| !value.is_null()).collect::<Vec<_>>() {
+        if fields.get(name).is_none_or(Value::is_null) {
+            fields.insert(name.into(), value);
+        }
+    }
+}
+
+/// Moves what belongs to RoPE into it.
 fn finish_rope(fields: &mut Fields) {
     if let Some(theta) = fields.remove("rope_local_base_freq") {
         let layers = json!({ "sliding_attention": { "rope_theta": theta } });
@@ -113,10 +128,6 @@ fn finish_rope(fields: &mut Fields) {
     let Some(Value::Object(scaling)) = fields.get_mut("rope_scaling") else { return };
     if let Some(original) = original {
         scaling.entry("original_max_position_embeddings").or_insert(original);
-    }
-    let hoisted = HOISTED.iter().filter_map(|&name| Some((name, scaling.get(name)?.clone())));
-    for (name, value) in hoisted.filter(|(_, value)| !value.is_null()).collect::<Vec<_>>() {
-        fields.entry(name).or_insert(value);
     }
 }
 
@@ -210,6 +221,14 @@ mod tests {
         }));
         assert_eq!(formed["partial_rotary_factor"], 0.5);
         assert_eq!(formed["rope_scaling"]["original_max_position_embeddings"], 4096);
+    }
+
+    #[test]
+    fn settings_among_those_of_rope_come_before_defaults() {
+        let formed = formed(json!({
+            "model_type": "qwen3_5_text", "rope_parameters": {"partial_rotary_factor": 0.5},
+        }));
+        assert_eq!((&formed["partial_rotary_factor"], &formed["rope_theta"]), (&json!(0.5), &json!(1e5)));
     }
 
     #[test]

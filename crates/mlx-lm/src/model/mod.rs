@@ -5,6 +5,7 @@ mod gemma;
 mod glm4;
 mod glm4_moe;
 mod gpt_oss;
+mod lfm2;
 mod llama;
 mod ministral3;
 mod mixtral;
@@ -14,6 +15,7 @@ mod qwen2;
 mod qwen2_moe;
 mod qwen3;
 mod qwen3_moe;
+mod qwen_next;
 mod smollm3;
 mod wrapper;
 
@@ -68,19 +70,21 @@ models! {
     "glm4" => glm4,
     "glm4_moe" => glm4_moe,
     "gpt_oss" => gpt_oss,
+    "lfm2" => lfm2,
     "ministral3" => ministral3,
     "mixtral" => mixtral,
     "phi3" => phi3,
     "qwen2" => qwen2,
     "qwen2_moe" => qwen2_moe,
     "qwen3" => qwen3,
+    "qwen3_5_text" => qwen_next::qwen3_5,
     "qwen3_moe" => qwen3_moe,
     "smollm3" => smollm3,
 }
 
 /// The values of `model_type` that are wrapped around a decoder.
 pub const WRAPPERS: &[&str] =
-    &["gemma3", "gemma3n", "gemma4", "gemma4_unified", "kimi_k25", "llava", "mistral3"];
+    &["gemma3", "gemma3n", "gemma4", "gemma4_unified", "kimi_k25", "llava", "mistral3", "qwen3_5"];
 
 /// Builds the decoder that the config names, within its wrapper if it has one.
 fn build(config: &Config, weights: &Weights) -> Result<Box<dyn Decoder>> {
@@ -99,6 +103,7 @@ pub struct Model {
     model_type: String,
     vocab_size: usize,
     context: Option<usize>,
+    steady: Option<usize>,
     eos: Vec<u32>,
 }
 
@@ -112,14 +117,22 @@ impl Model {
         config.finish()?;
         weights.finish()?;
         let common: Common = config.peek()?;
-        let (context, eos) = (common.context(), common.eos());
+        let (context, steady, eos) = (common.context(), common.steady(), common.eos());
         Ok(Self {
             decoder,
             model_type: config.model_type().to_owned(),
             vocab_size: common.vocab_size,
             context,
+            steady,
             eos,
         })
+    }
+
+    /// A model of a decoder of one's own, with scores for `vocab_size` tokens and no limit to its context.
+    pub fn of(decoder: impl Decoder + 'static, model_type: &str, vocab_size: usize) -> Self {
+        let decoder = Box::new(decoder);
+        let model_type = model_type.to_owned();
+        Self { decoder, model_type, vocab_size, context: None, steady: None, eos: Vec::new() }
     }
 
     /// The architecture, by the config's `model_type`.
@@ -135,6 +148,12 @@ impl Model {
     /// The longest text that the model was made for, in tokens.
     pub fn context(&self) -> Option<usize> {
         self.context
+    }
+
+    /// The longest text, in tokens, whose scores do not depend on how many tokens run together; absent if that is
+    /// any.
+    pub(crate) fn steady(&self) -> Option<usize> {
+        self.steady
     }
 
     /// The tokens that end a text, as the config has them.

@@ -15,10 +15,12 @@ const OTHERS: &[&str] = &[
     "embed_audio.",
     "embed_vision.",
     "mm_projector.",
+    "mtp.",
     "multi_modal_projector.",
     "vision_embedder.",
     "vision_model.",
     "vision_tower.",
+    "visual.",
 ];
 
 /// What transformers calls the decoder since 4.52.

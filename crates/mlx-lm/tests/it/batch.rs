@@ -142,7 +142,7 @@ impl<'m> Both<'m> {
 }
 
 /// Changes the batch on the way.
-fn check(model: &Model, empty: &KvCache, what: &str) {
+pub(crate) fn check(model: &Model, empty: &KvCache, what: &str) {
     let mut both = Both::new(model, empty);
     let mut batch = KvCache::merge(&both.alone).unwrap();
     for _ in 0..4 {

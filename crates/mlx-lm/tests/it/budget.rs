@@ -177,6 +177,8 @@ fn the_cache_is_that_of_a_run() {
         "llama-mha-head-dim",
         "llama-sliding",
         "llama-float16",
+        "lfm2-bias",
+        "qwen3_5-tied",
         "gemma3n-shared",
         "gemma4-shared",
     ] {

@@ -11,11 +11,15 @@ mod budget;
 #[cfg(test)]
 mod cache;
 #[cfg(test)]
+mod chat;
+#[cfg(test)]
 mod choice;
 #[cfg(test)]
 mod gemma;
 #[cfg(test)]
 mod golden;
+#[cfg(test)]
+mod hybrid;
 #[cfg(test)]
 mod prompt_cache;
 #[cfg(test)]
@@ -25,4 +29,10 @@ mod real_models;
 #[cfg(test)]
 mod sampling;
 #[cfg(test)]
+mod schema;
+#[cfg(test)]
 mod smollm2;
+#[cfg(test)]
+mod speculative;
+#[cfg(test)]
+mod structured;

@@ -43,6 +43,8 @@ fn a_cache_of_mlx_lm_continues_as_it_does_there() {
         ("sliding-turned", golden("llama-sliding")),
         ("kept", golden("llama-gqa")),
         ("quantized", load(wide.path())),
+        ("conv", golden("lfm2-tied")),
+        ("delta", golden("qwen3_5-tied")),
     ] {
         let expected = Golden::open(foreign(&format!("{name}.expected")));
         let ids = |part: &str| expected.i32(part).iter().map(|&id| id as u32).collect::<Vec<_>>();

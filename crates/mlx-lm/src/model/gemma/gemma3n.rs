@@ -35,7 +35,7 @@ pub(in crate::model) fn load(w: &Weights, config: &Config) -> Result<Stack<Block
         let attention = SharedOptions {
             sizes: frame.sizes,
             norms: frame.norms,
-            rope: frame.rope(frame.windows.slides(layer), frame.sizes.head_dim)?,
+            rope: frame.rope(layer, frame.sizes.head_dim)?,
             reads: layer >= keeping,
             keys_are_values: false,
         };

@@ -55,7 +55,7 @@ pub(in crate::model) fn load(w: &Weights, config: &Config) -> Result<Stack<Block
         let attention = SharedOptions {
             sizes,
             norms: frame.norms,
-            rope: frame.rope(frame.windows.slides(layer), sizes.head_dim)?,
+            rope: frame.rope(layer, sizes.head_dim)?,
             reads: layer >= keeping,
             keys_are_values: heads.attention_k_eq_v && !frame.windows.slides(layer),
         };

@@ -3,7 +3,7 @@
 use mlx_core::{Array, Index, Result as MlxResult, keep};
 use mlx_nn::{Linear, Module, Weights};
 
-use super::{Activation, FeedForward, Sizes};
+use super::{Activation, FeedForward, Named, Sizes};
 use crate::Result;
 
 /// `down(activation(gate(x)) · up(x))`.
@@ -11,7 +11,8 @@ use crate::Result;
 pub(crate) struct GatedMlp {
     #[module(flatten)]
     gates: Gates,
-    down_proj: Linear,
+    #[module(flatten)]
+    down_proj: Named<Linear>,
     #[module(skip)]
     activation: Activation,
     cutoff: Option<f32>,
@@ -19,8 +20,15 @@ pub(crate) struct GatedMlp {
 
 #[derive(Module)]
 enum Gates {
-    Apart { gate_proj: Linear, up_proj: Linear },
-    Fused { gate_up_proj: Linear },
+    Apart {
+        #[module(flatten)]
+        gate_proj: Named<Linear>,
+        #[module(flatten)]
+        up_proj: Named<Linear>,
+    },
+    Fused {
+        gate_up_proj: Linear,
+    },
 }
 
 /// How families differ in it.
@@ -34,6 +42,21 @@ pub(crate) struct GatedOptions {
     pub(crate) cutoff: Option<f32>,
     /// The gate and what it gates are the two halves of `gate_up_proj`.
     pub(crate) fused: bool,
+    pub(crate) names: GatedNames,
+}
+
+/// What checkpoints call the parts that not all call the same.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct GatedNames {
+    pub(crate) gate_proj: &'static str,
+    pub(crate) up_proj: &'static str,
+    pub(crate) down_proj: &'static str,
+}
+
+impl Default for GatedNames {
+    fn default() -> Self {
+        Self { gate_proj: "gate_proj", up_proj: "up_proj", down_proj: "down_proj" }
+    }
 }
 
 impl GatedMlp {
@@ -41,15 +64,17 @@ impl GatedMlp {
     pub(crate) fn load(w: &Weights, sizes: &Sizes, options: GatedOptions) -> Result<Self> {
         let (hidden, inner) = (sizes.hidden, options.inner.unwrap_or(sizes.inner));
         let linear = |name, shape| w.linear_with_bias(name, shape, options.bias);
+        let named = |name, shape| Ok::<_, crate::Error>(Named::new(name, linear(name, shape)?));
+        let GatedNames { gate_proj, up_proj, down_proj } = options.names;
         let gates = if options.fused {
             Gates::Fused { gate_up_proj: linear("gate_up_proj", [2 * inner, hidden])? }
         } else {
             Gates::Apart {
-                gate_proj: linear("gate_proj", [inner, hidden])?,
-                up_proj: linear("up_proj", [inner, hidden])?,
+                gate_proj: named(gate_proj, [inner, hidden])?,
+                up_proj: named(up_proj, [inner, hidden])?,
             }
         };
-        let down_proj = linear("down_proj", [hidden, inner])?;
+        let down_proj = named(down_proj, [hidden, inner])?;
         Ok(Self { gates, down_proj, activation: options.activation, cutoff: options.cutoff })
     }
 
@@ -59,7 +84,7 @@ impl GatedMlp {
         if let Some(deviations) = self.cutoff {
             gate = above(&gate, deviations)?;
         }
-        self.down_proj.forward(&(self.activation.forward(&gate)? * up)?)
+        self.down_proj.part.forward(&(self.activation.forward(&gate)? * up)?)
     }
 }
 
@@ -78,7 +103,7 @@ fn above(x: &Array, deviations: f32) -> MlxResult<Array> {
 impl Gates {
     fn forward(&self, x: &Array) -> MlxResult<(Array, Array)> {
         match self {
-            Self::Apart { gate_proj, up_proj } => Ok((gate_proj.forward(x)?, up_proj.forward(x)?)),
+            Self::Apart { gate_proj, up_proj } => Ok((gate_proj.part.forward(x)?, up_proj.part.forward(x)?)),
             Self::Fused { gate_up_proj } => {
                 let both = gate_up_proj.forward(x)?;
                 let inner = both.dim(-1)? / 2;

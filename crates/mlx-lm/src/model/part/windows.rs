@@ -41,7 +41,7 @@ impl Windows {
             }
             Some(types) => types.iter().map(|&kind| kind == LayerType::SlidingAttention).collect(),
             None if stored.sliding_window.is_some() => (0..layers).map(slides).collect(),
-            None => vec![false; layers],
+            None => return Ok(Self::none(layers)),
         };
         if !slides.contains(&true) {
             return Ok(Self { slides, window: None });
@@ -51,6 +51,11 @@ impl Windows {
             return Err(Error::Config(message.into()));
         };
         Ok(Self { slides, window: Some(size("sliding_window", window)?) })
+    }
+
+    /// None of so many layers slides.
+    pub(crate) fn none(layers: usize) -> Self {
+        Self { slides: vec![false; layers], window: None }
     }
 
     /// An empty memory of the layer.
