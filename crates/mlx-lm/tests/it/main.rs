@@ -15,6 +15,8 @@ mod choice;
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
+mod moe;
+#[cfg(test)]
 mod prompt_cache;
 #[cfg(test)]
 mod quantized;
