@@ -25,6 +25,8 @@ mod golden;
 #[cfg(test)]
 mod hybrid;
 #[cfg(test)]
+mod moe;
+#[cfg(test)]
 mod prompt_cache;
 #[cfg(test)]
 mod quantized;
