@@ -126,7 +126,7 @@ VARIANTS = {
     "llama-mxfp8": MICROSCALED | {"quantization": {"group_size": 32, "bits": 8, "mode": "mxfp8"}},
     "llama-nvfp4": MICROSCALED | {"quantization": {"group_size": 16, "bits": 4, "mode": "nvfp4"}},
 }
-KEEPS_NULL = {"sliding_window"}
+KEEPS_NULL = {"q_lora_rank", "sliding_window"}
 # Changes that must change the logits: a reader that passes over the key has to fail.
 WITHOUT = {
     "llama-gqa": {"rope_theta": 10000.0},

@@ -22,6 +22,7 @@ const TOPICS: &[&str] = &[
     "llama",
     "lora",
     "loss",
+    "moe",
     "norm",
     "ops",
     "optim",

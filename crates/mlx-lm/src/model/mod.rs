@@ -1,14 +1,20 @@
 //! The architectures, and what they have in common.
 
+mod deepseek_v3;
 mod gemma;
 mod glm4;
+mod glm4_moe;
+mod gpt_oss;
 mod lfm2;
 mod llama;
 mod ministral3;
+mod mixtral;
 mod part;
 mod phi3;
 mod qwen2;
+mod qwen2_moe;
 mod qwen3;
+mod qwen3_moe;
 mod qwen_next;
 mod smollm3;
 mod wrapper;
@@ -54,21 +60,28 @@ macro_rules! models {
 
 models! {
     "llama" | "mistral" | "iquestcoder" | "xverse" => llama,
+    "deepseek_v3" | "kimi_k2" | "joyai_llm_flash" => deepseek_v3,
     "gemma" => gemma::gemma1,
     "gemma2" => gemma::gemma2,
     "gemma3_text" => gemma::gemma3,
     "glm4" => glm4,
+    "glm4_moe" => glm4_moe,
+    "gpt_oss" => gpt_oss,
     "lfm2" => lfm2,
     "ministral3" => ministral3,
+    "mixtral" => mixtral,
     "phi3" => phi3,
     "qwen2" => qwen2,
+    "qwen2_moe" => qwen2_moe,
     "qwen3" => qwen3,
-    "qwen3_5_text" => qwen_next::qwen3_5,
+    "qwen3_5_text" | "qwen3_5_moe_text" => qwen_next::qwen3_5,
+    "qwen3_moe" => qwen3_moe,
+    "qwen3_next" => qwen_next::qwen3_next,
     "smollm3" => smollm3,
 }
 
 /// The values of `model_type` that are wrapped around a decoder.
-pub const WRAPPERS: &[&str] = &["gemma3", "llava", "mistral3", "qwen3_5"];
+pub const WRAPPERS: &[&str] = &["gemma3", "kimi_k25", "llava", "mistral3", "qwen3_5", "qwen3_5_moe"];
 
 /// Builds the decoder that the config names, within its wrapper if it has one.
 fn build(config: &Config, weights: &Weights) -> Result<Box<dyn Decoder>> {

@@ -17,6 +17,8 @@ const OTHERS: &[&str] = &[
     "model.multi_modal_projector.",
     "model.visual.",
     "mtp.",
+    "vision_model.",
+    "mm_projector.",
     "audio_tower.",
 ];
 

@@ -3,7 +3,7 @@
 use mlx_core::{Array, Dtype, Index, Result as MlxResult};
 use mlx_nn::{Linear, Module, Offset, Rope, Weights};
 
-use super::{Named, Norm, Norms, Sizes};
+use super::{Attend, Named, Norm, Norms, Sizes};
 use crate::Result;
 use crate::cache::{LayerCache, Mask, Scoring};
 
@@ -24,6 +24,8 @@ pub(crate) struct AttentionOptions {
     pub(crate) scale: Option<f32>,
     /// What scores stay below.
     pub(crate) softcap: Option<f32>,
+    /// Each head has a score that takes part in the softmax and has no value.
+    pub(crate) sinks: bool,
     /// How queries grow with their position.
     pub(crate) temperature: Option<Temperature>,
     /// The output is multiplied by the sigmoid of gates, which `q_proj` gives behind the query of each head.
@@ -63,6 +65,7 @@ pub(crate) struct Attention {
     q_norm: Option<Named<Norm>>,
     #[module(flatten)]
     k_norm: Option<Named<Norm>>,
+    sinks: Option<Array>,
     rope: Option<Rope>,
     heads: i32,
     kv_heads: i32,
@@ -84,6 +87,8 @@ impl Attention {
     /// The layer at the path of `w`.
     pub(crate) fn load(w: &Weights, sizes: &Sizes, options: AttentionOptions) -> Result<Self> {
         let Sizes { hidden, heads, kv_heads, head_dim, .. } = *sizes;
+        let zeros = |shape: &[i32], _: &_| Array::zeros(shape, Dtype::Float32);
+        let sinks = options.sinks.then(|| w.parameter("sinks", [heads], zeros)).transpose()?;
         let norm = |name| {
             let norm = options.head_norms.map(|norms| norms.load(w, name, head_dim)).transpose()?;
             Ok::<_, crate::Error>(norm.map(|norm| Named::new(name, norm)))
@@ -95,6 +100,7 @@ impl Attention {
             o_proj: Named::new(o_proj, output),
             q_norm: norm(q_norm)?,
             k_norm: norm(k_norm)?,
+            sinks,
             rope: options.rope,
             heads,
             kv_heads,
@@ -120,7 +126,7 @@ impl Attention {
             q = (q * growth)?;
         }
 
-        let scoring = Scoring { scale: self.scale, softcap: self.softcap, sinks: None };
+        let scoring = Scoring { scale: self.scale, softcap: self.softcap, sinks: self.sinks.as_ref() };
         let y = cache.attend(&q, &k, &v, scoring, mask)?;
         let y = match gate {
             Some(gate) => (y * gate.sigmoid()?)?,
@@ -146,6 +152,12 @@ impl Attention {
             Some(rope) => rope.forward(&heads, offset),
             None => Ok(heads),
         }
+    }
+}
+
+impl Attend for Attention {
+    fn forward(&self, x: &Array, mask: &Mask, cache: &mut LayerCache) -> MlxResult<Array> {
+        self.forward(x, mask, cache)
     }
 }
 

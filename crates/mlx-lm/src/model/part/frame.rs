@@ -1,6 +1,6 @@
 //! What the config of a dense decoder says, whatever the family.
 
-use mlx_nn::Weights;
+use mlx_nn::{Rope, Weights};
 use serde::Deserialize;
 
 use super::{Activation, AttentionOptions, GatedOptions, Norm, Norms, Rotation, Sizes, Windows};
@@ -54,20 +54,39 @@ impl Frame {
             embedding_scale: None,
             softcap: None,
             last_norm: "norm",
-            rotation: Rotation::read(config, &sizes)?,
+            rotation: Rotation::read(config)?,
             activation: Activation::read(config)?,
         })
     }
 
     /// The attention of a layer, with its RoPE.
     pub(crate) fn attention(&self, layer: usize) -> Result<AttentionOptions> {
-        let rope = Some(self.rotation.rope(self.windows.slides(layer))?);
+        let rope = Some(self.rotation.rope(self.windows.slides(layer), self.sizes.head_dim)?);
         Ok(AttentionOptions { rope, ..AttentionOptions::default() })
+    }
+
+    /// The RoPE of heads of another width.
+    pub(crate) fn rope(&self, width: i32) -> Result<Rope> {
+        self.rotation.rope(false, width)
+    }
+
+    /// What the scale of scores is multiplied by for queries, and again for keys, where RoPE leaves that to them.
+    pub(crate) fn attention_growth(&self) -> f32 {
+        self.rotation.attention_growth()
     }
 
     /// The gated layers, with their activation.
     pub(crate) fn mlp(&self) -> GatedOptions {
         GatedOptions { activation: self.activation, ..GatedOptions::default() }
+    }
+
+    /// Lets layers beyond those of the config be left over: they predict tokens after the next.
+    pub(crate) fn ignore_predictors(&self, w: &Weights) {
+        let layers = self.sizes.layers;
+        w.at("model.layers").ignore(|key| {
+            let numbers = key.split(".layers.").nth(1).and_then(|rest| rest.split('.').next());
+            numbers.and_then(|number| number.parse::<usize>().ok()).is_some_and(|number| number >= layers)
+        });
     }
 
     /// The norm `name` of hidden states.

@@ -3,7 +3,7 @@
 use mlx_core::{Array, Index, Result as MlxResult};
 use mlx_nn::{Linear, Module, Weights};
 
-use super::{Activation, Named, Sizes};
+use super::{Activation, FeedForward, Named, Sizes};
 use crate::Result;
 
 /// `down(activation(gate(x)) · up(x))`.
@@ -77,6 +77,12 @@ impl GatedMlp {
     pub(crate) fn forward(&self, x: &Array) -> MlxResult<Array> {
         let (gate, up) = self.gates.forward(x)?;
         self.down_proj.part.forward(&(self.activation.forward(&gate)? * up)?)
+    }
+}
+
+impl FeedForward for GatedMlp {
+    fn forward(&self, x: &Array) -> MlxResult<Array> {
+        self.forward(x)
     }
 }
 

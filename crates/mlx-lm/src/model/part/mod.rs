@@ -8,6 +8,8 @@ mod dense;
 mod frame;
 mod gated;
 mod kinds;
+mod mla;
+mod moe;
 mod named;
 mod norm;
 mod pre_norm;
@@ -15,6 +17,7 @@ mod rotation;
 mod sizes;
 mod windows;
 
+pub(super) use activation::Gating;
 pub(super) use attention::{Attention, AttentionNames, AttentionOptions, Temperature};
 pub(super) use conv::CausalConv;
 pub(super) use delta::{DeltaSizes, GatedDelta};
@@ -22,8 +25,12 @@ pub(super) use dense::{Block, Dense};
 pub(super) use frame::Frame;
 pub(super) use gated::{GatedMlp, GatedNames, GatedOptions};
 pub(super) use kinds::attending;
+pub(super) use mla::{Mla, MlaOptions};
+pub(super) use moe::{
+    ExpertOptions, Feed, Fused, GroupedMoe, Moe, MoeOptions, Router, Routing, Scores, SparseMoe, SwitchGlu,
+};
 pub(super) use norm::{Norm, Norms};
-pub(super) use pre_norm::PreNorm;
+pub(super) use pre_norm::{Attend, FeedForward, PreNorm};
 
 use activation::Activation;
 use named::Named;
