@@ -77,14 +77,24 @@ models! {
     "qwen2" => qwen2,
     "qwen2_moe" => qwen2_moe,
     "qwen3" => qwen3,
-    "qwen3_5_text" => qwen_next::qwen3_5,
+    "qwen3_5_text" | "qwen3_5_moe_text" => qwen_next::qwen3_5,
     "qwen3_moe" => qwen3_moe,
+    "qwen3_next" => qwen_next::qwen3_next,
     "smollm3" => smollm3,
 }
 
 /// The values of `model_type` that are wrapped around a decoder.
-pub const WRAPPERS: &[&str] =
-    &["gemma3", "gemma3n", "gemma4", "gemma4_unified", "kimi_k25", "llava", "mistral3", "qwen3_5"];
+pub const WRAPPERS: &[&str] = &[
+    "gemma3",
+    "gemma3n",
+    "gemma4",
+    "gemma4_unified",
+    "kimi_k25",
+    "llava",
+    "mistral3",
+    "qwen3_5",
+    "qwen3_5_moe",
+];
 
 /// Builds the decoder that the config names, within its wrapper if it has one.
 fn build(config: &Config, weights: &Weights) -> Result<Box<dyn Decoder>> {
