@@ -8,6 +8,7 @@ mod byte_level;
 mod chat_template;
 mod detokenizer;
 mod error;
+mod files;
 mod gguf;
 mod message;
 mod pieces;

@@ -189,6 +189,19 @@ impl Tokenizer {
         self.pieces.is_special(id)
     }
 
+    /// What is put before and after a text, where the library does not do that itself.
+    pub(crate) fn around_ids(&self) -> (Option<u32>, Option<u32>) {
+        (self.begin, self.end)
+    }
+
+    pub(crate) fn inner(&self) -> &tokenizers::Tokenizer {
+        self.pieces.inner()
+    }
+
+    pub(crate) fn special_tokens(&self) -> &SpecialTokens {
+        &self.special_tokens
+    }
+
     /// The model's chat template, if it brings one.
     #[must_use]
     pub fn chat_template(&self) -> Option<&ChatTemplate> {
