@@ -53,6 +53,6 @@ impl LanguageModel {
 
     /// The tokens that follow `prompt`, past any end of text, until `max_tokens`.
     pub fn generate_tokens(&self, prompt: &[u32], options: GenerateOptions) -> Result<TokenStream<'_>> {
-        TokenStream::new(&self.model, prompt, &options)
+        self.model.generate(prompt, &options)
     }
 }

@@ -23,22 +23,27 @@
 mod budget;
 pub mod cache;
 mod config;
+pub mod convert;
 mod error;
+mod fingerprint;
 mod generate;
 mod language_model;
 mod loader;
 pub mod model;
+mod perplexity;
 mod quantized;
 pub mod sampling;
 mod tensors;
 
 pub use budget::BudgetOptions;
 pub use config::Config;
+pub use convert::Convert;
 pub use error::{Error, Result};
 pub use generate::{FinishReason, GenerateOptions, Piece, Stats, TextStream, Token, TokenStream};
 pub use language_model::{LanguageModel, load};
 pub use loader::Loader;
 pub use model::{Decoder, Model};
+pub use perplexity::{Perplexity, PerplexityOptions};
 pub use sampling::{Logprobs, Penalty, Processors, Sampler};
 
 pub use {mlx_core, mlx_hub, mlx_memory, mlx_text};

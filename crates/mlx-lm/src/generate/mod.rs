@@ -10,7 +10,7 @@ pub use stats::Stats;
 pub use text::{FinishReason, Piece, TextStream};
 pub use tokens::{Token, TokenStream};
 
-use crate::cache::CacheOptions;
+use crate::cache::{CacheOptions, KvCache};
 use crate::sampling::Grammar;
 use crate::{Processors, Sampler};
 
@@ -44,6 +44,8 @@ pub struct GenerateOptions {
     pub prefill_step: usize,
     /// How much of the text is remembered, and how.
     pub cache: CacheOptions,
+    /// What the prompt follows, in place of an empty cache by `cache`.
+    pub prompt_cache: Option<KvCache>,
 }
 
 impl Default for GenerateOptions {
@@ -57,6 +59,7 @@ impl Default for GenerateOptions {
             stop: Vec::new(),
             prefill_step: 2048,
             cache: CacheOptions::default(),
+            prompt_cache: None,
         }
     }
 }

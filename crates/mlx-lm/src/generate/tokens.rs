@@ -1,6 +1,6 @@
 //! Tokens one by one, each computed while the one before is read.
 
-use mlx_core::{Array, NewAxis, eval, memory};
+use mlx_core::{Array, NewAxis, memory};
 
 use super::resident::Resident;
 use crate::cache::KvCache;
@@ -36,10 +36,14 @@ pub struct TokenStream<'m> {
 impl<'m> TokenStream<'m> {
     /// Runs the prompt, and starts on the first new token.
     pub(crate) fn new(model: &'m Model, prompt: &[u32], options: &GenerateOptions) -> Result<Self> {
-        model.check(prompt, 0)?;
+        let cache = match &options.prompt_cache {
+            Some(cache) => cache.clone(),
+            None => model.cache().with(&options.cache)?,
+        };
+        model.check(prompt, cache.offset())?;
         let mut stream = Self {
             model,
-            cache: model.cache().with(&options.cache)?,
+            cache,
             chooser: Chooser::new(options, prompt, model.vocab_size())?,
             pending: None,
             complete: false,
@@ -48,20 +52,10 @@ impl<'m> TokenStream<'m> {
             _resident: Resident::new(model)?,
         };
         if let Some((last, before)) = prompt.split_last() {
-            stream.prefill(before, options.prefill_step.max(1))?;
+            model.prefill(before, &mut stream.cache, options.prefill_step)?;
             stream.start(&Array::from([[*last]]));
         }
         Ok(stream)
-    }
-
-    /// Runs all of the prompt but its last token, in chunks, for what they leave in the cache.
-    fn prefill(&mut self, prompt: &[u32], step: usize) -> Result<()> {
-        for chunk in prompt.chunks(step) {
-            self.model.logits(chunk, &mut self.cache)?;
-            eval(self.cache.arrays())?;
-            memory::clear_cache()?;
-        }
-        Ok(())
     }
 
     /// Starts to compute the token after `token` `[1, 1]`.

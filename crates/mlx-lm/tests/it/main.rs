@@ -13,7 +13,13 @@ mod cache;
 #[cfg(test)]
 mod choice;
 #[cfg(test)]
+mod convert;
+#[cfg(test)]
 mod golden;
+#[cfg(test)]
+mod parity;
+#[cfg(test)]
+mod perplexity;
 #[cfg(test)]
 mod prompt_cache;
 #[cfg(test)]
