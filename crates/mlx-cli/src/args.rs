@@ -6,6 +6,10 @@ use clap::{Args as ClapArgs, Parser, Subcommand};
 use mlx_core::Dtype;
 
 use crate::cache::Cache;
+use crate::command::bench::Bench;
+use crate::command::cache_prompt::CachePrompt;
+use crate::command::convert::{Convert, Quantize};
+use crate::command::perplexity::Perplexity;
 use crate::sampling::Sampling;
 
 /// Run language models on MLX.
@@ -21,13 +25,18 @@ pub(crate) enum Command {
     Generate(Generate),
     Logits(Logits),
     Info(Info),
+    Convert(Convert),
+    Quantize(Quantize),
+    Perplexity(Perplexity),
+    Bench(Bench),
+    CachePrompt(CachePrompt),
 }
 
 /// Which model, and how it is loaded.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ModelArgs {
     /// A checkpoint folder, a GGUF file, or a Hub id such as org/name or org/name@revision
-    #[arg(long, value_name = "DIR|FILE.gguf|HUB_ID")]
+    #[arg(long, alias = "hf-path", value_name = "DIR|FILE.gguf|HUB_ID")]
     pub(crate) model: String,
     /// Use only what is already on this machine
     #[arg(long)]
@@ -44,6 +53,7 @@ Examples:
   mlx generate --model ./model.gguf --prompt 'Once upon a time' --raw --temperature 0.8 --seed 7
   mlx generate --model ./model --prompt 'Name a fruit.' --temp 1 --min-p 0.05 --repetition-penalty 1.1
   mlx generate --model ./model --prompt 'Yes or no?' --max-tokens 1 --json --logprobs 5
+  mlx generate --model ./model --prompt-cache-file book.safetensors --prompt 'Who wrote this?'
   echo 'Summarise this.' | mlx generate --model ./model --prompt -")]
 pub(crate) struct Generate {
     #[command(flatten)]
@@ -79,6 +89,9 @@ pub(crate) struct Generate {
     pub(crate) prefill_step_size: usize,
     #[command(flatten)]
     pub(crate) cache: Cache,
+    /// Go on from what `mlx cache-prompt` wrote; the prompt is the rest of its message
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["system_prompt", "max_kv_size", "kv_bits"])]
+    pub(crate) prompt_cache_file: Option<PathBuf>,
 }
 
 /// Write a model's raw scores to a safetensors file.

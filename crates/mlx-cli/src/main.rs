@@ -5,8 +5,11 @@
 mod args;
 mod cache;
 mod command;
+mod cpus;
 mod download;
 mod failure;
+mod progress;
+mod prompt;
 mod sampling;
 
 use std::process::ExitCode;
@@ -20,6 +23,11 @@ fn main() -> ExitCode {
         Command::Generate(options) => command::generate::run(&options),
         Command::Logits(options) => command::logits::run(&options),
         Command::Info(options) => command::info::run(&options),
+        Command::Convert(options) => command::convert::run(&options),
+        Command::Quantize(options) => command::convert::quantize(&options),
+        Command::Perplexity(options) => command::perplexity::run(&options),
+        Command::Bench(options) => command::bench::run(&options),
+        Command::CachePrompt(options) => command::cache_prompt::run(&options),
     };
     failure::report(result)
 }

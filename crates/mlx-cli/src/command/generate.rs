@@ -1,18 +1,19 @@
 //! `mlx generate`: the answer to a prompt.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 
 use mlx_lm::{FinishReason, GenerateOptions, LanguageModel, Loader, Piece, Stats, TextStream};
-use mlx_text::Message;
 use serde_json::{Value, json};
 
+use super::cache_prompt;
 use crate::args::Generate;
 use crate::download;
 use crate::failure::Outcome;
+use crate::prompt;
 
 /// Streams the answer.
 pub(crate) fn run(args: &Generate) -> Outcome {
-    let prompt = prompt(&args.prompt)?;
+    let prompt = prompt::text(&args.prompt)?;
     let mut loader = Loader::new(download::source(&args.model)?);
     if let Some(dtype) = args.dtype {
         loader = loader.dtype(dtype);
@@ -23,24 +24,11 @@ pub(crate) fn run(args: &Generate) -> Outcome {
     if args.json { write_json(stream) } else { write_text(stream) }
 }
 
-/// The prompt itself, or stdin for `-`.
-fn prompt(argument: &str) -> io::Result<String> {
-    if argument != "-" {
-        return Ok(argument.to_owned());
-    }
-    let mut text = String::new();
-    io::stdin().read_to_string(&mut text)?;
-    Ok(text)
-}
-
 fn tokens(model: &LanguageModel, args: &Generate, prompt: &str) -> mlx_lm::Result<Vec<u32>> {
-    let has_template = model.tokenizer().chat_template().is_some();
-    if args.raw || prompt.is_empty() || (!has_template && args.system_prompt.is_none()) {
-        return model.encode(prompt);
+    match args.prompt_cache_file {
+        Some(_) => prompt::rest(model, prompt, args.raw),
+        None => prompt::whole(model, args.system_prompt.as_deref(), prompt, args.raw),
     }
-    let system = args.system_prompt.as_deref().map(Message::system);
-    let messages: Vec<_> = system.into_iter().chain([Message::user(prompt)]).collect();
-    model.chat(&messages)
 }
 
 fn options(model: &LanguageModel, args: &Generate) -> mlx_lm::Result<GenerateOptions> {
@@ -53,6 +41,11 @@ fn options(model: &LanguageModel, args: &Generate) -> mlx_lm::Result<GenerateOpt
         stop: args.stop.clone(),
         prefill_step: args.prefill_step_size,
         cache: args.cache.options(),
+        prompt_cache: args
+            .prompt_cache_file
+            .as_ref()
+            .map(|path| cache_prompt::load(path, model))
+            .transpose()?,
     })
 }
 

@@ -1,6 +1,10 @@
 //! One file a command.
 
+pub(crate) mod bench;
+pub(crate) mod cache_prompt;
+pub(crate) mod convert;
 pub(crate) mod generate;
 pub(crate) mod info;
 pub(crate) mod logits;
 pub(crate) mod memory;
+pub(crate) mod perplexity;
