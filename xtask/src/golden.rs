@@ -33,6 +33,7 @@ pub const TOPICS: &[&str] = &[
     "recurrent",
     "rope",
     "sampling",
+    "tools",
     "transformer",
     "upsample",
 ];

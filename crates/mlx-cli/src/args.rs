@@ -8,6 +8,7 @@ use mlx_core::Dtype;
 use crate::cache::Cache;
 use crate::command::bench::Bench;
 use crate::command::cache_prompt::CachePrompt;
+use crate::command::chat::Chat;
 use crate::command::convert::{Convert, Quantize};
 use crate::command::perplexity::Perplexity;
 use crate::sampling::Sampling;
@@ -23,6 +24,7 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Generate(Generate),
+    Chat(Chat),
     Logits(Logits),
     Info(Info),
     Convert(Convert),

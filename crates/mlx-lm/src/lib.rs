@@ -15,13 +15,14 @@
 //! }
 //! ```
 //!
-//! Below that are the [`Model`] on tokens, its [`cache`], [`sampling`] and the [`Decoder`] trait that
+//! A conversation over many turns is a [`ChatSession`]. Below that are the [`Model`] on tokens, its [`cache`], [`sampling`] and the [`Decoder`] trait that
 //! each architecture in [`model`] implements.
 
 #![forbid(unsafe_code)]
 
 mod budget;
 pub mod cache;
+pub mod chat;
 mod config;
 pub mod convert;
 mod error;
@@ -36,6 +37,7 @@ pub mod sampling;
 mod tensors;
 
 pub use budget::BudgetOptions;
+pub use chat::{ChatEvent, ChatSession, ChatStats, ChatStream};
 pub use config::Config;
 pub use convert::Convert;
 pub use error::{Error, Result};

@@ -116,7 +116,8 @@ impl ChatTemplate {
         }
     }
 
-    fn source(&self, tools: bool) -> Result<&str> {
+    /// The source for conversations with tools or without.
+    pub(crate) fn source(&self, tools: bool) -> Result<&str> {
         let tool_use = if tools { self.sources.get("tool_use") } else { None };
         tool_use.or_else(|| self.sources.get("default")).map(String::as_str).ok_or_else(|| {
             let names: Vec<_> = self.sources.keys().map(String::as_str).collect();

@@ -61,6 +61,15 @@ pub enum Error {
     #[error("no chat template in this model: give one, or prompt it with plain text")]
     NoChatTemplate,
 
+    /// The checkpoint names a way to write calls of functions that is not known.
+    #[error("tool_parser_type is `{found}`, which is not known (known: {})", known.join(", "))]
+    ToolFormat {
+        /// What was named.
+        found: String,
+        /// What is known.
+        known: Vec<&'static str>,
+    },
+
     /// The chat template does not parse, or failed or refused while rendering.
     #[error("chat template: {0}")]
     Template(String),

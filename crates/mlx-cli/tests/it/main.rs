@@ -7,6 +7,8 @@ mod bench;
 #[cfg(test)]
 mod cache_prompt;
 #[cfg(test)]
+mod chat;
+#[cfg(test)]
 mod convert;
 #[cfg(test)]
 mod failures;

@@ -15,6 +15,7 @@ mod score;
 mod state;
 
 pub use attention::AttentionCache;
+use attention::Reach;
 pub(crate) use attention::STEP;
 pub use layer::LayerCache;
 pub use mask::Mask;
@@ -93,6 +94,12 @@ impl KvCache {
             })
             .min()
             .unwrap_or_default()
+    }
+
+    /// Whether any token can be taken back at any time, so that earlier states need not be kept.
+    pub(crate) fn keeps_all(&self) -> bool {
+        let mut leaves = self.layers.iter().flat_map(LayerCache::leaves);
+        leaves.all(|layer| matches!(layer, LayerCache::Attention(cache) if cache.reach == Reach::All))
     }
 
     /// Takes the last `tokens` tokens back.

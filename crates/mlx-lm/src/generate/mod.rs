@@ -6,6 +6,7 @@ mod stop;
 mod text;
 mod tokens;
 
+pub(crate) use resident::Resident;
 pub use stats::Stats;
 pub use text::{FinishReason, Piece, TextStream};
 pub use tokens::{Token, TokenStream};

@@ -6,14 +6,14 @@ use mlx_memory::WiredLimitGuard;
 use crate::{Model, Result};
 
 /// A raised wired limit, until the work of the stream is done.
-pub(super) struct Resident {
+pub(crate) struct Resident {
     stream: Stream,
     _guard: WiredLimitGuard<'static>,
 }
 
 impl Resident {
     /// For the work of `model` on the current stream; `None` where nothing can be kept resident.
-    pub(super) fn new(model: &Model) -> Result<Option<Self>> {
+    pub(crate) fn new(model: &Model) -> Result<Option<Self>> {
         let stream = Stream::current()?;
         let guard = WiredLimitGuard::install(model.decoder().nbytes(), &[])?;
         Ok(guard.map(|guard| Self { stream, _guard: guard }))

@@ -7,6 +7,7 @@ use mlx_text::Detokenizer;
 
 use super::stop::StopFilter;
 use super::{GenerateOptions, Stats, Token, TokenStream};
+use crate::cache::KvCache;
 use crate::{LanguageModel, Logprobs, Result};
 
 /// Why a text ended.
@@ -56,10 +57,29 @@ pub struct TextStream<'m> {
 
 impl<'m> TextStream<'m> {
     pub(crate) fn new(model: &'m LanguageModel, prompt: &[u32], options: &GenerateOptions) -> Result<Self> {
+        Self::of(model, prompt, options, || TokenStream::new(model.model(), prompt, options))
+    }
+
+    /// As [`new`](Self::new), where `cache` holds the first tokens of the prompt, but not the last one.
+    pub(crate) fn resume(
+        model: &'m LanguageModel,
+        cache: KvCache,
+        prompt: &[u32],
+        options: &GenerateOptions,
+    ) -> Result<Self> {
+        Self::of(model, prompt, options, || TokenStream::resume(model.model(), cache, prompt, options))
+    }
+
+    fn of(
+        model: &'m LanguageModel,
+        prompt: &[u32],
+        options: &GenerateOptions,
+        tokens: impl FnOnce() -> Result<TokenStream<'m>>,
+    ) -> Result<Self> {
         let started = Instant::now();
         Ok(Self {
             peak: Peak::start()?,
-            tokens: TokenStream::new(model.model(), prompt, options)?,
+            tokens: tokens()?,
             eos: model.tokenizer().eos(),
             detokenizer: model.tokenizer().detokenizer(true),
             stop: StopFilter::new(&options.stop),
@@ -68,6 +88,16 @@ impl<'m> TextStream<'m> {
             started,
             finished: false,
         })
+    }
+
+    /// Shows special tokens too, in which a model may mark the parts of its answer.
+    pub(crate) fn with_special_tokens(self, model: &LanguageModel) -> Self {
+        Self { detokenizer: model.tokenizer().detokenizer(false), ..self }
+    }
+
+    /// What the model remembers: the prompt, and each token once the one after it is begun.
+    pub(crate) fn cache(&self) -> &KvCache {
+        self.tokens.cache()
     }
 
     /// What the text cost so far.

@@ -41,6 +41,28 @@ impl<'m> TokenStream<'m> {
             None => model.cache().with(&options.cache)?,
         };
         model.check(prompt, cache.offset())?;
+        Self::run(model, cache, (prompt, 0), options)
+    }
+
+    /// As [`new`](Self::new), where `cache` holds the first tokens of the prompt, but not the last one.
+    pub(crate) fn resume(
+        model: &'m Model,
+        cache: KvCache,
+        prompt: &[u32],
+        options: &GenerateOptions,
+    ) -> Result<Self> {
+        model.check(prompt, 0)?;
+        let held = cache.offset().unsigned_abs() as usize;
+        Self::run(model, cache, (prompt, held), options)
+    }
+
+    /// Runs the prompt but for the first tokens, which the cache holds.
+    fn run(
+        model: &'m Model,
+        cache: KvCache,
+        (prompt, held): (&[u32], usize),
+        options: &GenerateOptions,
+    ) -> Result<Self> {
         let mut stream = Self {
             model,
             cache,
@@ -52,7 +74,8 @@ impl<'m> TokenStream<'m> {
             _resident: Resident::new(model)?,
         };
         if let Some((last, before)) = prompt.split_last() {
-            model.prefill(before, &mut stream.cache, options.prefill_step)?;
+            let new = before.get(held..).unwrap_or_default();
+            model.prefill(new, &mut stream.cache, options.prefill_step)?;
             stream.start(&Array::from([[*last]]));
         }
         Ok(stream)
@@ -79,6 +102,11 @@ impl<'m> TokenStream<'m> {
             memory::clear_cache()?;
         }
         Ok(Token { id: now.token()?, logprobs: now.logprobs()? })
+    }
+
+    /// What the model remembers: the prompt, and each token once the one after it is begun.
+    pub(crate) fn cache(&self) -> &KvCache {
+        &self.cache
     }
 
     /// Whether the text has the form that it must have, and can have no more tokens.

@@ -106,6 +106,12 @@ impl Model {
         })
     }
 
+    /// A model of a decoder of one's own, with scores for `vocab_size` tokens and no limit to its context.
+    pub fn of(decoder: impl Decoder + 'static, model_type: &str, vocab_size: usize) -> Self {
+        let decoder = Box::new(decoder);
+        Self { decoder, model_type: model_type.to_owned(), vocab_size, context: None, eos: Vec::new() }
+    }
+
     /// The architecture, by the config's `model_type`.
     pub fn model_type(&self) -> &str {
         &self.model_type

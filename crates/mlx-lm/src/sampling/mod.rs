@@ -28,6 +28,7 @@ mod history;
 mod logprobs;
 mod processor;
 mod sampler;
+mod thinking;
 
 pub(crate) use chooser::{Choice, Chooser};
 pub use constraint::{Allowed, Constraint, Grammar, TokenSet};
@@ -37,6 +38,7 @@ pub use history::History;
 pub use logprobs::{Logprobs, logprobs};
 pub use processor::{Penalty, Processing, Processor, Processors};
 pub use sampler::Sampler;
+pub use thinking::ThinkingBudget;
 
 use crate::{Error, Result};
 

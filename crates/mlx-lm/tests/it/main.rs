@@ -11,6 +11,8 @@ mod budget;
 #[cfg(test)]
 mod cache;
 #[cfg(test)]
+mod chat;
+#[cfg(test)]
 mod choice;
 #[cfg(test)]
 mod convert;

@@ -116,3 +116,25 @@ fn what_is_saved_is_read_again() {
     let message = Tokenizer::from_gguf(&vocab).unwrap().save("no/such/folder").unwrap_err().to_string();
     assert!(message.starts_with("cannot write no/such/folder/tokenizer.json: "), "{message}");
 }
+
+#[test]
+fn a_vocabulary_without_line_breaks_spells_them_as_its_tokenizer_class_says() {
+    let mut file: serde_json::Value = fixture("byte_level/tokenizer.json");
+    let token = serde_json::json!({
+        "id": 761, "content": "<n>", "single_word": false, "lstrip": false, "rstrip": false,
+        "normalized": false, "special": false,
+    });
+    file["added_tokens"].as_array_mut().unwrap().push(token);
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("tokenizer.json"), file.to_string()).unwrap();
+    let plain = Tokenizer::from_dir(dir.path()).unwrap();
+    fs::write(dir.path().join("tokenizer_config.json"), r#"{"tokenizer_class": "NewlineTokenizer"}"#)
+        .unwrap();
+    let tokenizer = Tokenizer::from_dir(dir.path()).unwrap();
+
+    let ids = tokenizer.encode("a\n\nü", false).unwrap();
+    assert_eq!(ids, plain.encode("a<n><n>ü", false).unwrap());
+    assert_eq!(ids.iter().filter(|&&id| id == 761).count(), 2);
+    assert_eq!(tokenizer.decode(&ids, true).unwrap(), "a\n\nü");
+    assert_eq!(plain.decode(&ids, true).unwrap(), "a<n><n>ü");
+}
