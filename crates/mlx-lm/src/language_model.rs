@@ -5,6 +5,8 @@ use std::cell::OnceCell;
 use mlx_hub::Source;
 use mlx_text::{ChatOptions, Message, Tokenizer};
 
+use crate::cache::KvCache;
+use crate::generate::Start;
 use crate::structured::Grammars;
 use crate::{Error, GenerateOptions, Loader, Model, Result, TextStream, TokenStream};
 
@@ -88,11 +90,23 @@ impl LanguageModel {
 
     /// The text that follows `prompt`.
     pub fn generate(&self, prompt: &[u32], options: GenerateOptions) -> Result<TextStream<'_>> {
-        TextStream::new(self, prompt, &options)
+        TextStream::new(self, Start::new(&self.model, prompt, &options)?, &options)
+    }
+
+    /// The text that follows `prompt`, which follows the tokens in `cache`. Penalties and drafts know only the
+    /// prompt, and `options.cache` is that of the given one.
+    pub fn generate_after(
+        &self,
+        cache: KvCache,
+        prompt: &[u32],
+        options: GenerateOptions,
+    ) -> Result<TextStream<'_>> {
+        TextStream::new(self, Start::after(cache, prompt), &options)
     }
 
     /// The tokens that follow `prompt`, past any end of text, until `max_tokens`.
     pub fn generate_tokens(&self, prompt: &[u32], options: GenerateOptions) -> Result<TokenStream<'_>> {
-        TokenStream::new(&self.model, self.draft(), prompt, &options)
+        let start = Start::new(&self.model, prompt, &options)?;
+        TokenStream::new(&self.model, self.draft(), start, &options)
     }
 }

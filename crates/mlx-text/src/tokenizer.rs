@@ -216,6 +216,19 @@ impl Tokenizer {
         self.pieces.is_special(id)
     }
 
+    /// What is put before and after a text, where the library does not do that itself.
+    pub(crate) fn around_ids(&self) -> (Option<u32>, Option<u32>) {
+        (self.begin, self.end)
+    }
+
+    pub(crate) fn inner(&self) -> &tokenizers::Tokenizer {
+        self.pieces.inner()
+    }
+
+    pub(crate) fn special_tokens(&self) -> &SpecialTokens {
+        &self.special_tokens
+    }
+
     /// The way to write calls of functions that the checkpoint names, as mlx-lm's converter does.
     #[must_use]
     pub fn tool_parser_type(&self) -> Option<&str> {

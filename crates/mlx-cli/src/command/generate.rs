@@ -1,18 +1,19 @@
 //! `mlx generate`: the answer to a prompt.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 
 use mlx_lm::{FinishReason, GenerateOptions, LanguageModel, Loader, Piece, Stats, TextStream};
-use mlx_text::Message;
 use serde_json::{Value, json};
 
+use super::cache_prompt;
 use crate::args::Generate;
 use crate::download;
 use crate::failure::Outcome;
+use crate::prompt;
 
 /// Streams the answer.
 pub(crate) fn run(args: &Generate) -> Outcome {
-    let prompt = prompt(&args.prompt)?;
+    let prompt = prompt::text(&args.prompt)?;
     let in_type = |loader: Loader| match args.dtype {
         Some(dtype) => loader.dtype(dtype),
         None => loader,
@@ -20,28 +21,19 @@ pub(crate) fn run(args: &Generate) -> Outcome {
     let model = in_type(Loader::new(download::source(&args.model)?)).load()?;
     let model = args.drafting.equip(model, &args.model, in_type)?;
     let tokens = tokens(&model, args, &prompt)?;
-    let stream = model.generate(&tokens, options(&model, args)?)?;
+    let options = options(&model, args)?;
+    let stream = match &args.prompt_cache_file {
+        Some(path) => model.generate_after(cache_prompt::load(path, &model)?, &tokens, options)?,
+        None => model.generate(&tokens, options)?,
+    };
     if args.json { write_json(stream) } else { write_text(stream) }
 }
 
-/// The prompt itself, or stdin for `-`.
-fn prompt(argument: &str) -> io::Result<String> {
-    if argument != "-" {
-        return Ok(argument.to_owned());
-    }
-    let mut text = String::new();
-    io::stdin().read_to_string(&mut text)?;
-    Ok(text)
-}
-
 fn tokens(model: &LanguageModel, args: &Generate, prompt: &str) -> mlx_lm::Result<Vec<u32>> {
-    let has_template = model.tokenizer().chat_template().is_some();
-    if args.raw || prompt.is_empty() || (!has_template && args.system_prompt.is_none()) {
-        return model.encode(prompt);
+    match args.prompt_cache_file {
+        Some(_) => prompt::rest(model, prompt, args.raw),
+        None => prompt::whole(model, args.system_prompt.as_deref(), prompt, args.raw),
     }
-    let system = args.system_prompt.as_deref().map(Message::system);
-    let messages: Vec<_> = system.into_iter().chain([Message::user(prompt)]).collect();
-    model.chat(&messages)
 }
 
 fn options(model: &LanguageModel, args: &Generate) -> Outcome<GenerateOptions> {

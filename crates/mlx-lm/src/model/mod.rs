@@ -19,14 +19,15 @@ mod qwen_next;
 mod smollm3;
 mod wrapper;
 
-use mlx_core::{Array, Result as MlxResult};
+use mlx_core::{Array, Result as MlxResult, eval, memory};
 use mlx_nn::{Module, Weights};
 
 use self::wrapper::Wrapper;
 pub(crate) use self::wrapper::spelled;
 use crate::cache::KvCache;
 use crate::config::{Common, Config};
-use crate::{Error, Result};
+use crate::generate::Start;
+use crate::{Error, GenerateOptions, Result, TokenStream};
 
 /// A decoder: tokens in, scores of the next token out.
 ///
@@ -176,6 +177,11 @@ impl Model {
         self.decoder.as_ref()
     }
 
+    /// The decoder itself, to be changed.
+    pub fn into_decoder(self) -> Box<dyn Decoder> {
+        self.decoder
+    }
+
     /// An empty cache.
     pub fn cache(&self) -> KvCache {
         self.decoder.cache()
@@ -190,6 +196,24 @@ impl Model {
         let length =
             i32::try_from(tokens.len()).map_err(|_| Error::Prompt("the prompt is too long".into()))?;
         Ok(self.step(&Array::from_slice(tokens, [1, length])?, cache)?)
+    }
+
+    /// Runs `tokens`, `step` of them at a time, for what they leave in `cache`.
+    ///
+    /// # Errors
+    /// As [`logits`](Self::logits), but for no tokens.
+    pub fn prefill(&self, tokens: &[u32], cache: &mut KvCache, step: usize) -> Result<()> {
+        for chunk in tokens.chunks(step.max(1)) {
+            self.logits(chunk, cache)?;
+            eval(cache.arrays())?;
+            memory::clear_cache()?;
+        }
+        Ok(())
+    }
+
+    /// The tokens that follow `prompt`, past any end of text, until `max_tokens`.
+    pub fn generate(&self, prompt: &[u32], options: &GenerateOptions) -> Result<TokenStream<'_>> {
+        TokenStream::new(self, None, Start::new(self, prompt, options)?, options)
     }
 
     /// Scores after `tokens` `[batch, length]`, which are known to be in range.

@@ -19,6 +19,8 @@ mod chat;
 #[cfg(test)]
 mod choice;
 #[cfg(test)]
+mod convert;
+#[cfg(test)]
 mod gemma;
 #[cfg(test)]
 mod golden;
@@ -26,6 +28,10 @@ mod golden;
 mod hybrid;
 #[cfg(test)]
 mod moe;
+#[cfg(test)]
+mod parity;
+#[cfg(test)]
+mod perplexity;
 #[cfg(test)]
 mod prompt_cache;
 #[cfg(test)]

@@ -2,9 +2,9 @@
 
 use std::{fs, path::Path};
 
-use mlx_text::{GgufVocab, Tokenizer};
+use mlx_text::{ChatOptions, GgufVocab, Message, Tokenizer};
 
-use crate::{byte_level, data, fixture};
+use crate::{byte_level, data, fixture, sentence_piece};
 
 fn error_with(name: &str, content: &str) -> String {
     let dir = tempfile::tempdir().unwrap();
@@ -86,6 +86,35 @@ fn contradictions_in_a_gguf_vocabulary_are_named() {
         assert_eq!(message, expected);
     }
     assert!(vocab_error(|v| v.pre = Some("nonsense".into())).contains("unknown pre-tokenizer 'nonsense'"));
+}
+
+#[test]
+fn what_is_saved_is_read_again() {
+    let vocab = GgufVocab {
+        bos: Some(0),
+        add_bos: Some(true),
+        add_eos: Some(true),
+        chat_template: Some("{{ bos_token }}{{ messages[0].content }}".into()),
+        ..byte_level::vocab("gpt-2")
+    };
+    let text = "Été \u{1f600}  <|im_start|> x\n\n1234";
+    for before in [Tokenizer::from_gguf(&vocab).unwrap(), sentence_piece::tokenizer()] {
+        let dir = tempfile::tempdir().unwrap();
+        before.save(dir.path()).unwrap();
+        let after = Tokenizer::from_dir(dir.path()).unwrap();
+        for special in [true, false] {
+            let ids = before.encode(text, special).unwrap();
+            assert_eq!(after.encode(text, special).unwrap(), ids);
+            assert_eq!(after.decode(&ids, true).unwrap(), before.decode(&ids, true).unwrap());
+        }
+        assert_eq!((after.bos(), after.eos()), (before.bos(), before.eos()));
+        let chat = |tokenizer: &Tokenizer| {
+            tokenizer.encode_chat(&[Message::user("hi")], &ChatOptions::default()).ok()
+        };
+        assert_eq!(chat(&after), chat(&before));
+    }
+    let message = Tokenizer::from_gguf(&vocab).unwrap().save("no/such/folder").unwrap_err().to_string();
+    assert!(message.starts_with("cannot write no/such/folder/tokenizer.json: "), "{message}");
 }
 
 #[test]
