@@ -34,6 +34,7 @@ pub mod model;
 mod perplexity;
 mod quantized;
 pub mod sampling;
+pub mod structured;
 mod tensors;
 
 pub use budget::BudgetOptions;
@@ -41,7 +42,10 @@ pub use chat::{ChatEvent, ChatSession, ChatStats, ChatStream};
 pub use config::Config;
 pub use convert::Convert;
 pub use error::{Error, Result};
-pub use generate::{FinishReason, GenerateOptions, Piece, Stats, TextStream, Token, TokenStream};
+pub use generate::{
+    BatchGenerator, BatchOptions, BatchPrompt, Drafts, Event, EventKind, FinishReason, GenerateOptions,
+    Piece, SequenceId, Speculation, Stats, TextBatchGenerator, TextStream, Token, TokenStream,
+};
 pub use language_model::{LanguageModel, load};
 pub use loader::Loader;
 pub use model::{Decoder, Model};

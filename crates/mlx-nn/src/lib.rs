@@ -70,7 +70,7 @@ pub use layer::{
     LayerNormOptions, LeftPadding, Linear, Lstm, Matrix, MaxPool, MaxPool1d, MaxPool2d, MaxPool3d, Mlp,
     Moments, MultiHeadAttention, Nonlinearity, Offset, QqLinear, RmsNorm, Rnn, Rope, RopeScaling, Segments,
     Sequential, Shard, ShardedLinear, ShardedToAllLinear, Sharding, SinusoidalOptions,
-    SinusoidalPositionalEncoding, Transformer, TransformerDecoder, TransformerDecoderLayer,
+    SinusoidalPositionalEncoding, SwitchLinear, Transformer, TransformerDecoder, TransformerDecoderLayer,
     TransformerEncoder, TransformerEncoderLayer, TransformerMasks, TransformerOptions, Upsample, Window,
     clip_grad_norm_sharded, rope, shard_inplace, shard_linear, upsample,
 };

@@ -67,6 +67,12 @@ impl Pieces {
         }
     }
 
+    /// The bytes of token `id` within a text.
+    pub(crate) fn bytes_within(&self, id: u32) -> Result<Option<Vec<u8>>> {
+        let token = self.inner.id_to_token(id);
+        token.map(|token| self.bytes(id, &token, Some("a"))).transpose()
+    }
+
     /// What the decoder adds for `token`: the text of both tokens without that of the first.
     fn text(&self, token: &str, previous: Option<&str>) -> Result<Vec<u8>> {
         let Some(previous) = previous else { return Ok(self.join(vec![token.to_owned()])?.into_bytes()) };

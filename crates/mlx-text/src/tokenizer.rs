@@ -184,6 +184,14 @@ impl Tokenizer {
         self.pieces.inner().token_to_id(token)
     }
 
+    /// The bytes that a token adds within a text, `None` for ids outside the vocabulary.
+    ///
+    /// Those of a control token are its spelling. At the beginning of a text some tokenizers drop a space, which
+    /// these bytes have.
+    pub fn token_bytes(&self, id: u32) -> Result<Option<Vec<u8>>> {
+        self.pieces.bytes_within(id)
+    }
+
     /// How many tokens there are, added ones included; the model's embedding may be longer.
     #[must_use]
     pub fn vocab_size(&self) -> usize {

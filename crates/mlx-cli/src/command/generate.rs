@@ -2,10 +2,10 @@
 
 use std::io::{self, Write};
 
+use mlx_lm::cache::PromptCache;
 use mlx_lm::{FinishReason, GenerateOptions, LanguageModel, Loader, Piece, Stats, TextStream};
 use serde_json::{Value, json};
 
-use super::cache_prompt;
 use crate::args::Generate;
 use crate::download;
 use crate::failure::Outcome;
@@ -14,30 +14,35 @@ use crate::prompt;
 /// Streams the answer.
 pub(crate) fn run(args: &Generate) -> Outcome {
     let prompt = prompt::text(&args.prompt)?;
-    let mut loader = Loader::new(download::source(&args.model)?);
-    if let Some(dtype) = args.dtype {
-        loader = loader.dtype(dtype);
-    }
-    let model = loader.load()?;
-    let tokens = tokens(&model, args, &prompt)?;
-    let stream = model.generate(&tokens, options(&model, args)?)?;
+    let in_type = |loader: Loader| match args.dtype {
+        Some(dtype) => loader.dtype(dtype),
+        None => loader,
+    };
+    let model = in_type(Loader::new(download::source(&args.model)?)).load()?;
+    let model = args.drafting.equip(model, &args.model, in_type)?;
+    let options = options(&model, args)?;
+    let stream = match &args.prompt_cache_file {
+        Some(path) => {
+            let mut begun = PromptCache::load(path, &model)?;
+            begun.tokens.extend(prompt::rest(&model, &prompt, args.raw)?);
+            model.generate_from(begun.cache, &begun.tokens, options)?
+        }
+        None => {
+            let system = args.system_prompt.as_deref();
+            model.generate(&prompt::whole(&model, system, &prompt, args.raw)?, options)?
+        }
+    };
     if args.json { write_json(stream) } else { write_text(stream) }
 }
 
-fn tokens(model: &LanguageModel, args: &Generate, prompt: &str) -> mlx_lm::Result<Vec<u32>> {
-    match args.prompt_cache_file {
-        Some(_) => prompt::rest(model, prompt, args.raw),
-        None => prompt::whole(model, args.system_prompt.as_deref(), prompt, args.raw),
-    }
-}
-
-fn options(model: &LanguageModel, args: &Generate) -> mlx_lm::Result<GenerateOptions> {
+fn options(model: &LanguageModel, args: &Generate) -> Outcome<GenerateOptions> {
     Ok(GenerateOptions {
         max_tokens: args.max_tokens,
         sampler: args.sampling.sampler(model)?,
         processors: args.sampling.processors(),
-        grammar: None,
+        grammar: args.form.grammar(model)?,
         logprobs: args.logprobs,
+        speculation: args.drafting.speculation(),
         stop: args.stop.clone(),
         prefill_step: args.prefill_step_size,
         cache: args.cache.options(),
@@ -76,7 +81,7 @@ fn write_json(mut stream: TextStream<'_>) -> Outcome {
 
 /// A piece as one line of JSON, with its log-probabilities if there are any.
 fn line(piece: &Piece) -> Value {
-    let mut line = json!({"text": piece.text, "token": piece.token});
+    let mut line = json!({"text": piece.text, "token": piece.token, "drafted": piece.drafted});
     if let Some((logprobs, fields)) = piece.logprobs.as_ref().zip(line.as_object_mut()) {
         let top = logprobs.top.iter().map(|(token, logprob)| json!({"token": token, "logprob": logprob}));
         fields.insert("logprob".into(), logprobs.chosen.into());
@@ -93,6 +98,8 @@ fn summary(text: &str, tokens: &[u32], stats: &Stats, reason: FinishReason) -> V
         "generation_tokens": stats.generation_tokens,
         "prompt_tps": stats.prompt_tps(),
         "generation_tps": stats.generation_tps(),
+        "drafted_tokens": stats.drafts.drafted,
+        "accepted_tokens": stats.drafts.accepted,
         "peak_memory": stats.peak_memory.get() as f64 / 1e9,
         "finish_reason": reason.name(),
     })

@@ -1,6 +1,7 @@
 //! What a model remembers of a conversation, and how much of that serves the next prompt.
 
 use crate::cache::{CacheOptions, KvCache};
+use crate::generate::prefill;
 use crate::{Model, Result};
 
 /// Earlier states that are kept where tokens cannot be taken back. Each may hold a cache of its own.
@@ -56,7 +57,7 @@ impl Memory {
     /// Runs tokens of the prompt up to `end`.
     pub(super) fn run(&mut self, model: &Model, prompt: &[u32], end: usize, step: usize) -> Result<()> {
         let new = prompt.get(self.now.tokens.len()..end).unwrap_or_default();
-        model.prefill(new, &mut self.now.cache, step)?;
+        prefill(model, new, &mut self.now.cache, step)?;
         self.now.tokens.extend_from_slice(new);
         Ok(())
     }
@@ -75,9 +76,9 @@ impl Memory {
     }
 
     /// Takes up what a generation left: the cache, and the tokens of which it holds the first.
-    pub(super) fn take_up(&mut self, cache: &KvCache, mut tokens: Vec<u32>) {
+    pub(super) fn take_up(&mut self, cache: KvCache, mut tokens: Vec<u32>) {
         tokens.truncate(cache.offset().unsigned_abs() as usize);
-        self.now = State { cache: cache.clone(), tokens };
+        self.now = State { cache, tokens };
     }
 
     /// Lets the present state go, which a failure may have left half done.

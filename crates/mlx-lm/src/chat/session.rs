@@ -11,7 +11,7 @@ use super::memory::Memory;
 use super::stream::Turn;
 use crate::generate::Resident;
 use crate::sampling::ThinkingBudget;
-use crate::{GenerateOptions, LanguageModel, Result, TextStream};
+use crate::{Error, GenerateOptions, LanguageModel, Result, TextStream};
 
 /// A conversation with a model, which remembers it from turn to turn.
 ///
@@ -82,11 +82,16 @@ impl<'m> ChatSession<'m> {
         self
     }
 
-    /// How to generate; by default as [`GenerateOptions`] does, but up to 4096 tokens.
+    /// How to generate; by default as [`GenerateOptions`] does, but up to 4096 tokens. A grammar counts from the first
+    /// token of an answer; [`Grammar::after`](crate::sampling::Grammar::after) lets reasoning come before it.
     ///
     /// # Errors
-    /// The options of the cache are out of range.
+    /// The options of the cache are out of range, or tokens are to be drafted, which a conversation does not.
     pub fn options(mut self, options: GenerateOptions) -> Result<Self> {
+        if options.speculation.is_some() {
+            let message = "a conversation drafts no tokens: leave `speculation` out of its options";
+            return Err(Error::Speculation(message.into()));
+        }
         self.memory = Memory::new(self.model.model(), &options.cache)?;
         self.options = options;
         Ok(self)
@@ -182,7 +187,7 @@ impl<'m> ChatSession<'m> {
         };
         let marked = self.format != ResponseFormat::default();
         Ok(Turn {
-            text: if marked { stream.with_special_tokens(self.model) } else { stream },
+            text: if marked { stream.with_special_tokens() } else { stream },
             parser: self.format.parser(&text, self.tools.clone()),
             tokens: prompt,
             cached,
@@ -199,7 +204,7 @@ impl<'m> ChatSession<'m> {
         options: &GenerateOptions,
     ) -> Result<TextStream<'m>> {
         let model = self.model.model();
-        let _resident = Resident::new(model)?;
+        let _resident = Resident::new([model])?;
         for end in [before_last, prompt.len().saturating_sub(1)] {
             if end > self.memory.tokens().len() {
                 self.memory.run(model, prompt, end, self.options.prefill_step)?;

@@ -134,12 +134,13 @@ impl Iterator for ChatStream<'_, '_> {
 impl Drop for ChatStream<'_, '_> {
     fn drop(&mut self) {
         let tokens = std::mem::take(&mut self.turn.tokens);
-        if self.failed {
-            let (model, options) = (self.session.model.model(), &self.session.options.cache);
-            // What failed before the answer fails here too, and the next turn says so.
-            let _ = self.session.memory.forget(model, options);
+        let cache = if self.failed { None } else { self.turn.text.settle().ok() };
+        if let Some(cache) = cache {
+            self.session.memory.take_up(cache, tokens);
         } else {
-            self.session.memory.take_up(self.turn.text.cache(), tokens);
+            let (model, options) = (self.session.model.model(), &self.session.options.cache);
+            // What is lent out leaves an empty memory, which serves the next turn as well.
+            let _ = self.session.memory.forget(model, options);
         }
         if self.finished || !self.shown.is_empty() {
             self.session.history.push(self.shown.message());

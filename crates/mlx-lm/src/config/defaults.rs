@@ -8,6 +8,27 @@ pub(super) fn of(model_type: &str) -> Map<String, Value> {
         "qwen2" => json!({"rope_theta": 1e6, "max_position_embeddings": 32768}),
         "phi3" => json!({"max_position_embeddings": 131_072, "original_max_position_embeddings": 4096}),
         "glm4" => json!({"max_position_embeddings": 32768, "rope_traditional": true}),
+        "lfm2" => json!({"rope_theta": 1e6, "rms_norm_eps": 1e-5, "tie_word_embeddings": true}),
+        "qwen3_5_text" => json!({"rope_theta": 1e5, "partial_rotary_factor": 0.25}),
+        "deepseek_v3" | "kimi_k2" | "joyai_llm_flash" => json!({
+            "rope_interleave": true,
+            "kv_lora_rank": 512,
+            "q_lora_rank": 1536,
+            "qk_rope_head_dim": 64,
+            "qk_nope_head_dim": 128,
+            "v_head_dim": 128,
+        }),
+        "gpt_oss" => json!({
+            "attention_bias": true,
+            "head_dim": 64,
+            "rope_theta": 150_000.0,
+            "sliding_window": 128,
+            "swiglu_limit": 7.0,
+        }),
+        "mixtral" => {
+            json!({"rope_theta": 1e6, "num_key_value_heads": 8, "num_local_experts": 8, "num_experts_per_tok": 2})
+        }
+        "qwen2_moe" => json!({"rope_theta": 1e6}),
         "gemma" => json!({"hidden_act": "gelu_pytorch_tanh"}),
         "gemma2" => json!({
             "hidden_act": "gelu_pytorch_tanh",
@@ -32,6 +53,16 @@ pub(super) fn of(model_type: &str) -> Map<String, Value> {
             "sliding_window_pattern": 6,
             "max_position_embeddings": 32768,
         }),
+        "gemma3n_text" => json!({
+            "hidden_act": "gelu_pytorch_tanh",
+            "rope_theta": 1e6,
+            "rope_local_base_freq": 1e4,
+        }),
+        "gemma4_text" | "gemma4_unified_text" => json!({
+            "hidden_act": "gelu_pytorch_tanh",
+            "global_head_dim": 512,
+            "hidden_size_per_layer_input": 256,
+        }),
         _ => Value::Null,
     };
     match defaults {
@@ -44,7 +75,11 @@ pub(super) fn of(model_type: &str) -> Map<String, Value> {
 pub(super) fn part_of(whole: &str) -> &str {
     match whole {
         "gemma3" => "gemma3_text",
+        "gemma3n" => "gemma3n_text",
+        "gemma4" | "gemma4_unified" => "gemma4_text",
+        "kimi_k25" => "kimi_k2",
         "mistral3" | "llava" => "mistral",
+        "qwen3_5" => "qwen3_5_text",
         _ => whole,
     }
 }

@@ -12,10 +12,11 @@ pub(crate) struct Resident {
 }
 
 impl Resident {
-    /// For the work of `model` on the current stream; `None` where nothing can be kept resident.
-    pub(crate) fn new(model: &Model) -> Result<Option<Self>> {
+    /// For the work of models on the current stream; `None` where nothing can be kept resident.
+    pub(crate) fn new<'m>(models: impl IntoIterator<Item = &'m Model>) -> Result<Option<Self>> {
         let stream = Stream::current()?;
-        let guard = WiredLimitGuard::install(model.decoder().nbytes(), &[])?;
+        let bytes: usize = models.into_iter().map(|model| model.decoder().nbytes()).sum();
+        let guard = WiredLimitGuard::install(bytes, &[])?;
         Ok(guard.map(|guard| Self { stream, _guard: guard }))
     }
 }

@@ -1,33 +1,43 @@
 //! The architectures, and what they have in common.
 
+mod deepseek_v3;
 mod gemma;
 mod glm4;
+mod glm4_moe;
+mod gpt_oss;
+mod lfm2;
 mod llama;
 mod ministral3;
+mod mixtral;
 mod part;
 mod phi3;
 mod qwen2;
+mod qwen2_moe;
 mod qwen3;
+mod qwen3_moe;
+mod qwen_next;
 mod smollm3;
 mod wrapper;
 
-use mlx_core::{Array, Result as MlxResult, eval, memory};
+use mlx_core::{Array, Result as MlxResult};
 use mlx_nn::{Module, Weights};
 
 use self::wrapper::Wrapper;
 pub(crate) use self::wrapper::spelled;
 use crate::cache::KvCache;
 use crate::config::{Common, Config};
+use crate::generate::prefill;
 use crate::{Error, GenerateOptions, Result, TokenStream};
 
 /// A decoder: tokens in, scores of the next token out.
 ///
 /// The two halves are apart so that a model of images can put its features between them.
 pub trait Decoder: Module {
-    /// Token ids `[batch, length]` to hidden states `[batch, length, hidden]`.
+    /// Token ids `[batch, length]` to hidden states `[batch, length, hidden]`. What layers need of the tokens beside
+    /// these is behind them, `[batch, length, hidden + more]`.
     fn embed(&self, tokens: &Array) -> MlxResult<Array>;
 
-    /// Hidden states `[batch, length, hidden]` to scores `[batch, length, vocabulary]`, past the tokens in
+    /// Hidden states of [`embed`](Self::embed) to scores `[batch, length, vocabulary]`, past the tokens in
     /// `cache`, which takes up the new ones.
     fn decode(&self, hidden: Array, cache: &mut KvCache) -> MlxResult<Array>;
 
@@ -52,19 +62,30 @@ macro_rules! models {
 
 models! {
     "llama" | "mistral" | "iquestcoder" | "xverse" => llama,
+    "deepseek_v3" | "kimi_k2" | "joyai_llm_flash" => deepseek_v3,
     "gemma" => gemma::gemma1,
     "gemma2" => gemma::gemma2,
     "gemma3_text" => gemma::gemma3,
+    "gemma3n_text" => gemma::gemma3n,
+    "gemma4_text" | "gemma4_unified_text" => gemma::gemma4,
     "glm4" => glm4,
+    "glm4_moe" => glm4_moe,
+    "gpt_oss" => gpt_oss,
+    "lfm2" => lfm2,
     "ministral3" => ministral3,
+    "mixtral" => mixtral,
     "phi3" => phi3,
     "qwen2" => qwen2,
+    "qwen2_moe" => qwen2_moe,
     "qwen3" => qwen3,
+    "qwen3_5_text" => qwen_next::qwen3_5,
+    "qwen3_moe" => qwen3_moe,
     "smollm3" => smollm3,
 }
 
 /// The values of `model_type` that are wrapped around a decoder.
-pub const WRAPPERS: &[&str] = &["gemma3", "llava", "mistral3"];
+pub const WRAPPERS: &[&str] =
+    &["gemma3", "gemma3n", "gemma4", "gemma4_unified", "kimi_k25", "llava", "mistral3", "qwen3_5"];
 
 /// Builds the decoder that the config names, within its wrapper if it has one.
 fn build(config: &Config, weights: &Weights) -> Result<Box<dyn Decoder>> {
@@ -83,6 +104,7 @@ pub struct Model {
     model_type: String,
     vocab_size: usize,
     context: Option<usize>,
+    steady: Option<usize>,
     eos: Vec<u32>,
 }
 
@@ -96,12 +118,13 @@ impl Model {
         config.finish()?;
         weights.finish()?;
         let common: Common = config.peek()?;
-        let (context, eos) = (common.context(), common.eos());
+        let (context, steady, eos) = (common.context(), common.steady(), common.eos());
         Ok(Self {
             decoder,
             model_type: config.model_type().to_owned(),
             vocab_size: common.vocab_size,
             context,
+            steady,
             eos,
         })
     }
@@ -109,7 +132,8 @@ impl Model {
     /// A model of a decoder of one's own, with scores for `vocab_size` tokens and no limit to its context.
     pub fn of(decoder: impl Decoder + 'static, model_type: &str, vocab_size: usize) -> Self {
         let decoder = Box::new(decoder);
-        Self { decoder, model_type: model_type.to_owned(), vocab_size, context: None, eos: Vec::new() }
+        let model_type = model_type.to_owned();
+        Self { decoder, model_type, vocab_size, context: None, steady: None, eos: Vec::new() }
     }
 
     /// The architecture, by the config's `model_type`.
@@ -125,6 +149,12 @@ impl Model {
     /// The longest text that the model was made for, in tokens.
     pub fn context(&self) -> Option<usize> {
         self.context
+    }
+
+    /// The longest text, in tokens, whose scores do not depend on how many tokens run together; absent if that is
+    /// any.
+    pub(crate) fn steady(&self) -> Option<usize> {
+        self.steady
     }
 
     /// The tokens that end a text, as the config has them.
@@ -163,17 +193,12 @@ impl Model {
     /// # Errors
     /// As [`logits`](Self::logits), but for no tokens.
     pub fn prefill(&self, tokens: &[u32], cache: &mut KvCache, step: usize) -> Result<()> {
-        for chunk in tokens.chunks(step.max(1)) {
-            self.logits(chunk, cache)?;
-            eval(cache.arrays())?;
-            memory::clear_cache()?;
-        }
-        Ok(())
+        prefill(self, tokens, cache, step)
     }
 
     /// The tokens that follow `prompt`, past any end of text, until `max_tokens`.
     pub fn generate(&self, prompt: &[u32], options: &GenerateOptions) -> Result<TokenStream<'_>> {
-        TokenStream::new(self, prompt, options)
+        TokenStream::new(self, None, prompt, options)
     }
 
     /// Scores after `tokens` `[batch, length]`, which are known to be in range.

@@ -172,7 +172,16 @@ fn weights_are_those_of_the_loaded_model() {
 
 #[test]
 fn the_cache_is_that_of_a_run() {
-    for name in ["llama-gqa", "llama-mha-head-dim", "llama-sliding", "llama-float16"] {
+    for name in [
+        "llama-gqa",
+        "llama-mha-head-dim",
+        "llama-sliding",
+        "llama-float16",
+        "lfm2-bias",
+        "qwen3_5-tied",
+        "gemma3n-shared",
+        "gemma4-shared",
+    ] {
         let model = loader(&golden(name), None).load_model().unwrap();
         let mut cache = model.cache();
         model.logits(&[1; 20], &mut cache).unwrap();

@@ -7,6 +7,10 @@ mod bad_input;
 #[cfg(test)]
 mod batch;
 #[cfg(test)]
+mod batching;
+#[cfg(test)]
+mod batching_failure;
+#[cfg(test)]
 mod budget;
 #[cfg(test)]
 mod cache;
@@ -17,7 +21,11 @@ mod choice;
 #[cfg(test)]
 mod convert;
 #[cfg(test)]
+mod gemma;
+#[cfg(test)]
 mod golden;
+#[cfg(test)]
+mod hybrid;
 #[cfg(test)]
 mod parity;
 #[cfg(test)]
@@ -31,4 +39,10 @@ mod real_models;
 #[cfg(test)]
 mod sampling;
 #[cfg(test)]
+mod schema;
+#[cfg(test)]
 mod smollm2;
+#[cfg(test)]
+mod speculative;
+#[cfg(test)]
+mod structured;

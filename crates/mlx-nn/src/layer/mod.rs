@@ -18,6 +18,7 @@ mod qq_linear;
 mod recurrent;
 pub mod rope;
 mod sequential;
+mod switch_linear;
 mod transformer;
 pub mod upsample;
 
@@ -48,6 +49,7 @@ pub use recurrent::{Gru, Lstm, Rnn};
 pub use rope::{LeftPadding, Offset, Rope, RopeScaling};
 pub(crate) use sequential::layers;
 pub use sequential::{Layer, Sequential};
+pub use switch_linear::SwitchLinear;
 pub use transformer::{
     Transformer, TransformerDecoder, TransformerDecoderLayer, TransformerEncoder, TransformerEncoderLayer,
     TransformerMasks, TransformerOptions,

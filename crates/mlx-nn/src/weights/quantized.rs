@@ -9,15 +9,16 @@ use crate::weights::{Elements, described};
 use crate::{Result, Weights};
 
 impl Weights {
-    /// The matrix of `[rows, columns]` at this path.
+    /// The matrix of `[rows, columns]`, or the stack of such, at this path.
     ///
     /// It is quantized if it has scales. What the config declares for this very path must agree with that.
     /// Without a checkpoint it is dense, and `init` draws it.
     pub(crate) fn matrix(
         &self,
-        shape: [i32; 2],
+        shape: impl AsRef<[i32]>,
         init: impl FnOnce(&[i32], &Key) -> mlx_core::Result<Array>,
     ) -> Result<Matrix> {
+        let shape = shape.as_ref();
         let declared = self.checkpoint.quantization.as_ref().and_then(|config| config.layer(&self.path));
         match declared {
             Some(Some(scheme)) => self.quantized(shape, Some(scheme)),
@@ -26,8 +27,8 @@ impl Weights {
         }
     }
 
-    fn quantized(&self, shape: [i32; 2], declared: Option<Quantization>) -> Result<Matrix> {
-        let [rows, columns] = shape;
+    fn quantized(&self, shape: &[i32], declared: Option<Quantization>) -> Result<Matrix> {
+        let Some((&columns, rows)) = shape.split_last() else { return self.unreadable(shape) };
         let stored = self.stored_scheme(columns);
         if let (Some(stored), Some(declared)) = (stored, declared)
             && stored != declared
@@ -40,12 +41,13 @@ impl Weights {
         };
 
         let affine = scheme.mode == QuantizationMode::Affine;
-        let per_group = [rows, columns / scheme.group_size];
+        let with_columns = |columns: i32| [rows, &[columns]].concat();
+        let per_group = with_columns(columns / scheme.group_size);
         let scales = if affine { Elements::Floats } else { Elements::Only(Dtype::Uint8) };
         Ok(Matrix::Quantized(Quantized {
             weight: self.take(
                 "weight",
-                &[rows, words(columns, scheme.bits)],
+                &with_columns(words(columns, scheme.bits)),
                 Elements::Only(Dtype::Uint32),
             )?,
             scales: self.take("scales", &per_group, scales)?,
@@ -69,14 +71,43 @@ impl Weights {
     }
 
     /// Notes that no scheme makes `shape` of what is stored.
-    fn unreadable(&self, shape: [i32; 2]) -> Result<Matrix> {
+    fn unreadable(&self, shape: &[i32]) -> Result<Matrix> {
         let (Some(weight), Some(scales)) = (self.find("weight"), self.find("scales")) else {
-            return Ok(Matrix::Dense { weight: self.take("weight", &shape, Elements::Floats)? });
+            return Ok(Matrix::Dense { weight: self.take("weight", shape, Elements::Floats)? });
         };
         self.find("biases");
         let found = format!("{} with scales {}", described(weight), described(scales));
         self.misfit("weight", found, format!("a quantized {shape:?}"));
         Ok(Matrix::Dense { weight: Array::zeros(shape, Dtype::Float32)? })
+    }
+}
+
+impl Matrix {
+    /// The matrices of `[rows, columns]` at the paths of `scopes`, as one stack.
+    ///
+    /// They are to be stored in one way, that of the first.
+    pub fn gathered(scopes: &[Weights], shape: [i32; 2]) -> Result<Self> {
+        let matrices = scopes.iter().map(|w| Self::load(w, shape)).collect::<Result<Vec<_>>>()?;
+        if let Some(stack) = Self::stacked(&matrices)? {
+            return Ok(stack);
+        }
+        let first = matrices.first().map(form).unwrap_or_default();
+        for (w, matrix) in scopes.iter().zip(&matrices) {
+            if form(matrix) != first && w.contains("weight") {
+                w.misfit("weight", form(matrix), format!("{first}, as the first of the stack is"));
+            }
+        }
+        let [rows, columns] = shape;
+        let count = i32::try_from(scopes.len()).unwrap_or(i32::MAX);
+        Ok(Array::zeros([count, rows, columns], Dtype::Float32)?.into())
+    }
+}
+
+/// How a matrix is stored, in words.
+fn form(matrix: &Matrix) -> String {
+    match matrix {
+        Matrix::Dense { .. } => "floats".to_owned(),
+        Matrix::Quantized(Quantized { scheme, .. }) => scheme.to_string(),
     }
 }
 

@@ -51,6 +51,8 @@ mod ring;
 #[cfg(test)]
 mod rope;
 #[cfg(test)]
+mod switch;
+#[cfg(test)]
 mod train;
 #[cfg(test)]
 mod transformer;

@@ -30,12 +30,34 @@ impl Activation {
         Ok(config.parse::<Stored>()?.hidden_act)
     }
 
-    pub(super) fn forward(self, x: &Array) -> MlxResult<Array> {
+    pub(crate) fn forward(self, x: &Array) -> MlxResult<Array> {
         match self {
             Self::Silu => silu(x),
             Self::Gelu => gelu(x),
             Self::GeluTanh => gelu_approx(x),
             Self::Relu => relu(x),
+        }
+    }
+}
+
+/// How a gate lets through what it gates.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Gating {
+    /// `activation(gate) · x`.
+    By(Activation),
+    /// `gate · σ(1.702 · gate) · (x + 1)`, where gates stay below the limit and `x` within it.
+    Clamped { limit: f32 },
+}
+
+impl Gating {
+    pub(super) fn forward(self, gate: &Array, x: &Array) -> MlxResult<Array> {
+        match self {
+            Self::By(activation) => activation.forward(gate)? * x,
+            Self::Clamped { limit } => {
+                let gate = gate.minimum(limit)?;
+                let open = (&gate * (&gate * 1.702)?.sigmoid()?)?;
+                (x.clip(-limit..=limit)? + 1.0)? * open
+            }
         }
     }
 }

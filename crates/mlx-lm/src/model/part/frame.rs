@@ -1,6 +1,6 @@
 //! What the config of a dense decoder says, whatever the family.
 
-use mlx_nn::Weights;
+use mlx_nn::{Rope, Weights};
 use serde::Deserialize;
 
 use super::{Activation, AttentionOptions, GatedOptions, Norm, Norms, Rotation, Sizes, Windows};
@@ -19,6 +19,8 @@ pub(crate) struct Frame {
     pub(crate) embedding_scale: Option<f32>,
     /// What scores stay below.
     pub(crate) softcap: Option<f32>,
+    /// The name of the norm behind the last layer.
+    pub(crate) last_norm: &'static str,
     rotation: Rotation,
     activation: Activation,
 }
@@ -32,27 +34,59 @@ impl Frame {
     /// What `config` says. Where it has a window but no `layer_types`, the family says which layers it `slides` over.
     pub(crate) fn read(config: &Config, slides: impl FnMut(usize) -> bool) -> Result<Self> {
         let sizes = Sizes::read(config)?;
+        let windows = Windows::read(config, sizes.layers, slides)?;
+        Self::new(config, sizes, windows)
+    }
+
+    /// What `config` says of a decoder whose layers are of other kinds than those that see all and those that slide:
+    /// its family reads `layer_types`.
+    pub(crate) fn hybrid(config: &Config) -> Result<Self> {
+        let sizes = Sizes::read(config)?;
+        Self::new(config, sizes, Windows::none(sizes.layers))
+    }
+
+    fn new(config: &Config, sizes: Sizes, windows: Windows) -> Result<Self> {
         Ok(Self {
             sizes,
             norms: Norms::read(config)?,
-            windows: Windows::read(config, sizes.layers, slides)?,
+            windows,
             tied: config.parse::<Stored>()?.tie_word_embeddings,
             embedding_scale: None,
             softcap: None,
-            rotation: Rotation::read(config, &sizes)?,
+            last_norm: "norm",
+            rotation: Rotation::read(config)?,
             activation: Activation::read(config)?,
         })
     }
 
     /// The attention of a layer, with its RoPE.
     pub(crate) fn attention(&self, layer: usize) -> Result<AttentionOptions> {
-        let rope = Some(self.rotation.rope(self.windows.slides(layer))?);
+        let rope = Some(self.rope(layer, self.sizes.head_dim)?);
         Ok(AttentionOptions { rope, ..AttentionOptions::default() })
+    }
+
+    /// The RoPE of a layer whose heads are so wide.
+    pub(crate) fn rope(&self, layer: usize, head_dim: i32) -> Result<Rope> {
+        self.rotation.rope(self.windows.slides(layer), head_dim)
+    }
+
+    /// What the scale of scores is multiplied by for queries, and again for keys, where RoPE leaves that to them.
+    pub(crate) fn attention_growth(&self) -> f32 {
+        self.rotation.attention_growth()
     }
 
     /// The gated layers, with their activation.
     pub(crate) fn mlp(&self) -> GatedOptions {
         GatedOptions { activation: self.activation, ..GatedOptions::default() }
+    }
+
+    /// Lets layers beyond those of the config be left over: they predict tokens after the next.
+    pub(crate) fn ignore_predictors(&self, w: &Weights) {
+        let layers = self.sizes.layers;
+        w.at("model.layers").ignore(|key| {
+            let numbers = key.split(".layers.").nth(1).and_then(|rest| rest.split('.').next());
+            numbers.and_then(|number| number.parse::<usize>().ok()).is_some_and(|number| number >= layers)
+        });
     }
 
     /// The norm `name` of hidden states.

@@ -7,11 +7,23 @@ use super::{Attention, AttentionOptions, Block, Frame, GatedMlp, GatedOptions, N
 use crate::Result;
 use crate::cache::{LayerCache, Mask};
 
-/// Attention and a gated layer, each behind a norm.
+/// What a token takes from those before it.
+pub(crate) trait Attend: Module {
+    /// `[batch, length, hidden] -> [batch, length, hidden]`, past the tokens in `cache`.
+    fn forward(&self, x: &Array, mask: &Mask, cache: &mut LayerCache) -> MlxResult<Array>;
+}
+
+/// What becomes of each token by itself.
+pub(crate) trait FeedForward: Module {
+    /// `[…, hidden] -> […, hidden]`.
+    fn forward(&self, x: &Array) -> MlxResult<Array>;
+}
+
+/// Attention and a feed-forward layer, each behind a norm.
 #[derive(Module)]
-pub(crate) struct PreNorm {
-    self_attn: Attention,
-    mlp: GatedMlp,
+pub(crate) struct PreNorm<F = GatedMlp, A = Attention> {
+    self_attn: A,
+    mlp: F,
     input_layernorm: Norm,
     post_attention_layernorm: Norm,
 }
@@ -24,16 +36,24 @@ impl PreNorm {
         attention: AttentionOptions,
         mlp: GatedOptions,
     ) -> Result<Self> {
+        let self_attn = Attention::load(&w.at("self_attn"), &frame.sizes, attention)?;
+        Self::around(w, frame, self_attn, GatedMlp::load(&w.at("mlp"), &frame.sizes, mlp)?)
+    }
+}
+
+impl<F, A> PreNorm<F, A> {
+    /// The block of these layers, with the norms at the path of `w`.
+    pub(crate) fn around(w: &Weights, frame: &Frame, self_attn: A, mlp: F) -> Result<Self> {
         Ok(Self {
-            self_attn: Attention::load(&w.at("self_attn"), &frame.sizes, attention)?,
-            mlp: GatedMlp::load(&w.at("mlp"), &frame.sizes, mlp)?,
+            self_attn,
+            mlp,
             input_layernorm: frame.norm(w, "input_layernorm")?,
             post_attention_layernorm: frame.norm(w, "post_attention_layernorm")?,
         })
     }
 }
 
-impl Block for PreNorm {
+impl<F: FeedForward, A: Attend> Block for PreNorm<F, A> {
     fn forward(&self, x: &Array, mask: &Mask, cache: &mut LayerCache) -> MlxResult<Array> {
         let h = (x + self.self_attn.forward(&self.input_layernorm.forward(x)?, mask, cache)?)?;
         &h + self.mlp.forward(&self.post_attention_layernorm.forward(&h)?)?

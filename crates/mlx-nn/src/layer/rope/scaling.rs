@@ -52,6 +52,7 @@ struct Stored {
     beta_slow: Option<f32>,
     mscale: Option<f32>,
     mscale_all_dim: Option<f32>,
+    truncate: Option<bool>,
     long_factor: Option<OneOrMany>,
     partial_rotary_factor: Option<f32>,
     mrope_section: Option<Vec<i32>>,
@@ -108,6 +109,7 @@ impl Stored {
             beta_slow: self.beta_slow.unwrap_or(1.0),
             mscale: self.mscale.unwrap_or(1.0),
             mscale_all_dim: self.mscale_all_dim.unwrap_or(0.0),
+            truncate: self.truncate.unwrap_or(true),
         })
     }
 

@@ -21,6 +21,8 @@ pub struct Yarn {
     pub mscale: f32,
     /// How much of that growth is left to the scale of the attention; 0 for none.
     pub mscale_all_dim: f32,
+    /// Stretching sets in and ends at whole pairs of features.
+    pub truncate: bool,
 }
 
 impl Yarn {
@@ -36,8 +38,9 @@ impl Yarn {
 
     /// The pairs of features between which stretching sets in.
     fn ramp(&self, base: f32, dims: i32) -> (f32, f32) {
-        let low = self.pair(self.beta_fast, base, dims).floor().max(0.0);
-        let high = self.pair(self.beta_slow, base, dims).ceil().min(f64::from(dims - 1));
+        let (low, high) = (self.pair(self.beta_fast, base, dims), self.pair(self.beta_slow, base, dims));
+        let (low, high) = if self.truncate { (low.floor(), high.ceil()) } else { (low, high) };
+        let (low, high) = (low.max(0.0), high.min(f64::from(dims - 1)));
         // A ramp of no length would divide by zero.
         let high = if low == high { high + 0.001 } else { high };
         (low as f32, high as f32)
@@ -52,6 +55,11 @@ impl Yarn {
     /// What the features are multiplied by.
     pub(super) fn magnitude(&self) -> f32 {
         (self.growth(self.mscale) / self.growth(self.mscale_all_dim)) as f32
+    }
+
+    /// What the scale of the attention is multiplied by for queries, and again for keys.
+    pub fn attention_growth(&self) -> f32 {
+        self.growth(self.mscale_all_dim) as f32
     }
 
     fn growth(&self, mscale: f32) -> f64 {
