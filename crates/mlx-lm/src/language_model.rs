@@ -93,8 +93,8 @@ impl LanguageModel {
         TextStream::new(self, Start::new(&self.model, prompt, &options)?, &options)
     }
 
-    /// The text that follows `prompt`, which follows the tokens in `cache`. Penalties and drafts know only the
-    /// prompt, and `options.cache` is that of the given one.
+    /// The text that follows `prompt`, which follows the tokens in `cache`, where these are not known: penalties and
+    /// drafts see only the prompt. The limits of the cache are its own, not those of `options`.
     pub fn generate_after(
         &self,
         cache: KvCache,
@@ -102,6 +102,27 @@ impl LanguageModel {
         options: GenerateOptions,
     ) -> Result<TextStream<'_>> {
         TextStream::new(self, Start::after(cache, prompt), &options)
+    }
+
+    /// The text that follows `prompt`, of which `cache` holds the first tokens. The limits of the cache are its own,
+    /// not those of `options`.
+    ///
+    /// # Errors
+    /// It holds all of them, so that nothing is left to be run.
+    pub fn generate_from(
+        &self,
+        cache: KvCache,
+        prompt: &[u32],
+        options: GenerateOptions,
+    ) -> Result<TextStream<'_>> {
+        let held = cache.offset().unsigned_abs() as usize;
+        if held >= prompt.len() {
+            let all = prompt.len();
+            return Err(Error::Prompt(format!(
+                "the cache holds {held} tokens, and the prompt has {all}: it must go on after them"
+            )));
+        }
+        TextStream::new(self, Start::within(cache, prompt), &options)
     }
 
     /// The tokens that follow `prompt`, past any end of text, until `max_tokens`.

@@ -1,12 +1,12 @@
 //! `mlx cache-prompt`: the beginning of prompts, run once.
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use mlx_core::Dtype;
-use mlx_lm::cache::KvCache;
-use mlx_lm::{GenerateOptions, LanguageModel, Loader};
+use mlx_lm::cache::PromptCache;
+use mlx_lm::{GenerateOptions, Loader};
 
 use crate::args::ModelArgs;
 use crate::cache::Cache;
@@ -64,15 +64,9 @@ pub(crate) fn run(args: &CachePrompt) -> Outcome {
         bar.inc(chunk.len() as u64);
     }
     bar.finish_and_clear();
-    cache.save(&args.prompt_cache_file, &model.fingerprint()?)?;
     let (file, megabytes) = (args.prompt_cache_file.display(), cache.nbytes() as f64 / 1e6);
-    writeln!(io::stdout(), "{file}: {} tokens, {megabytes:.1} MB", cache.offset())?;
+    let count = tokens.len();
+    PromptCache { tokens, cache }.save(&args.prompt_cache_file, &model)?;
+    writeln!(io::stdout(), "{file}: {count} tokens, {megabytes:.1} MB")?;
     Ok(())
-}
-
-/// What [`run`] wrote with the same model, or mlx-lm with whichever.
-pub(crate) fn load(path: &Path, model: &LanguageModel) -> mlx_lm::Result<KvCache> {
-    let like = model.model().cache();
-    let own = KvCache::load(path, &model.fingerprint()?, &like);
-    own.or_else(|error| KvCache::load_mlx_lm(path, &like).map_err(|_| error))
 }

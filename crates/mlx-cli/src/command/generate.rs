@@ -1,11 +1,12 @@
 //! `mlx generate`: the answer to a prompt.
 
 use std::io::{self, Write};
+use std::path::Path;
 
+use mlx_lm::cache::{KvCache, PromptCache};
 use mlx_lm::{FinishReason, GenerateOptions, LanguageModel, Loader, Piece, Stats, TextStream};
 use serde_json::{Value, json};
 
-use super::cache_prompt;
 use crate::args::Generate;
 use crate::download;
 use crate::failure::Outcome;
@@ -20,19 +21,33 @@ pub(crate) fn run(args: &Generate) -> Outcome {
     };
     let model = in_type(Loader::new(download::source(&args.model)?)).load()?;
     let model = args.drafting.equip(model, &args.model, in_type)?;
-    let tokens = tokens(&model, args, &prompt)?;
     let options = options(&model, args)?;
     let stream = match &args.prompt_cache_file {
-        Some(path) => model.generate_after(cache_prompt::load(path, &model)?, &tokens, options)?,
-        None => model.generate(&tokens, options)?,
+        Some(path) => go_on(&model, path, &prompt::rest(&model, &prompt, args.raw)?, options)?,
+        None => {
+            let system = args.system_prompt.as_deref();
+            model.generate(&prompt::whole(&model, system, &prompt, args.raw)?, options)?
+        }
     };
     if args.json { write_json(stream) } else { write_text(stream) }
 }
 
-fn tokens(model: &LanguageModel, args: &Generate, prompt: &str) -> mlx_lm::Result<Vec<u32>> {
-    match args.prompt_cache_file {
-        Some(_) => prompt::rest(model, prompt, args.raw),
-        None => prompt::whole(model, args.system_prompt.as_deref(), prompt, args.raw),
+/// The text after what the file holds, of which one by mlx-lm does not tell the tokens, and then `rest`.
+fn go_on<'m>(
+    model: &'m LanguageModel,
+    path: &Path,
+    rest: &[u32],
+    options: GenerateOptions,
+) -> mlx_lm::Result<TextStream<'m>> {
+    match PromptCache::load(path, model) {
+        Ok(mut begun) => {
+            begun.tokens.extend(rest);
+            model.generate_from(begun.cache, &begun.tokens, options)
+        }
+        Err(error) => match KvCache::load_mlx_lm(path, &model.model().cache()) {
+            Ok(cache) => model.generate_after(cache, rest, options),
+            Err(_) => Err(error),
+        },
     }
 }
 
