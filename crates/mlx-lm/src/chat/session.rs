@@ -11,7 +11,7 @@ use super::memory::Memory;
 use super::stream::Turn;
 use crate::generate::{Resident, Start};
 use crate::sampling::ThinkingBudget;
-use crate::{Error, GenerateOptions, LanguageModel, Result, TextStream};
+use crate::{GenerateOptions, LanguageModel, Result, TextStream};
 
 /// A conversation with a model, which remembers it from turn to turn.
 ///
@@ -86,12 +86,8 @@ impl<'m> ChatSession<'m> {
     /// token of an answer; [`Grammar::after`](crate::sampling::Grammar::after) lets reasoning come before it.
     ///
     /// # Errors
-    /// The options of the cache are out of range, or tokens are to be drafted, which a conversation does not.
+    /// The options of the cache are out of range.
     pub fn options(mut self, options: GenerateOptions) -> Result<Self> {
-        if options.speculation.is_some() {
-            let message = "a conversation drafts no tokens: leave `speculation` out of its options";
-            return Err(Error::Speculation(message.into()));
-        }
         self.memory = Memory::new(self.model.model(), &options.cache)?;
         self.options = options;
         Ok(self)

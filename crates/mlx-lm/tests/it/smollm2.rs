@@ -7,7 +7,7 @@ use mlx_testkit::assets;
 use mlx_text::Message;
 
 /// The model, or `None` with a line that says how to fetch it.
-fn model() -> Option<LanguageModel> {
+pub(crate) fn model() -> Option<LanguageModel> {
     let path = assets::find("smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf")?;
     Some(Loader::new(Source::path(path)).dtype(Dtype::Float32).load().unwrap())
 }

@@ -1,14 +1,20 @@
 //! Texts of a given form, by a model that has learnt nothing and draws at random from what is allowed.
 
+use std::collections::HashMap;
+
 use mlx_core::random::Key;
 use mlx_lm::sampling::{Allowed, Grammar};
 use mlx_lm::structured::Grammars;
-use mlx_lm::{Config, FinishReason, GenerateOptions, LanguageModel, Model, Sampler};
+use mlx_lm::{
+    BatchOptions, Config, Event, EventKind, FinishReason, GenerateOptions, LanguageModel, Model, Sampler,
+    TextBatchGenerator,
+};
 use mlx_nn::Weights;
 use mlx_text::{GgufVocab, Tokenizer};
 use serde_json::{Value, json};
 
 use crate::schema::{Dice, is_valid, random_object};
+use crate::smollm2;
 
 /// The alphabet of bytes, a few longer tokens, some of which begin or end inside a letter, and controls.
 fn tokenizer() -> Tokenizer {
@@ -64,6 +70,42 @@ fn whatever_is_written_under_a_random_schema_parses_and_is_valid() {
         assert!(is_valid(&schema, &value), "{value} by {schema}");
         assert_eq!(finish, FinishReason::Stop);
     }
+}
+
+#[test]
+fn five_hundred_texts_of_a_real_model_in_a_batch_have_the_form_of_their_schemas() {
+    let Some(model) = smollm2::model() else { return };
+    let mut dice = Dice::new(11);
+    let schemas: Vec<_> = (0..500).map(|_| random_object(&mut dice, 1)).collect();
+    let mut batch = TextBatchGenerator::new(&model, BatchOptions::default()).unwrap();
+    let mut texts = HashMap::new();
+    for (schema, seed) in schemas.iter().zip(0..) {
+        let options = GenerateOptions {
+            max_tokens: 1000,
+            sampler: Sampler::default().temperature(0.8).seed(seed),
+            grammar: Some(model.grammars().unwrap().json_schema(schema).unwrap()),
+            ..GenerateOptions::default()
+        };
+        let prompt = model.encode("A record in JSON:\n").unwrap();
+        texts.insert(batch.insert(prompt, options).unwrap(), (schema, String::new()));
+    }
+    let mut complete = 0;
+    for Event { id, kind } in &mut batch {
+        let (schema, text) = texts.get_mut(&id).unwrap();
+        match kind {
+            EventKind::New(piece) => text.push_str(&piece.text),
+            EventKind::Finished { reason, .. } => {
+                assert_eq!(reason, FinishReason::Stop, "{text} by {schema}");
+                let value =
+                    serde_json::from_str(text).unwrap_or_else(|why| panic!("{why}: {text} by {schema}"));
+                assert!(is_valid(schema, &value), "{value} by {schema}");
+                complete += 1;
+            }
+            EventKind::Prompt { .. } => {}
+            EventKind::Failed(error) => panic!("{error}: {text} by {schema}"),
+        }
+    }
+    assert_eq!(complete, schemas.len());
 }
 
 #[test]

@@ -4,7 +4,9 @@ mod decoder;
 mod parts;
 
 use mlx_lm::chat::Finished;
-use mlx_lm::{ChatEvent, ChatSession, ChatStats, ChatStream, GenerateOptions, LanguageModel};
+use mlx_lm::{
+    ChatEvent, ChatSession, ChatStats, ChatStream, GenerateOptions, LanguageModel, Sampler, Speculation,
+};
 use mlx_text::Message;
 
 use decoder::{KINDS, Kind, model, options, run_by};
@@ -89,6 +91,25 @@ fn the_next_turn_runs_only_the_new_message() {
             assert_eq!(run, now - remembered, "{kind:?} {question}");
             let asked = &chat.history()[..before.len() + 1];
             assert_eq!(chat.remembered(), fresh(&model, asked), "{kind:?} {question}");
+        }
+    }
+}
+
+#[test]
+fn drafted_answers_are_the_same_and_leave_the_same_to_remember() {
+    let speculation = Some(Speculation::PromptLookup { max_ngram: 2, tokens: 5 });
+    for kind in KINDS {
+        let model = model(kind);
+        for steps in [usize::MAX, 4] {
+            let [plain, drafted] = [None, speculation].map(|speculation| {
+                let options = GenerateOptions { speculation, sampler: Sampler::greedy(), ..options() };
+                let mut chat = session(&model).options(options).unwrap();
+                for question in ["abcabcabc", "One, two, one, two", "Three"] {
+                    chat.send(question).unwrap().take(steps).for_each(|event| drop(event.unwrap()));
+                }
+                chat.history().to_vec()
+            });
+            assert_eq!(plain, drafted, "{kind:?} {steps}");
         }
     }
 }
