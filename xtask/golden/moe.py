@@ -20,10 +20,6 @@ from llama import YARN, load, logits, patched, sample, write_checkpoint
 from mlx_lm.models import gpt_oss, rope_utils
 from mlx_lm.models.cache import make_prompt_cache
 
-MLX_GATHER = mx.gather_qmm
-# An argument that mlx-lm passes and MLX of this version lacks.
-mx.gather_qmm = lambda *arguments, global_scale=None, **options: MLX_GATHER(*arguments, **options)
-
 FOUR_BITS = {"quantization": {"group_size": 32, "bits": 4}}
 WIDE = {"hidden_size": 64, "num_hidden_layers": 1, "head_dim": 16, "intermediate_size": 32}
 QWEN3 = {

@@ -29,6 +29,8 @@ CASES = {
         lambda model: caches(model, lambda: QuantizedKVCache(group_size=32, bits=8)),
         [6, 1, 1],
     ),
+    "conv": ("lfm2-tied", {}, make_prompt_cache, [5, 4, 1, 1]),
+    "delta": ("qwen3_5-tied", {}, make_prompt_cache, [19, 1]),
 }
 
 

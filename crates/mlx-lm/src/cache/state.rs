@@ -77,6 +77,21 @@ impl StateCache {
         }))
     }
 
+    /// What a convolution carries on of `rows` `[batch, count + length, …]`, those that it carried and those of the next
+    /// `length` tokens: the last `count`, not counting padding behind a text.
+    pub fn last_rows(&self, rows: &Array, count: i32) -> Result<Array> {
+        let length = rows.dim(1)? - count;
+        let end = self.end.saturating_add(length);
+        let Some(stops) = self.lengths.as_ref().filter(|stops| stops.iter().any(|&stop| stop < end)) else {
+            // A copy, so that the other rows are given up.
+            return rows.index((.., length..))?.contiguous(false);
+        };
+        let ends = stops.iter().map(|stop| stop.saturating_sub(self.end).clamp(0, length.max(0)));
+        let ends = Array::from_slice(&ends.collect::<Vec<_>>(), [stops.len() as i32, 1])?;
+        let places = (ends + Array::arange(0..count)?)?;
+        rows.take_along_axis(&places.expand_dims(2)?, 1)
+    }
+
     pub(super) fn arrays(&self) -> impl Iterator<Item = &Array> {
         self.arrays.iter().flatten()
     }

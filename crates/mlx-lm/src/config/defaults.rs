@@ -8,6 +8,12 @@ pub(super) fn of(model_type: &str) -> Map<String, Value> {
         "qwen2" => json!({"rope_theta": 1e6, "max_position_embeddings": 32768}),
         "phi3" => json!({"max_position_embeddings": 131_072, "original_max_position_embeddings": 4096}),
         "glm4" => json!({"max_position_embeddings": 32768, "rope_traditional": true}),
+        "lfm2" => json!({"rope_theta": 1e6, "rms_norm_eps": 1e-5, "tie_word_embeddings": true}),
+        "qwen3_5_text" => json!({"rope_theta": 1e5, "partial_rotary_factor": 0.25}),
+        // None of its layers is dense, so that the width of those is not used.
+        "qwen3_5_moe_text" => {
+            json!({"rope_theta": 1e5, "partial_rotary_factor": 0.25, "intermediate_size": 1})
+        }
         "deepseek_v3" | "kimi_k2" | "joyai_llm_flash" => json!({
             "rope_interleave": true,
             "kv_lora_rank": 512,
@@ -51,6 +57,16 @@ pub(super) fn of(model_type: &str) -> Map<String, Value> {
             "sliding_window_pattern": 6,
             "max_position_embeddings": 32768,
         }),
+        "gemma3n_text" => json!({
+            "hidden_act": "gelu_pytorch_tanh",
+            "rope_theta": 1e6,
+            "rope_local_base_freq": 1e4,
+        }),
+        "gemma4_text" | "gemma4_unified_text" => json!({
+            "hidden_act": "gelu_pytorch_tanh",
+            "global_head_dim": 512,
+            "hidden_size_per_layer_input": 256,
+        }),
         _ => Value::Null,
     };
     match defaults {
@@ -63,8 +79,12 @@ pub(super) fn of(model_type: &str) -> Map<String, Value> {
 pub(super) fn part_of(whole: &str) -> &str {
     match whole {
         "gemma3" => "gemma3_text",
+        "gemma3n" => "gemma3n_text",
+        "gemma4" | "gemma4_unified" => "gemma4_text",
         "kimi_k25" => "kimi_k2",
         "mistral3" | "llava" => "mistral",
+        "qwen3_5" => "qwen3_5_text",
+        "qwen3_5_moe" => "qwen3_5_moe_text",
         _ => whole,
     }
 }

@@ -12,6 +12,9 @@ const ALIASES: &[(&str, &str)] = &[
     ("hidden_activation", "hidden_act"),
     ("torch_dtype", "dtype"),
     ("_sliding_window_pattern", "sliding_window_pattern"),
+    ("block_ff_dim", "intermediate_size"),
+    ("norm_eps", "rms_norm_eps"),
+    ("tie_embedding", "tie_word_embeddings"),
 ];
 
 /// Settings of a model that are written among those of its RoPE.
@@ -30,6 +33,8 @@ pub(super) fn form(fields: Fields) -> Result<(Fields, Option<String>)> {
         }
     }
     spread_rope(&mut fields)?;
+    hoist(&mut fields);
+    spread_inner(&mut fields);
     let model_type = fields.get("model_type").and_then(Value::as_str).unwrap_or_default();
     for (name, value) in defaults::of(model_type) {
         fields.entry(name).or_insert(value);
@@ -80,6 +85,18 @@ fn spread_rope(fields: &mut Fields) -> Result<()> {
     }
 }
 
+/// Takes a list of `intermediate_size` apart: the largest stays, and those of the layers are `intermediate_sizes` if
+/// they differ.
+fn spread_inner(fields: &mut Fields) {
+    let Some(Value::Array(sizes)) = fields.get("intermediate_size") else { return };
+    let sizes = sizes.clone();
+    let largest = sizes.iter().max_by_key(|size| size.as_i64()).cloned().unwrap_or_default();
+    if sizes.iter().any(|size| *size != largest) {
+        fields.insert("intermediate_sizes".into(), sizes.into());
+    }
+    fields.insert("intermediate_size".into(), largest);
+}
+
 /// Spells `rope` as `rope_theta` and `rope_scaling`.
 fn set_rope(fields: &mut Fields, mut rope: Fields) {
     if let Some(theta) = rope.remove("rope_theta") {
@@ -90,7 +107,18 @@ fn set_rope(fields: &mut Fields, mut rope: Fields) {
     }
 }
 
-/// Moves what belongs to the model out of RoPE, and what belongs to RoPE into it.
+/// Copies what belongs to the model out of RoPE, before defaults take its place.
+fn hoist(fields: &mut Fields) {
+    let Some(Value::Object(scaling)) = fields.get("rope_scaling") else { return };
+    let hoisted = HOISTED.iter().filter_map(|&name| Some((name, scaling.get(name)?.clone())));
+    for (name, value) in hoisted.filter(|(_, value)| !value.is_null()).collect::<Vec<_>>() {
+        if fields.get(name).is_none_or(Value::is_null) {
+            fields.insert(name.into(), value);
+        }
+    }
+}
+
+/// Moves what belongs to RoPE into it.
 fn finish_rope(fields: &mut Fields) {
     if let Some(theta) = fields.remove("rope_local_base_freq") {
         let layers = json!({ "sliding_attention": { "rope_theta": theta } });
@@ -100,10 +128,6 @@ fn finish_rope(fields: &mut Fields) {
     let Some(Value::Object(scaling)) = fields.get_mut("rope_scaling") else { return };
     if let Some(original) = original {
         scaling.entry("original_max_position_embeddings").or_insert(original);
-    }
-    let hoisted = HOISTED.iter().filter_map(|&name| Some((name, scaling.get(name)?.clone())));
-    for (name, value) in hoisted.filter(|(_, value)| !value.is_null()).collect::<Vec<_>>() {
-        fields.entry(name).or_insert(value);
     }
 }
 
@@ -181,6 +205,15 @@ mod tests {
     }
 
     #[test]
+    fn sizes_of_layers_are_apart_if_they_differ() {
+        let alike = formed(json!({"intermediate_size": [8, 8]}));
+        assert_eq!(alike, json!({"intermediate_size": 8}));
+        let unlike = formed(json!({"intermediate_size": [8, 16, 8]}));
+        assert_eq!(unlike, json!({"intermediate_size": 16, "intermediate_sizes": [8, 16, 8]}));
+        assert_eq!(formed(json!({"intermediate_size": []})), json!({}));
+    }
+
+    #[test]
     fn settings_among_those_of_rope_are_the_models() {
         let formed = formed(json!({
             "rope_scaling": {"type": "longrope", "partial_rotary_factor": 0.5},
@@ -188,6 +221,14 @@ mod tests {
         }));
         assert_eq!(formed["partial_rotary_factor"], 0.5);
         assert_eq!(formed["rope_scaling"]["original_max_position_embeddings"], 4096);
+    }
+
+    #[test]
+    fn settings_among_those_of_rope_come_before_defaults() {
+        let formed = formed(json!({
+            "model_type": "qwen3_5_text", "rope_parameters": {"partial_rotary_factor": 0.5},
+        }));
+        assert_eq!((&formed["partial_rotary_factor"], &formed["rope_theta"]), (&json!(0.5), &json!(1e5)));
     }
 
     #[test]

@@ -119,6 +119,11 @@ impl Weights {
         self.checkpoint.arrays.contains_key(&self.key(name))
     }
 
+    /// The shape of the array `name`, if the checkpoint has it: for layers that are stored in more than one way.
+    pub fn shape(&self, name: &str) -> Option<&[i32]> {
+        self.checkpoint.arrays.get(&self.key(name)).map(Array::shape)
+    }
+
     /// The array `name`, which must have this shape.
     pub fn array(&self, name: &str, shape: impl AsRef<[i32]>) -> Result<Array> {
         self.take(name, shape.as_ref(), Elements::Any)

@@ -3,7 +3,7 @@
 use mlx_core::{Array, Dtype, Index, Result as MlxResult};
 use mlx_nn::{Linear, Module, Offset, Rope, Weights};
 
-use super::{Attend, Norm, Norms, Sizes};
+use super::{Attend, Named, Norm, Norms, Sizes};
 use crate::Result;
 use crate::cache::{LayerCache, Mask, Scoring};
 
@@ -28,6 +28,23 @@ pub(crate) struct AttentionOptions {
     pub(crate) sinks: bool,
     /// How queries grow with their position.
     pub(crate) temperature: Option<Temperature>,
+    /// The output is multiplied by the sigmoid of gates, which `q_proj` gives behind the query of each head.
+    pub(crate) gated: bool,
+    pub(crate) names: AttentionNames,
+}
+
+/// What checkpoints call the parts that not all call the same.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AttentionNames {
+    pub(crate) q_norm: &'static str,
+    pub(crate) k_norm: &'static str,
+    pub(crate) o_proj: &'static str,
+}
+
+impl Default for AttentionNames {
+    fn default() -> Self {
+        Self { q_norm: "q_norm", k_norm: "k_norm", o_proj: "o_proj" }
+    }
 }
 
 /// Queries are multiplied by `1 + beta · ln(1 + ⌊position / length⌋)`.
@@ -42,15 +59,19 @@ pub(crate) struct Temperature {
 pub(crate) struct Attention {
     #[module(flatten)]
     projections: Projections,
-    o_proj: Linear,
-    q_norm: Option<Norm>,
-    k_norm: Option<Norm>,
+    #[module(flatten)]
+    o_proj: Named<Linear>,
+    #[module(flatten)]
+    q_norm: Option<Named<Norm>>,
+    #[module(flatten)]
+    k_norm: Option<Named<Norm>>,
     sinks: Option<Array>,
     rope: Option<Rope>,
     heads: i32,
     kv_heads: i32,
     scale: f32,
     softcap: Option<f32>,
+    gated: bool,
     #[module(skip)]
     temperature: Option<Temperature>,
 }
@@ -68,18 +89,24 @@ impl Attention {
         let Sizes { hidden, heads, kv_heads, head_dim, .. } = *sizes;
         let zeros = |shape: &[i32], _: &_| Array::zeros(shape, Dtype::Float32);
         let sinks = options.sinks.then(|| w.parameter("sinks", [heads], zeros)).transpose()?;
-        let norm = |name| options.head_norms.map(|norms| norms.load(w, name, head_dim)).transpose();
+        let norm = |name| {
+            let norm = options.head_norms.map(|norms| norms.load(w, name, head_dim)).transpose()?;
+            Ok::<_, crate::Error>(norm.map(|norm| Named::new(name, norm)))
+        };
+        let AttentionNames { q_norm, k_norm, o_proj } = options.names;
+        let output = w.linear_with_bias(o_proj, [hidden, sizes.projected().0], options.output_bias)?;
         Ok(Self {
             projections: Projections::load(w, sizes, &options)?,
-            o_proj: w.linear_with_bias("o_proj", [hidden, sizes.projected().0], options.output_bias)?,
-            q_norm: norm("q_norm")?,
-            k_norm: norm("k_norm")?,
+            o_proj: Named::new(o_proj, output),
+            q_norm: norm(q_norm)?,
+            k_norm: norm(k_norm)?,
             sinks,
             rope: options.rope,
             heads,
             kv_heads,
             scale: options.scale.unwrap_or_else(|| (head_dim as f32).powf(-0.5)),
             softcap: options.softcap,
+            gated: options.gated,
             temperature: options.temperature,
         })
     }
@@ -91,7 +118,8 @@ impl Attention {
 
         let [q, k, v] = self.projections.forward(x, self.heads, self.kv_heads)?;
         let offset = cache.offset();
-        let mut q = self.place(split(&q, self.heads)?, self.q_norm.as_ref(), offset)?;
+        let (q, gate) = self.ungated(split(&q, self.heads)?)?;
+        let mut q = self.place(q, self.q_norm.as_ref(), offset)?;
         let k = self.place(split(&k, self.kv_heads)?, self.k_norm.as_ref(), offset)?;
         let v = split(&v, self.kv_heads)?;
         if let Some(growth) = self.temperature.map(|t| t.growth(offset, &q)).transpose()? {
@@ -100,12 +128,26 @@ impl Attention {
 
         let scoring = Scoring { scale: self.scale, softcap: self.softcap, sinks: self.sinks.as_ref() };
         let y = cache.attend(&q, &k, &v, scoring, mask)?;
-        self.o_proj.forward(&y.transpose([0, 2, 1, 3])?.reshape([b, l, -1])?)
+        let y = match gate {
+            Some(gate) => (y * gate.sigmoid()?)?,
+            None => y,
+        };
+        self.o_proj.part.forward(&y.transpose([0, 2, 1, 3])?.reshape([b, l, -1])?)
+    }
+
+    /// Queries `[batch, heads, length, width]`, and the gates that are stored behind them.
+    fn ungated(&self, queries: Array) -> MlxResult<(Array, Option<Array>)> {
+        if !self.gated {
+            return Ok((queries, None));
+        }
+        let width = queries.dim(-1)? / 2;
+        let gate = queries.index((Index::Ellipsis, width..))?;
+        Ok((queries.index((Index::Ellipsis, ..width))?, Some(gate)))
     }
 
     /// Normalises heads `[batch, heads, length, width]` and turns them to their positions.
-    fn place(&self, heads: Array, norm: Option<&Norm>, offset: Offset<'_>) -> MlxResult<Array> {
-        let heads = norm.map(|norm| norm.forward(&heads)).transpose()?.unwrap_or(heads);
+    fn place(&self, heads: Array, norm: Option<&Named<Norm>>, offset: Offset<'_>) -> MlxResult<Array> {
+        let heads = norm.map(|norm| norm.part.forward(&heads)).transpose()?.unwrap_or(heads);
         match &self.rope {
             Some(rope) => rope.forward(&heads, offset),
             None => Ok(heads),
@@ -127,7 +169,7 @@ impl Projections {
             Self::Fused { qkv_proj: linear("qkv_proj", queries + 2 * keys)? }
         } else {
             Self::Apart {
-                q_proj: linear("q_proj", queries)?,
+                q_proj: linear("q_proj", if options.gated { 2 * queries } else { queries })?,
                 k_proj: linear("k_proj", keys)?,
                 v_proj: linear("v_proj", keys)?,
             }

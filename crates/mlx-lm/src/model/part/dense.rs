@@ -3,7 +3,7 @@
 use mlx_core::{Array, Result as MlxResult};
 use mlx_nn::{Embedding, Head, Module, Weights};
 
-use super::{Frame, Norm, Windows};
+use super::{Frame, Named, Norm, Windows};
 use crate::Result;
 use crate::cache::{KvCache, LayerCache, Mask};
 use crate::model::Decoder;
@@ -12,6 +12,12 @@ use crate::model::Decoder;
 pub(crate) trait Block: Module {
     /// `[batch, length, hidden] -> [batch, length, hidden]`, past the tokens in `cache`.
     fn forward(&self, x: &Array, mask: &Mask, cache: &mut LayerCache) -> MlxResult<Array>;
+
+    /// What the layer remembers before the first token, where `attention` is what a layer in its place does that
+    /// attends.
+    fn cache(&self, attention: LayerCache) -> LayerCache {
+        attention
+    }
 }
 
 /// A decoder of like blocks.
@@ -27,9 +33,10 @@ pub(crate) struct Dense<B> {
 struct Body<B> {
     embed_tokens: Embedding,
     layers: Vec<B>,
-    norm: Norm,
-    slides: Vec<bool>,
-    window: Option<i32>,
+    #[module(flatten)]
+    norm: Named<Norm>,
+    #[module(skip)]
+    windows: Windows,
 }
 
 impl<B: Block> Dense<B> {
@@ -47,22 +54,20 @@ impl<B: Block> Dense<B> {
         let lm_head = w.head("lm_head", &embed_tokens, tied)?;
         let layers = m.each("layers", sizes.layers).enumerate();
         let layers = layers.map(|(at, w)| block(&w, at)).collect::<Result<_>>()?;
-        let norm = norms.load(&m, "norm", sizes.hidden)?;
-        let Windows { slides, window } = frame.windows.clone();
-        let model = Body { embed_tokens, layers, norm, slides, window };
+        let norm = Named::new(frame.last_norm, norms.load(&m, frame.last_norm, sizes.hidden)?);
+        let model = Body { embed_tokens, layers, norm, windows: frame.windows.clone() };
         Ok(Self { model, lm_head, embedding_scale: frame.embedding_scale, softcap: frame.softcap })
     }
 }
 
 impl<B: Block> Body<B> {
     fn forward(&self, mut h: Array, cache: &mut KvCache) -> MlxResult<Array> {
-        let full = cache.mask(&h)?;
-        let sliding = self.window.map(|window| cache.sliding_mask(&h, window)).transpose()?;
-        for ((layer, &slides), cache) in self.layers.iter().zip(&self.slides).zip(cache.layers()) {
-            let mask = sliding.as_ref().filter(|_| slides).unwrap_or(&full);
+        let [full, sliding] = self.windows.masks();
+        for ((at, layer), cache) in self.layers.iter().enumerate().zip(cache.layers()) {
+            let mask = if self.windows.slides(at) { &sliding } else { &full };
             h = layer.forward(&h, mask, cache)?;
         }
-        self.norm.forward(&h)
+        self.norm.part.forward(&h)
     }
 }
 
@@ -85,9 +90,7 @@ impl<B: Block> Decoder for Dense<B> {
     }
 
     fn cache(&self) -> KvCache {
-        KvCache::new(self.model.slides.iter().map(|slides| match self.model.window {
-            Some(window) if *slides => LayerCache::sliding(window),
-            _ => LayerCache::full(),
-        }))
+        let Body { layers, windows, .. } = &self.model;
+        KvCache::new(layers.iter().enumerate().map(|(at, layer)| layer.cache(windows.cache(at))))
     }
 }

@@ -19,6 +19,8 @@ pub(crate) struct Frame {
     pub(crate) embedding_scale: Option<f32>,
     /// What scores stay below.
     pub(crate) softcap: Option<f32>,
+    /// The name of the norm behind the last layer.
+    pub(crate) last_norm: &'static str,
     rotation: Rotation,
     activation: Activation,
 }
@@ -32,13 +34,26 @@ impl Frame {
     /// What `config` says. Where it has a window but no `layer_types`, the family says which layers it `slides` over.
     pub(crate) fn read(config: &Config, slides: impl FnMut(usize) -> bool) -> Result<Self> {
         let sizes = Sizes::read(config)?;
+        let windows = Windows::read(config, sizes.layers, slides)?;
+        Self::new(config, sizes, windows)
+    }
+
+    /// What `config` says of a decoder whose layers are of other kinds than those that see all and those that slide:
+    /// its family reads `layer_types`.
+    pub(crate) fn hybrid(config: &Config) -> Result<Self> {
+        let sizes = Sizes::read(config)?;
+        Self::new(config, sizes, Windows::none(sizes.layers))
+    }
+
+    fn new(config: &Config, sizes: Sizes, windows: Windows) -> Result<Self> {
         Ok(Self {
             sizes,
             norms: Norms::read(config)?,
-            windows: Windows::read(config, sizes.layers, slides)?,
+            windows,
             tied: config.parse::<Stored>()?.tie_word_embeddings,
             embedding_scale: None,
             softcap: None,
+            last_norm: "norm",
             rotation: Rotation::read(config)?,
             activation: Activation::read(config)?,
         })
@@ -46,13 +61,13 @@ impl Frame {
 
     /// The attention of a layer, with its RoPE.
     pub(crate) fn attention(&self, layer: usize) -> Result<AttentionOptions> {
-        let rope = Some(self.rotation.rope(self.windows.slides(layer), self.sizes.head_dim)?);
+        let rope = Some(self.rope(layer, self.sizes.head_dim)?);
         Ok(AttentionOptions { rope, ..AttentionOptions::default() })
     }
 
-    /// The RoPE of heads of another width.
-    pub(crate) fn rope(&self, width: i32) -> Result<Rope> {
-        self.rotation.rope(false, width)
+    /// The RoPE of a layer whose heads are so wide.
+    pub(crate) fn rope(&self, layer: usize, head_dim: i32) -> Result<Rope> {
+        self.rotation.rope(self.windows.slides(layer), head_dim)
     }
 
     /// What the scale of scores is multiplied by for queries, and again for keys, where RoPE leaves that to them.
