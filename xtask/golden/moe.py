@@ -9,6 +9,7 @@ import pathlib
 import tempfile
 import types
 from contextlib import ExitStack
+from functools import partial
 from unittest.mock import patch
 
 import mlx.core as mx
@@ -16,7 +17,7 @@ import numpy as np
 from dense import BASE, UNTIED, checkpoint_weights
 from fixture import Named, golden, relative_rms, to_numpy, write_json, write_tensors
 from llama import YARN, load, logits, patched, sample, write_checkpoint
-from mlx_lm.models import rope_utils
+from mlx_lm.models import gpt_oss, rope_utils
 from mlx_lm.models.cache import make_prompt_cache
 
 FOUR_BITS = {"quantization": {"group_size": 32, "bits": 4}}
@@ -130,7 +131,7 @@ VARIANTS = {
     "gpt-oss-stacked": GPT_OSS | UNTIED | {"torch_dtype": "float32", "hidden_size": 16, "intermediate_size": 12},
     "gpt-oss-fused": GPT_OSS
     | UNTIED
-    | {"rope_scaling": TRUNCATED | {"truncate": False}, "rope_theta": 150.0}
+    | {"rope_scaling": TRUNCATED | {"truncate": False}, "rope_theta": 150.0, "swiglu_limit": 0.3}
     | {"hidden_size": 16, "intermediate_size": 12},
     "gpt-oss-mxfp4": GPT_OSS | UNTIED | {"quantization_config": {"quant_method": "mxfp4"}},
     "gpt-oss-4bit": GPT_OSS | WIDE | UNTIED | FOUR_BITS | {"num_hidden_layers": 2},
@@ -177,7 +178,7 @@ WITHOUT = {
     "mixtral-untied": [{"num_experts_per_tok": 2}],
     "mixtral-apart": [{"rope_theta": 1e6}],
     "gpt-oss-stacked": [{"rope_scaling": None}, {"layer_types": ["full_attention", "sliding_attention"]}],
-    "gpt-oss-fused": [{"rope_scaling": TRUNCATED}],
+    "gpt-oss-fused": [{"rope_scaling": TRUNCATED}, {"swiglu_limit": 7.0}],
     "glm4-moe-converted": [{"partial_rotary_factor": 1.0}],
     "glm4-moe-apart": [{"routed_scaling_factor": 1.0}, {"n_group": 1, "topk_group": 1}],
     "glm4-moe-4bit": [{"norm_topk_prob": True}],
@@ -235,8 +236,11 @@ def write_variant(name, config, random, batch):
 
 
 def reference(folder, config):
-    """mlx-lm's model, with the YaRN of transformers."""
+    """mlx-lm's model, with the YaRN of transformers and the limit of gates that the config has."""
     with ExitStack() as stack:
+        if config["model_type"] == "gpt_oss":
+            limited = partial(gpt_oss.SwigluOAI, limit=config["swiglu_limit"])
+            stack.enter_context(patch.object(gpt_oss, "SwigluOAI", limited))
         if (config.get("rope_scaling") or {}).get("truncate") is False:
             whole = types.SimpleNamespace(log=math.log, pi=math.pi, floor=float, ceil=float)
             stack.enter_context(patch.object(rope_utils, "math", whole))

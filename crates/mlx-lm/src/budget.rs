@@ -50,11 +50,12 @@ impl Widths {
         embedded.saturating_add(self.hidden_size.unwrap_or_default().saturating_mul(streams - 1))
     }
 
-    /// What one token passes within an MLP: a dense one, or all experts that see it.
+    /// What one token passes within an MLP: a dense one, or all experts that see it, each with what goes into it and
+    /// comes out.
     fn inner(&self, hidden: u64) -> u64 {
         let dense = self.intermediate_size.unwrap_or(hidden.saturating_mul(4));
-        let experts = self.num_experts_per_tok.unwrap_or(1).max(1);
-        let expert = self.moe_intermediate_size.unwrap_or(dense);
+        let Some(experts) = self.num_experts_per_tok.filter(|&experts| experts > 0) else { return dense };
+        let expert = self.moe_intermediate_size.unwrap_or(dense).max(hidden);
         dense.max(expert.saturating_mul(experts))
     }
 }
