@@ -10,6 +10,10 @@ from mlx.utils import tree_flatten, tree_map
 from mlx_lm.models.cache import make_prompt_cache
 from mlx_lm.utils import _get_classes, load_model
 
+MLX_GATHER = mx.gather_qmm
+# An argument that mlx-lm passes and MLX of this version lacks.
+mx.gather_qmm = lambda *arguments, global_scale=None, **options: MLX_GATHER(*arguments, **options)
+
 BASE = {
     "architectures": ["LlamaForCausalLM"],
     "model_type": "llama",
@@ -126,7 +130,7 @@ VARIANTS = {
     "llama-mxfp8": MICROSCALED | {"quantization": {"group_size": 32, "bits": 8, "mode": "mxfp8"}},
     "llama-nvfp4": MICROSCALED | {"quantization": {"group_size": 16, "bits": 4, "mode": "nvfp4"}},
 }
-KEEPS_NULL = {"q_lora_rank", "sliding_window"}
+KEEPS_NULL = {"final_logit_softcapping", "q_lora_rank", "sliding_window"}
 # Changes that must change the logits: a reader that passes over the key has to fail.
 WITHOUT = {
     "llama-gqa": {"rope_theta": 10000.0},
@@ -225,12 +229,17 @@ def write_checkpoint(folder, weights, shards):
 
 def quantize(model, config):
     quantization = config["quantization"]
+    group_size = quantization["group_size"]
+
+    def fits(module):
+        return hasattr(module, "to_quantized") and module.weight.shape[-1] % group_size == 0
+
     nn.quantize(
         model,
-        group_size=quantization["group_size"],
+        group_size=group_size,
         bits=quantization["bits"],
         mode=quantization.get("mode", "affine"),
-        class_predicate=lambda path, module: quantization.get(path, hasattr(module, "to_quantized")),
+        class_predicate=lambda path, module: quantization.get(path, fits(module)),
     )
 
 
@@ -251,7 +260,7 @@ def readable(config):
     The llama of mlx-lm 0.32.2 passes over `rope_parameters` and would compute another model.
     """
     parameters = config.get("rope_parameters")
-    if not parameters:
+    if "rope_theta" not in (parameters or {}):
         return config
     return config | {"rope_theta": parameters["rope_theta"], "rope_scaling": parameters}
 

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 
 /// The result of a command.
-pub(crate) type Outcome = Result<(), Box<dyn Error>>;
+pub(crate) type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
 /// Tells the failure, if there is one. A reader that went away is none.
 pub(crate) fn report(outcome: Outcome) -> ExitCode {

@@ -32,10 +32,14 @@ impl Default for BudgetOptions {
 /// The widths of a config that shapes of weights and caches do not tell.
 #[derive(Deserialize)]
 struct Widths {
+    hidden_size: Option<u64>,
+    altup_num_inputs: Option<u64>,
+    num_hidden_layers: Option<u64>,
     num_attention_heads: Option<u64>,
     head_dim: Option<u64>,
     intermediate_size: Option<u64>,
     moe_intermediate_size: Option<u64>,
+    #[serde(alias = "top_k_experts")]
     num_experts_per_tok: Option<u64>,
     linear_num_key_heads: Option<u64>,
     linear_num_value_heads: Option<u64>,
@@ -44,6 +48,12 @@ struct Widths {
 }
 
 impl Widths {
+    /// What layers hand on for each token, of which `embedded` is there at first.
+    fn hidden(&self, embedded: u64) -> u64 {
+        let streams = self.altup_num_inputs.unwrap_or(1).max(1);
+        embedded.saturating_add(self.hidden_size.unwrap_or_default().saturating_mul(streams - 1))
+    }
+
     /// What one token passes within an MLP: a dense one, or all experts that see it.
     fn inner(&self, hidden: u64) -> u64 {
         let dense = self.intermediate_size.unwrap_or(hidden.saturating_mul(4));
@@ -87,10 +97,10 @@ pub(crate) fn of(model: &Model, config: &Config, options: &BudgetOptions) -> Res
         chunk: run.chunk.min(run.length).unsigned_abs().into(),
         length: run.length.unsigned_abs().into(),
         batch: run.batch.unsigned_abs().into(),
-        hidden: trace.hidden,
+        hidden: widths.hidden(trace.hidden),
         inner: widths.inner(trace.hidden),
         recurrent: widths.recurrent(trace.dtype),
-        layers: trace.layers,
+        layers: widths.num_hidden_layers.unwrap_or(trace.layers),
         heads,
         head_width: widths.head_dim.unwrap_or_else(|| trace.hidden.checked_div(heads).unwrap_or_default()),
         vocabulary: model.vocab_size() as u64,

@@ -35,9 +35,23 @@ pub enum Error {
         /// What is supported.
         known: &'static [&'static str],
     },
+    /// A form of text that cannot be compiled.
+    #[error("grammar: {0}")]
+    Grammar(String),
     /// A constraint cannot go on.
     #[error("constraint: {0}")]
     Constraint(String),
+    /// Tokens cannot be drafted.
+    #[error("speculation: {0}")]
+    Speculation(String),
+    /// The scores of the next token choose none.
+    #[error(
+        "the best score of the next token is {best}, which chooses none: look at the model's numbers and at what changes scores"
+    )]
+    Scores {
+        /// Not a number, or infinite.
+        best: f32,
+    },
     /// A prompt that cannot be run.
     #[error("{0}")]
     Prompt(String),
@@ -50,6 +64,14 @@ pub enum Error {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
+        why: String,
+    },
+    /// A checkpoint that cannot be converted as asked, or a folder that cannot be written.
+    #[error("cannot convert to {}: {why}", path.display())]
+    Convert {
+        /// The folder.
+        path: PathBuf,
+        /// What is in the way.
         why: String,
     },
     /// An option outside its range.

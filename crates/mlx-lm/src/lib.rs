@@ -15,30 +15,41 @@
 //! }
 //! ```
 //!
-//! Below that are the [`Model`] on tokens, its [`cache`], [`sampling`] and the [`Decoder`] trait that
+//! A conversation over many turns is a [`ChatSession`]. Below that are the [`Model`] on tokens, its [`cache`], [`sampling`] and the [`Decoder`] trait that
 //! each architecture in [`model`] implements.
 
 #![forbid(unsafe_code)]
 
 mod budget;
 pub mod cache;
+pub mod chat;
 mod config;
+pub mod convert;
 mod error;
+mod fingerprint;
 mod generate;
 mod language_model;
 mod loader;
 pub mod model;
+mod perplexity;
 mod quantized;
 pub mod sampling;
+pub mod structured;
 mod tensors;
 
 pub use budget::BudgetOptions;
+pub use chat::{ChatEvent, ChatSession, ChatStats, ChatStream};
 pub use config::Config;
+pub use convert::Convert;
 pub use error::{Error, Result};
-pub use generate::{FinishReason, GenerateOptions, Piece, Stats, TextStream, Token, TokenStream};
+pub use generate::{
+    BatchGenerator, BatchOptions, BatchPrompt, Drafts, Event, EventKind, FinishReason, GenerateOptions,
+    Piece, SequenceId, Speculation, Stats, TextBatchGenerator, TextStream, Token, TokenStream,
+};
 pub use language_model::{LanguageModel, load};
 pub use loader::Loader;
 pub use model::{Decoder, Model};
+pub use perplexity::{Perplexity, PerplexityOptions};
 pub use sampling::{Logprobs, Penalty, Processors, Sampler};
 
 pub use {mlx_core, mlx_hub, mlx_memory, mlx_text};

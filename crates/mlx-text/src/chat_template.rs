@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, path::Path};
 
 use minijinja::{Environment, ErrorKind, Value};
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 
 use crate::{
     Error, Message, Result, python,
@@ -106,7 +106,18 @@ impl ChatTemplate {
         })
     }
 
-    fn source(&self, tools: bool) -> Result<&str> {
+    /// What `chat_template` is in a `tokenizer_config.json`.
+    pub fn to_json(&self) -> Json {
+        match (self.sources.len(), self.sources.get("default")) {
+            (1, Some(source)) => source.as_str().into(),
+            _ => {
+                self.sources.iter().map(|(name, source)| json!({"name": name, "template": source})).collect()
+            }
+        }
+    }
+
+    /// The source for conversations with tools or without.
+    pub(crate) fn source(&self, tools: bool) -> Result<&str> {
         let tool_use = if tools { self.sources.get("tool_use") } else { None };
         tool_use.or_else(|| self.sources.get("default")).map(String::as_str).ok_or_else(|| {
             let names: Vec<_> = self.sources.keys().map(String::as_str).collect();

@@ -26,6 +26,15 @@ pub enum Error {
         source: io::Error,
     },
 
+    /// A file cannot be written.
+    #[error("cannot write {}: {source}", .path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+
     /// A file was read but does not hold what its name promises.
     #[error("{}: {reason}", .path.display())]
     Malformed {
@@ -51,6 +60,15 @@ pub enum Error {
     /// The model brings no chat template.
     #[error("no chat template in this model: give one, or prompt it with plain text")]
     NoChatTemplate,
+
+    /// The checkpoint names a way to write calls of functions that is not known.
+    #[error("tool_parser_type is `{found}`, which is not known (known: {})", known.join(", "))]
+    ToolFormat {
+        /// What was named.
+        found: String,
+        /// What is known.
+        known: Vec<&'static str>,
+    },
 
     /// The chat template does not parse, or failed or refused while rendering.
     #[error("chat template: {0}")]

@@ -1,7 +1,9 @@
 //! One turn of a conversation.
 
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
+
+use crate::ToolCall;
 
 /// A message as chat templates and chat servers know it.
 ///
@@ -46,6 +48,69 @@ impl Message {
     pub fn assistant(text: impl Into<String>) -> Self {
         Self::new("assistant", text)
     }
+
+    /// What a function that the model called gave.
+    ///
+    /// ```
+    /// use mlx_text::{Message, ToolCall};
+    ///
+    /// let call = ToolCall { id: Some("call00001".into()), name: "now".into(), arguments: Default::default() };
+    /// let result = Message::tool(&call, "12:30");
+    /// assert_eq!(result.extra["tool_call_id"], "call00001");
+    /// ```
+    pub fn tool(call: &ToolCall, result: impl Into<String>) -> Self {
+        let mut message = Self::new("tool", result);
+        if let Some(id) = &call.id {
+            message.extra.insert("tool_call_id".into(), id.as_str().into());
+        }
+        message.extra.insert("name".into(), call.name.as_str().into());
+        message
+    }
+
+    /// This message with calls of functions, as chat templates expect them: arguments are objects.
+    #[must_use]
+    pub fn with_tool_calls(mut self, calls: &[ToolCall]) -> Self {
+        if !calls.is_empty() {
+            self.extra.insert("tool_calls".into(), calls.iter().map(call_value).collect());
+        }
+        self
+    }
+
+    /// This message with the reasoning that led to it, which templates know by either of two names.
+    #[must_use]
+    pub fn with_reasoning(mut self, text: &str) -> Self {
+        for key in ["reasoning_content", "thinking"].into_iter().filter(|_| !text.is_empty()) {
+            self.extra.insert(key.into(), text.into());
+        }
+        self
+    }
+
+    /// The content, where it is one text.
+    pub fn text(&self) -> Option<&str> {
+        self.content.as_ref()?.as_str()
+    }
+}
+
+impl From<&str> for Message {
+    /// What the user says.
+    fn from(text: &str) -> Self {
+        Self::user(text)
+    }
+}
+
+impl From<String> for Message {
+    /// What the user says.
+    fn from(text: String) -> Self {
+        Self::user(text)
+    }
+}
+
+fn call_value(call: &ToolCall) -> Value {
+    let mut value = json!({"type": "function", "function": {"name": call.name, "arguments": call.arguments}});
+    if let (Some(id), Some(map)) = (&call.id, value.as_object_mut()) {
+        map.insert("id".into(), id.as_str().into());
+    }
+    value
 }
 
 /// Keeps `null` apart from a missing key.

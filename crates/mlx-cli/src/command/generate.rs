@@ -1,55 +1,64 @@
 //! `mlx generate`: the answer to a prompt.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
+use std::path::Path;
 
+use mlx_lm::cache::{KvCache, PromptCache};
 use mlx_lm::{FinishReason, GenerateOptions, LanguageModel, Loader, Piece, Stats, TextStream};
-use mlx_text::Message;
 use serde_json::{Value, json};
 
 use crate::args::Generate;
 use crate::download;
 use crate::failure::Outcome;
+use crate::prompt;
 
 /// Streams the answer.
 pub(crate) fn run(args: &Generate) -> Outcome {
-    let prompt = prompt(&args.prompt)?;
-    let mut loader = Loader::new(download::source(&args.model)?);
-    if let Some(dtype) = args.dtype {
-        loader = loader.dtype(dtype);
-    }
-    let model = loader.load()?;
-    let tokens = tokens(&model, args, &prompt)?;
-    let stream = model.generate(&tokens, options(&model, args)?)?;
+    let prompt = prompt::text(&args.prompt)?;
+    let in_type = |loader: Loader| match args.dtype {
+        Some(dtype) => loader.dtype(dtype),
+        None => loader,
+    };
+    let model = in_type(Loader::new(download::source(&args.model)?)).load()?;
+    let model = args.drafting.equip(model, &args.model, in_type)?;
+    let options = options(&model, args)?;
+    let stream = match &args.prompt_cache_file {
+        Some(path) => go_on(&model, path, &prompt::rest(&model, &prompt, args.raw)?, options)?,
+        None => {
+            let system = args.system_prompt.as_deref();
+            model.generate(&prompt::whole(&model, system, &prompt, args.raw)?, options)?
+        }
+    };
     if args.json { write_json(stream) } else { write_text(stream) }
 }
 
-/// The prompt itself, or stdin for `-`.
-fn prompt(argument: &str) -> io::Result<String> {
-    if argument != "-" {
-        return Ok(argument.to_owned());
+/// The text after what the file holds, of which one by mlx-lm does not tell the tokens, and then `rest`.
+fn go_on<'m>(
+    model: &'m LanguageModel,
+    path: &Path,
+    rest: &[u32],
+    options: GenerateOptions,
+) -> mlx_lm::Result<TextStream<'m>> {
+    match PromptCache::load(path, model) {
+        Ok(mut begun) => {
+            begun.tokens.extend(rest);
+            model.generate_from(begun.cache, &begun.tokens, options)
+        }
+        Err(error) => match KvCache::load_mlx_lm(path, &model.model().cache()) {
+            Ok(cache) => model.generate_after(cache, rest, options),
+            Err(_) => Err(error),
+        },
     }
-    let mut text = String::new();
-    io::stdin().read_to_string(&mut text)?;
-    Ok(text)
 }
 
-fn tokens(model: &LanguageModel, args: &Generate, prompt: &str) -> mlx_lm::Result<Vec<u32>> {
-    let has_template = model.tokenizer().chat_template().is_some();
-    if args.raw || prompt.is_empty() || (!has_template && args.system_prompt.is_none()) {
-        return model.encode(prompt);
-    }
-    let system = args.system_prompt.as_deref().map(Message::system);
-    let messages: Vec<_> = system.into_iter().chain([Message::user(prompt)]).collect();
-    model.chat(&messages)
-}
-
-fn options(model: &LanguageModel, args: &Generate) -> mlx_lm::Result<GenerateOptions> {
+fn options(model: &LanguageModel, args: &Generate) -> Outcome<GenerateOptions> {
     Ok(GenerateOptions {
         max_tokens: args.max_tokens,
         sampler: args.sampling.sampler(model)?,
         processors: args.sampling.processors(),
-        grammar: None,
+        grammar: args.form.grammar(model)?,
         logprobs: args.logprobs,
+        speculation: args.drafting.speculation(),
         stop: args.stop.clone(),
         prefill_step: args.prefill_step_size,
         cache: args.cache.options(),
@@ -83,7 +92,7 @@ fn write_json(mut stream: TextStream<'_>) -> Outcome {
 
 /// A piece as one line of JSON, with its log-probabilities if there are any.
 fn line(piece: &Piece) -> Value {
-    let mut line = json!({"text": piece.text, "token": piece.token});
+    let mut line = json!({"text": piece.text, "token": piece.token, "drafted": piece.drafted});
     if let Some((logprobs, fields)) = piece.logprobs.as_ref().zip(line.as_object_mut()) {
         let top = logprobs.top.iter().map(|(token, logprob)| json!({"token": token, "logprob": logprob}));
         fields.insert("logprob".into(), logprobs.chosen.into());
@@ -100,6 +109,8 @@ fn summary(text: &str, tokens: &[u32], stats: &Stats, reason: FinishReason) -> V
         "generation_tokens": stats.generation_tokens,
         "prompt_tps": stats.prompt_tps(),
         "generation_tps": stats.generation_tps(),
+        "drafted_tokens": stats.drafts.drafted,
+        "accepted_tokens": stats.drafts.accepted,
         "peak_memory": stats.peak_memory.get() as f64 / 1e9,
         "finish_reason": reason.name(),
     })

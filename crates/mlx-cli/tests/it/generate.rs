@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::program::{mlx, smollm2};
+use crate::program::{golden, mlx, smollm2};
 
 const QUESTION: &str = "What is the capital of France?";
 
@@ -87,4 +87,54 @@ fn sampling_options_are_refused_with_their_names() {
         let run = mlx(&["generate", "--model", &model, "--prompt", "a", option, value]);
         assert!(!run.ok && run.err.contains(expected), "{option} {value}: {}", run.err);
     }
+}
+
+#[test]
+fn a_schema_a_pattern_and_a_grammar_give_the_text_its_form() {
+    let Some(model) = smollm2() else { return };
+    let run = |options: &[&str]| {
+        mlx(&[&["generate", "--model", &model, "--prompt", QUESTION][..], options].concat())
+    };
+    let schema =
+        r#"{"type": "object", "properties": {"city": {"enum": ["Rome", "Paris"]}}, "required": ["city"]}"#;
+    let json: Value = serde_json::from_str(&run(&["--json-schema", schema]).out).unwrap();
+    assert_eq!(json["city"], "Paris");
+    assert_eq!(run(&["--regex", "(Rome|Paris)!"]).out, "Paris!\n");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("city.lark").display().to_string();
+    std::fs::write(&file, "start: \"It is \" (\"Rome\" | \"Paris\") \".\"").unwrap();
+    assert_eq!(run(&["--grammar", &file]).out, "It is Paris.\n");
+    let refused = run(&["--regex", "(Rome"]);
+    assert!(!refused.ok && refused.err.starts_with("error: grammar: "), "{}", refused.err);
+}
+
+#[test]
+fn drafted_tokens_give_the_answer_and_the_statistics_tell_of_them() {
+    let Some(model) = smollm2() else { return };
+    let run = |options: &[&str]| {
+        mlx(&[&["generate", "--model", &model, "--prompt", QUESTION][..], options].concat())
+    };
+    let drafted = run(&["--draft-model", &model, "--num-draft-tokens", "2"]);
+    assert_eq!(drafted.out, "The capital of France is Paris.\n", "{}", drafted.err);
+    assert!(drafted.err.contains("tokens accepted (100.0 %)"), "{}", drafted.err);
+    let looked_up = run(&["--prompt-lookup", "4", "--json"]);
+    let last: Value = serde_json::from_str(looked_up.out.lines().last().unwrap()).unwrap();
+    assert_eq!(last["text"], "The capital of France is Paris.");
+    assert!(last["accepted_tokens"].as_u64().unwrap() > 0, "{last}");
+    assert!(looked_up.out.contains("\"drafted\":true"), "{}", looked_up.out);
+}
+
+#[test]
+fn a_draft_model_of_another_vocabulary_and_one_beside_a_lookup_are_refused() {
+    let Some(model) = smollm2() else { return };
+    let other = golden("llama-tied");
+    let run = |options: &[&str]| {
+        mlx(&[&["generate", "--model", &model, "--prompt", QUESTION][..], options].concat())
+    };
+    let refused = run(&["--draft-model", &other]);
+    assert!(!refused.ok && refused.err.contains("a vocabulary of 40 tokens"), "{}", refused.err);
+    let refused = run(&["--draft-model", &other, "--prompt-lookup", "3"]);
+    assert!(!refused.ok && refused.err.contains("cannot be used with"), "{}", refused.err);
+    let refused = run(&["--prompt-lookup", "0"]);
+    assert!(!refused.ok && refused.err.contains("must be 1 or more"), "{}", refused.err);
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::mask::View;
 use super::rows::Rows;
-use super::{Mask, Scoring, error};
+use super::{Mask, Scoring, Seen, error};
 
 /// Rows are added this many at a time, so that most tokens are written in place.
 pub(crate) const STEP: i32 = 256;
@@ -92,28 +92,31 @@ impl AttentionCache {
         scoring: impl Into<Scoring<'a>>,
         mask: &Mask,
     ) -> Result<Array> {
-        let (rows, view) = self.push(keys, values)?;
-        scoring.into().attend(queries, &rows, &mask.visible(&view)?)
+        self.push(keys, values)?.attend(queries, scoring, mask)
     }
 
-    /// Appends keys and values. Returns those that the new tokens may see, and what they are.
-    pub(super) fn push(&mut self, keys: &Array, values: &Array) -> Result<(Rows, View)> {
-        let length = keys.dim(2)?;
+    /// Appends keys and values. Returns those that the new tokens may see.
+    pub fn push(&mut self, keys: &Array, values: &Array) -> Result<Seen> {
+        self.push_rows(&Rows::new(keys, values, self.scheme(keys, values)?)?)
+    }
+
+    /// As [`push`](Self::push), of rows that are stored as they are to be.
+    pub(super) fn push_rows(&mut self, new: &Rows) -> Result<Seen> {
+        let length = new.count()?;
         let Some(end) = self.end.checked_add(length).filter(|&end| end < i32::MAX - STEP) else {
             return Err(error("it cannot hold more tokens"));
         };
-        let new = Rows::new(keys, values, self.scheme(keys, values)?)?;
         if let (Some(rows), Some(scheme)) = (&self.rows, new.scheme()) {
             self.rows = Some(rows.quantized(scheme)?);
         }
         let (rows, view) = if length <= 1 || end <= self.reach.ring() {
-            self.write(&new, end)?
+            self.write(new, end)?
         } else {
-            self.renew(&new, end)?
+            self.renew(new, end)?
         };
         self.end = end;
         let view = View { length, padding: self.padding.clone(), ..view };
-        Ok((rows, view))
+        Ok(Seen::new(rows, view))
     }
 
     /// How the next rows are stored. What cannot be quantized later is refused at once.

@@ -73,6 +73,36 @@ impl KvCache {
         Ok(Self { layers })
     }
 
+    /// Whether the texts of both can go on in one batch, each as it would alone.
+    pub(crate) fn joins(&self, other: &Self) -> bool {
+        let layers = || self.layers.iter().zip(&other.layers);
+        self.layers.len() == other.layers.len() && layers().all(|(layer, other)| layer.joins(other))
+    }
+
+    /// Whether this is a cache of one text, of the layers and with the options that `empty` has.
+    pub(crate) fn is_made_like(&self, empty: &Self) -> bool {
+        let layers = || self.layers.iter().zip(&empty.layers);
+        self.layers.len() == empty.layers.len()
+            && layers().all(|(layer, empty)| layer.is_made_like(empty))
+            && self.padding().is_empty()
+            && self.arrays().all(|array| array.shape().first() == Some(&1))
+    }
+
+    /// The texts, of a batch of so many, whose keys and values are to be quantized before the next token, where
+    /// those of others stay as they are.
+    pub(crate) fn quantized_next(&self, texts: usize) -> Vec<usize> {
+        let attention = self.layers.iter().flat_map(LayerCache::leaves).filter_map(LayerCache::attention);
+        let Some((cache, start)) =
+            attention.into_iter().find_map(|cache| Some((cache, cache.quantizes_at()?)))
+        else {
+            return Vec::new();
+        };
+        let width = |text| cache.padding.as_ref().and_then(|padding| padding.widths().get(text).copied());
+        let due: Vec<_> =
+            (0..texts).filter(|&text| cache.end - width(text).unwrap_or_default() >= start).collect();
+        if due.len() == texts { Vec::new() } else { due }
+    }
+
     /// One text, as if it had been alone.
     ///
     /// # Errors
@@ -135,6 +165,31 @@ impl LayerCache {
         }
     }
 
+    fn joins(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Attention(cache), Self::Attention(other)) => cache.joins(other),
+            (Self::State(cache), Self::State(other)) => cache.joins(other),
+            (Self::List(parts), Self::List(others)) => {
+                parts.len() == others.len() && parts.iter().zip(others).all(|(part, other)| part.joins(other))
+            }
+            _ => false,
+        }
+    }
+
+    fn is_made_like(&self, empty: &Self) -> bool {
+        match (self, empty) {
+            (Self::Attention(cache), Self::Attention(empty)) => {
+                cache.reach == empty.reach && cache.quantize == empty.quantize
+            }
+            (Self::State(cache), Self::State(empty)) => cache.arrays.len() == empty.arrays.len(),
+            (Self::List(parts), Self::List(empty)) => {
+                parts.len() == empty.len()
+                    && parts.iter().zip(empty).all(|(part, empty)| part.is_made_like(empty))
+            }
+            _ => false,
+        }
+    }
+
     fn merge(layers: &[&Self]) -> Result<Self> {
         let Some(first) = layers.first() else { return Err(unlike()) };
         let same = |kept: usize| if kept == layers.len() { Ok(()) } else { Err(unlike()) };
@@ -190,6 +245,22 @@ impl AttentionCache {
             (None, Some(padding)) => Ok(i32::try_from(padding.widths().len()).unwrap_or(i32::MAX)),
             (None, None) => Ok(1),
         }
+    }
+
+    /// Where the rows will be quantized, if they are not yet.
+    fn quantizes_at(&self) -> Option<i32> {
+        let scheme = self.rows.as_ref().and_then(Rows::scheme);
+        self.quantize.filter(|_| scheme.is_none()).map(|quantize| quantize.start)
+    }
+
+    fn joins(&self, other: &Self) -> bool {
+        let scheme = |cache: &Self| cache.rows.as_ref().and_then(Rows::scheme);
+        let quantized = |cache: &Self| match (scheme(cache), cache.quantize) {
+            (Some(scheme), _) => Some(scheme),
+            (None, Some(quantize)) if cache.end >= quantize.start => Some(quantize.scheme),
+            (None, _) => None,
+        };
+        self.reach == other.reach && self.quantize == other.quantize && quantized(self) == quantized(other)
     }
 
     fn merge(caches: &[&Self]) -> Result<Self> {
@@ -249,6 +320,10 @@ impl StateCache {
             (None, Some(padding)) => Ok(i32::try_from(padding.widths().len()).unwrap_or(i32::MAX)),
             (None, None) => Ok(1),
         }
+    }
+
+    fn joins(&self, other: &Self) -> bool {
+        self.arrays.len() == other.arrays.len() && self.lengths.is_none() && other.lengths.is_none()
     }
 
     fn merge(caches: &[&Self]) -> Result<Self> {

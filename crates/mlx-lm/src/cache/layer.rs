@@ -4,7 +4,7 @@ use mlx_core::{Array, Result};
 use mlx_nn::Offset;
 
 use super::attention::Reach;
-use super::{AttentionCache, Mask, Scoring, StateCache, error};
+use super::{AttentionCache, Mask, Scoring, Seen, StateCache, error};
 
 /// What one layer remembers of the tokens it has seen.
 ///
@@ -89,11 +89,19 @@ impl LayerCache {
         self.attention_mut()?.attend(queries, keys, values, scoring, mask)
     }
 
+    /// Appends keys and values. Returns what the new tokens may see, which layers without a memory of their own can
+    /// attend to as well.
+    ///
+    /// # Errors
+    /// The layer is not one of attention.
+    pub fn push(&mut self, keys: &Array, values: &Array) -> Result<Seen> {
+        self.attention_mut()?.push(keys, values)
+    }
+
     /// Appends keys and values. Returns those that the new tokens may see, [`append_masked`](Self::append_masked)
     /// also which of them.
     pub fn append(&mut self, keys: &Array, values: &Array) -> Result<(Array, Array)> {
-        let (rows, _) = self.attention_mut()?.push(keys, values)?;
-        Ok((rows.keys()?.dense()?, rows.values()?.dense()?))
+        self.push(keys, values)?.dense()
     }
 
     /// Appends keys and values. Returns those that the layer keeps, and a mask that says which of them each new
@@ -104,9 +112,9 @@ impl LayerCache {
         values: &Array,
         mask: &Mask,
     ) -> Result<(Array, Array, Option<Array>)> {
-        let (rows, view) = self.attention_mut()?.push(keys, values)?;
-        let mask = mask.array_for(&view)?;
-        Ok((rows.keys()?.dense()?, rows.values()?.dense()?, mask))
+        let seen = self.push(keys, values)?;
+        let (keys, values) = seen.dense()?;
+        Ok((keys, values, seen.mask(mask)?))
     }
 
     /// The keys and values.

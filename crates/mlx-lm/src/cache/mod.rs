@@ -5,21 +5,28 @@
 
 mod attention;
 mod batch;
+mod checkpoint;
 mod file;
 mod layer;
 mod mask;
 mod mlx_lm;
 mod options;
+mod prompt;
 mod rows;
 mod score;
+mod seen;
 mod state;
 
 pub use attention::AttentionCache;
+use attention::Reach;
 pub(crate) use attention::STEP;
+pub use checkpoint::Checkpoint;
 pub use layer::LayerCache;
 pub use mask::Mask;
 pub use options::CacheOptions;
+pub use prompt::PromptCache;
 pub use score::Scoring;
+pub use seen::Seen;
 pub use state::StateCache;
 
 use mlx_core::{Array, Result};
@@ -28,7 +35,7 @@ use crate::Error;
 
 /// The memory of a whole decoder, one [`LayerCache`] a layer.
 ///
-/// To go back to an earlier state of it, keep a clone from then.
+/// To go back to an earlier state of it, make a [`Checkpoint`] or keep a clone from then.
 #[derive(Clone, Debug)]
 pub struct KvCache {
     layers: Vec<LayerCache>,
@@ -93,6 +100,12 @@ impl KvCache {
             })
             .min()
             .unwrap_or_default()
+    }
+
+    /// Whether any token can be taken back at any time, so that earlier states need not be kept.
+    pub(crate) fn keeps_all(&self) -> bool {
+        let mut leaves = self.layers.iter().flat_map(LayerCache::leaves);
+        leaves.all(|layer| matches!(layer, LayerCache::Attention(cache) if cache.reach == Reach::All))
     }
 
     /// Takes the last `tokens` tokens back.

@@ -22,6 +22,12 @@ struct Stretch {
     factor: Option<f64>,
 }
 
+impl Stretch {
+    fn kind(&self) -> Option<&str> {
+        self.kind.as_deref().or(self.rope_type.as_deref())
+    }
+}
+
 /// One id or a list of them.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
@@ -35,10 +41,17 @@ impl Common {
     /// with the other kinds it counts stretched ones.
     pub(crate) fn context(&self) -> Option<usize> {
         let positions = self.max_position_embeddings?;
-        let stretches =
-            |s: &&Stretch| matches!(s.kind.as_deref().or(s.rope_type.as_deref()), Some("linear" | "dynamic"));
+        let stretches = |s: &&Stretch| matches!(s.kind(), Some("linear" | "dynamic"));
         let factor = self.rope_scaling.as_ref().filter(stretches).and_then(|s| s.factor).unwrap_or(1.0);
         Some((positions as f64 * factor.max(1.0)) as usize)
+    }
+
+    /// The longest text whose tokens have the same scores however many run together: dynamic scaling turns the
+    /// tokens of a longer one by where those that run with them end.
+    pub(crate) fn steady(&self) -> Option<usize> {
+        let grows = self.rope_scaling.as_ref().is_some_and(|scaling| scaling.kind() == Some("dynamic"));
+        // What `Rotation` takes for a config without the field.
+        grows.then_some(self.max_position_embeddings.unwrap_or(2048))
     }
 
     /// The ids that end a text.

@@ -57,6 +57,16 @@ pub(super) fn of(model_type: &str) -> Map<String, Value> {
             "sliding_window_pattern": 6,
             "max_position_embeddings": 32768,
         }),
+        "gemma3n_text" => json!({
+            "hidden_act": "gelu_pytorch_tanh",
+            "rope_theta": 1e6,
+            "rope_local_base_freq": 1e4,
+        }),
+        "gemma4_text" | "gemma4_unified_text" => json!({
+            "hidden_act": "gelu_pytorch_tanh",
+            "global_head_dim": 512,
+            "hidden_size_per_layer_input": 256,
+        }),
         _ => Value::Null,
     };
     match defaults {
@@ -69,6 +79,8 @@ pub(super) fn of(model_type: &str) -> Map<String, Value> {
 pub(super) fn part_of(whole: &str) -> &str {
     match whole {
         "gemma3" => "gemma3_text",
+        "gemma3n" => "gemma3n_text",
+        "gemma4" | "gemma4_unified" => "gemma4_text",
         "kimi_k25" => "kimi_k2",
         "mistral3" | "llava" => "mistral",
         "qwen3_5" => "qwen3_5_text",

@@ -34,6 +34,7 @@ pub(super) fn form(fields: Fields) -> Result<(Fields, Option<String>)> {
     }
     spread_rope(&mut fields)?;
     hoist(&mut fields);
+    spread_inner(&mut fields);
     let model_type = fields.get("model_type").and_then(Value::as_str).unwrap_or_default();
     for (name, value) in defaults::of(model_type) {
         fields.entry(name).or_insert(value);
@@ -82,6 +83,18 @@ fn spread_rope(fields: &mut Fields) -> Result<()> {
         Some(other) => Err(Error::Config(format!("rope_parameters of {other} layers are not supported"))),
         None => Ok(()),
     }
+}
+
+/// Takes a list of `intermediate_size` apart: the largest stays, and those of the layers are `intermediate_sizes` if
+/// they differ.
+fn spread_inner(fields: &mut Fields) {
+    let Some(Value::Array(sizes)) = fields.get("intermediate_size") else { return };
+    let sizes = sizes.clone();
+    let largest = sizes.iter().max_by_key(|size| size.as_i64()).cloned().unwrap_or_default();
+    if sizes.iter().any(|size| *size != largest) {
+        fields.insert("intermediate_sizes".into(), sizes.into());
+    }
+    fields.insert("intermediate_size".into(), largest);
 }
 
 /// Spells `rope` as `rope_theta` and `rope_scaling`.
@@ -189,6 +202,15 @@ mod tests {
         let formed = formed(json!({"model_type": "gemma2", "attn_logit_softcapping": null}));
         assert_eq!(formed["final_logit_softcapping"], 30.0);
         assert!(formed.get("attn_logit_softcapping").is_none());
+    }
+
+    #[test]
+    fn sizes_of_layers_are_apart_if_they_differ() {
+        let alike = formed(json!({"intermediate_size": [8, 8]}));
+        assert_eq!(alike, json!({"intermediate_size": 8}));
+        let unlike = formed(json!({"intermediate_size": [8, 16, 8]}));
+        assert_eq!(unlike, json!({"intermediate_size": 16, "intermediate_sizes": [8, 16, 8]}));
+        assert_eq!(formed(json!({"intermediate_size": []})), json!({}));
     }
 
     #[test]

@@ -1,11 +1,22 @@
 //! Generating text: tokens one by one, text as it becomes certain, and what it cost.
 
+mod batch;
+mod pieces;
+mod plain;
 mod resident;
+mod speculative;
+mod start;
 mod stats;
 mod stop;
 mod text;
 mod tokens;
 
+pub use batch::{
+    BatchGenerator, BatchOptions, BatchPrompt, Event, EventKind, SequenceId, TextBatchGenerator,
+};
+pub(crate) use resident::Resident;
+pub use speculative::{Drafts, Speculation};
+pub(crate) use start::Start;
 pub use stats::Stats;
 pub use text::{FinishReason, Piece, TextStream};
 pub use tokens::{Token, TokenStream};
@@ -13,6 +24,9 @@ pub use tokens::{Token, TokenStream};
 use crate::cache::CacheOptions;
 use crate::sampling::Grammar;
 use crate::{Processors, Sampler};
+
+/// After this many tokens, memory that MLX keeps for reuse is given back.
+const TOKENS_BETWEEN_CLEARINGS: usize = 256;
 
 /// How to generate.
 ///
@@ -38,6 +52,8 @@ pub struct GenerateOptions {
     pub grammar: Option<Grammar>,
     /// Tell how likely each token was, and this many of the most likely ones; `None` computes neither.
     pub logprobs: Option<usize>,
+    /// Propose several tokens at once for the model to judge; `None` computes one after the other.
+    pub speculation: Option<Speculation>,
     /// Texts that end the generation and do not appear in it.
     pub stop: Vec<String>,
     /// Prompt tokens that are run together; fewer need less memory.
@@ -54,6 +70,7 @@ impl Default for GenerateOptions {
             processors: Processors::default(),
             grammar: None,
             logprobs: None,
+            speculation: None,
             stop: Vec::new(),
             prefill_step: 2048,
             cache: CacheOptions::default(),

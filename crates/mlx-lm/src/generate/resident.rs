@@ -6,16 +6,17 @@ use mlx_memory::WiredLimitGuard;
 use crate::{Model, Result};
 
 /// A raised wired limit, until the work of the stream is done.
-pub(super) struct Resident {
+pub(crate) struct Resident {
     stream: Stream,
     _guard: WiredLimitGuard<'static>,
 }
 
 impl Resident {
-    /// For the work of `model` on the current stream; `None` where nothing can be kept resident.
-    pub(super) fn new(model: &Model) -> Result<Option<Self>> {
+    /// For the work of models on the current stream; `None` where nothing can be kept resident.
+    pub(crate) fn new<'m>(models: impl IntoIterator<Item = &'m Model>) -> Result<Option<Self>> {
         let stream = Stream::current()?;
-        let guard = WiredLimitGuard::install(model.decoder().nbytes(), &[])?;
+        let bytes: usize = models.into_iter().map(|model| model.decoder().nbytes()).sum();
+        let guard = WiredLimitGuard::install(bytes, &[])?;
         Ok(guard.map(|guard| Self { stream, _guard: guard }))
     }
 }

@@ -1,12 +1,10 @@
 //! Text as it becomes certain.
 
-use std::time::Instant;
-
-use mlx_memory::Peak;
-use mlx_text::Detokenizer;
-
-use super::stop::StopFilter;
-use super::{GenerateOptions, Stats, Token, TokenStream};
+use super::pieces::Pieces;
+use super::start::Start;
+use super::stats::Meter;
+use super::{GenerateOptions, Stats, TokenStream};
+use crate::cache::KvCache;
 use crate::{LanguageModel, Logprobs, Result};
 
 /// Why a text ended.
@@ -37,6 +35,8 @@ pub struct Piece {
     pub token: Option<u32>,
     /// How likely that token was, where [`GenerateOptions::logprobs`] asks for it.
     pub logprobs: Option<Logprobs>,
+    /// Whether it was drafted, and the model only accepted it.
+    pub drafted: bool,
     /// Why the text ended, in the last piece.
     pub finish: Option<FinishReason>,
 }
@@ -44,72 +44,45 @@ pub struct Piece {
 /// The text after a prompt, as an iterator of [`Piece`]s.
 pub struct TextStream<'m> {
     tokens: TokenStream<'m>,
-    eos: &'m [u32],
-    detokenizer: Detokenizer,
-    stop: StopFilter,
-    stats: Stats,
-    peak: Peak,
-    first_token: Option<Instant>,
-    started: Instant,
-    finished: bool,
+    pieces: Pieces<'m>,
+    meter: Meter,
+    failed: bool,
 }
 
 impl<'m> TextStream<'m> {
-    pub(crate) fn new(model: &'m LanguageModel, prompt: &[u32], options: &GenerateOptions) -> Result<Self> {
-        let started = Instant::now();
+    pub(crate) fn new(model: &'m LanguageModel, start: Start<'_>, options: &GenerateOptions) -> Result<Self> {
         Ok(Self {
-            peak: Peak::start()?,
-            tokens: TokenStream::new(model.model(), prompt, options)?,
-            eos: model.tokenizer().eos(),
-            detokenizer: model.tokenizer().detokenizer(true),
-            stop: StopFilter::new(&options.stop),
-            stats: Stats { prompt_tokens: prompt.len(), ..Stats::default() },
-            first_token: None,
-            started,
-            finished: false,
+            meter: Meter::start(start.prompt.len())?,
+            tokens: TokenStream::new(model.model(), model.draft(), start, options)?,
+            pieces: Pieces::new(model.tokenizer(), &options.stop),
+            failed: false,
         })
+    }
+
+    /// Shows special tokens too, in which a model may mark the parts of its answer.
+    pub(crate) fn with_special_tokens(self) -> Self {
+        Self { pieces: self.pieces.with_special_tokens(), ..self }
+    }
+
+    /// See [`TokenStream::settle`].
+    pub(crate) fn settle(&mut self) -> Result<KvCache> {
+        self.tokens.settle()
     }
 
     /// What the text cost so far.
     pub fn stats(&self) -> &Stats {
-        &self.stats
+        self.meter.stats()
     }
 
     fn piece(&mut self) -> Result<Piece> {
-        let Some(Token { id, logprobs }) = self.tokens.next().transpose()? else {
+        let Some(token) = self.tokens.next().transpose()? else {
             let complete = self.tokens.is_complete();
             let reason = if complete { FinishReason::Stop } else { FinishReason::Length };
-            return Ok(self.last(reason));
+            return Ok(self.pieces.last(reason));
         };
-        self.count()?;
-        let token = Some(id);
-        if self.eos.contains(&id) {
-            return Ok(Piece { token, logprobs, ..self.last(FinishReason::Stop) });
-        }
-        let text = self.detokenizer.push(id)?.unwrap_or_default();
-        let passed = self.stop.push(&text);
-        self.finished = passed.stopped;
-        let finish = passed.stopped.then_some(FinishReason::Stop);
-        Ok(Piece { text: passed.text, token, logprobs, finish })
-    }
-
-    /// The last piece: what was held back.
-    fn last(&mut self, reason: FinishReason) -> Piece {
-        self.finished = true;
-        let rest = self.detokenizer.finish().unwrap_or_default();
-        let passed = self.stop.push(&rest);
-        let text = if passed.stopped { passed.text } else { passed.text + &self.stop.finish() };
-        Piece { text, token: None, logprobs: None, finish: Some(reason) }
-    }
-
-    fn count(&mut self) -> Result<()> {
-        let now = Instant::now();
-        let first = *self.first_token.get_or_insert(now);
-        self.stats.prompt_time = first.duration_since(self.started);
-        self.stats.generation_time = now.duration_since(first);
-        self.stats.generation_tokens += 1;
-        self.stats.peak_memory = self.peak.so_far()?;
-        Ok(())
+        self.meter.count()?;
+        self.meter.set_drafts(self.tokens.drafts());
+        self.pieces.push(token)
     }
 }
 
@@ -117,11 +90,11 @@ impl Iterator for TextStream<'_> {
     type Item = Result<Piece>;
 
     fn next(&mut self) -> Option<Result<Piece>> {
-        if self.finished {
+        if self.failed || self.pieces.finish().is_some() {
             return None;
         }
         let piece = self.piece();
-        self.finished |= piece.is_err();
+        self.failed = piece.is_err();
         Some(piece)
     }
 }

@@ -1,14 +1,12 @@
-//! Tokens one by one, each computed while the one before is read.
+//! Tokens one by one.
 
-use mlx_core::{Array, NewAxis, eval, memory};
-
+use super::Drafts;
+use super::plain::Plain;
 use super::resident::Resident;
+use super::speculative::Speculative;
+use super::start::Start;
 use crate::cache::KvCache;
-use crate::sampling::{Choice, Chooser};
 use crate::{GenerateOptions, Logprobs, Model, Result};
-
-/// After this many tokens, memory that MLX keeps for reuse is given back.
-const TOKENS_BETWEEN_CLEARINGS: usize = 256;
 
 /// A new token.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,84 +15,67 @@ pub struct Token {
     pub id: u32,
     /// How likely it was, where [`GenerateOptions::logprobs`] asks for that.
     pub logprobs: Option<Logprobs>,
+    /// Whether it was drafted, and the model only accepted it.
+    pub drafted: bool,
 }
 
-/// The new tokens after a prompt, without end, until `max_tokens`.
+/// The new tokens after a prompt, past any end of text, until `max_tokens`.
 pub struct TokenStream<'m> {
-    model: &'m Model,
-    cache: KvCache,
-    chooser: Chooser,
-    /// The next token, or why there is none.
-    pending: Option<Result<Choice>>,
-    /// Whether the constraint allows no more.
-    complete: bool,
-    produced: usize,
-    max_tokens: usize,
+    way: Way<'m>,
     _resident: Option<Resident>,
+}
+
+/// How the tokens come about.
+enum Way<'m> {
+    Plain(Box<Plain<'m>>),
+    Speculative(Box<Speculative<'m>>),
 }
 
 impl<'m> TokenStream<'m> {
     /// Runs the prompt, and starts on the first new token.
-    pub(crate) fn new(model: &'m Model, prompt: &[u32], options: &GenerateOptions) -> Result<Self> {
-        model.check(prompt, 0)?;
-        let mut stream = Self {
-            model,
-            cache: model.cache().with(&options.cache)?,
-            chooser: Chooser::new(options, prompt, model.vocab_size())?,
-            pending: None,
-            complete: false,
-            produced: 0,
-            max_tokens: options.max_tokens,
-            _resident: Resident::new(model)?,
+    pub(crate) fn new(
+        model: &'m Model,
+        draft: Option<&'m Model>,
+        start: Start<'_>,
+        options: &GenerateOptions,
+    ) -> Result<Self> {
+        model.check(start.prompt, start.before())?;
+        let resident =
+            Resident::new(std::iter::once(model).chain(draft.filter(|_| options.speculation.is_some())))?;
+        let way = match options.speculation {
+            None => Way::Plain(Box::new(Plain::new(model, start, options)?)),
+            Some(speculation) => {
+                Way::Speculative(Box::new(Speculative::new(model, draft, speculation, start, options)?))
+            }
         };
-        if let Some((last, before)) = prompt.split_last() {
-            stream.prefill(before, options.prefill_step.max(1))?;
-            stream.start(&Array::from([[*last]]));
-        }
-        Ok(stream)
+        Ok(Self { way, _resident: resident })
     }
 
-    /// Runs all of the prompt but its last token, in chunks, for what they leave in the cache.
-    fn prefill(&mut self, prompt: &[u32], step: usize) -> Result<()> {
-        for chunk in prompt.chunks(step) {
-            self.model.logits(chunk, &mut self.cache)?;
-            eval(self.cache.arrays())?;
-            memory::clear_cache()?;
+    /// Ends the text. Returns what the model remembers: the first of the tokens that were given out.
+    ///
+    /// # Errors
+    /// Drafted tokens cannot be taken back.
+    pub(crate) fn settle(&mut self) -> Result<KvCache> {
+        match &mut self.way {
+            Way::Plain(plain) => Ok(plain.cache().clone()),
+            Way::Speculative(speculative) => speculative.settle(),
         }
-        Ok(())
-    }
-
-    /// Starts to compute the token after `token` `[1, 1]`.
-    fn start(&mut self, token: &Array) {
-        self.pending = self.choose(token).transpose();
-        self.complete = self.pending.is_none();
-    }
-
-    fn choose(&mut self, token: &Array) -> Result<Option<Choice>> {
-        let scores = self.model.step(token, &mut self.cache)?.index((.., -1))?;
-        self.chooser.choose(&scores)
-    }
-
-    fn advance(&mut self, now: &Choice) -> Result<Token> {
-        self.produced += 1;
-        self.chooser.accept(now)?;
-        if self.produced < self.max_tokens && self.has_room() {
-            self.start(&now.token.index((.., NewAxis))?);
-        }
-        if self.produced.is_multiple_of(TOKENS_BETWEEN_CLEARINGS) {
-            memory::clear_cache()?;
-        }
-        Ok(Token { id: now.token()?, logprobs: now.logprobs()? })
     }
 
     /// Whether the text has the form that it must have, and can have no more tokens.
     pub fn is_complete(&self) -> bool {
-        self.complete
+        match &self.way {
+            Way::Plain(plain) => plain.is_complete(),
+            Way::Speculative(_) => false,
+        }
     }
 
-    /// Whether the context holds another token.
-    fn has_room(&self) -> bool {
-        self.model.context().is_none_or(|context| (self.cache.offset().unsigned_abs() as usize) < context)
+    /// What became of the drafts so far.
+    pub fn drafts(&self) -> Drafts {
+        match &self.way {
+            Way::Plain(_) => Drafts::default(),
+            Way::Speculative(speculative) => speculative.drafts(),
+        }
     }
 }
 
@@ -102,9 +83,9 @@ impl Iterator for TokenStream<'_> {
     type Item = Result<Token>;
 
     fn next(&mut self) -> Option<Result<Token>> {
-        if self.produced >= self.max_tokens {
-            return None;
+        match &mut self.way {
+            Way::Plain(plain) => plain.next(),
+            Way::Speculative(speculative) => speculative.next(),
         }
-        Some(self.pending.take()?.and_then(|now| self.advance(&now)))
     }
 }

@@ -127,9 +127,9 @@ impl Block for Lfm2 {
         &h + self.feed_forward.forward(&self.ffn_norm.forward(&h)?)?
     }
 
-    fn cache(&self, _window: Option<i32>) -> LayerCache {
+    fn cache(&self, attention: LayerCache) -> LayerCache {
         match self.mixer {
-            Mixer::Attention { .. } => LayerCache::full(),
+            Mixer::Attention { .. } => attention,
             Mixer::Conv { .. } => LayerCache::state(1),
         }
     }

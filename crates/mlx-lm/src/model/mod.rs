@@ -19,23 +19,25 @@ mod qwen_next;
 mod smollm3;
 mod wrapper;
 
-use mlx_core::{Array, Result as MlxResult};
+use mlx_core::{Array, Result as MlxResult, eval, memory};
 use mlx_nn::{Module, Weights};
 
 use self::wrapper::Wrapper;
 pub(crate) use self::wrapper::spelled;
 use crate::cache::KvCache;
 use crate::config::{Common, Config};
-use crate::{Error, Result};
+use crate::generate::Start;
+use crate::{Error, GenerateOptions, Result, TokenStream};
 
 /// A decoder: tokens in, scores of the next token out.
 ///
 /// The two halves are apart so that a model of images can put its features between them.
 pub trait Decoder: Module {
-    /// Token ids `[batch, length]` to hidden states `[batch, length, hidden]`.
+    /// Token ids `[batch, length]` to hidden states `[batch, length, hidden]`. What layers need of the tokens beside
+    /// these is behind them, `[batch, length, hidden + more]`.
     fn embed(&self, tokens: &Array) -> MlxResult<Array>;
 
-    /// Hidden states `[batch, length, hidden]` to scores `[batch, length, vocabulary]`, past the tokens in
+    /// Hidden states of [`embed`](Self::embed) to scores `[batch, length, vocabulary]`, past the tokens in
     /// `cache`, which takes up the new ones.
     fn decode(&self, hidden: Array, cache: &mut KvCache) -> MlxResult<Array>;
 
@@ -64,6 +66,8 @@ models! {
     "gemma" => gemma::gemma1,
     "gemma2" => gemma::gemma2,
     "gemma3_text" => gemma::gemma3,
+    "gemma3n_text" => gemma::gemma3n,
+    "gemma4_text" | "gemma4_unified_text" => gemma::gemma4,
     "glm4" => glm4,
     "glm4_moe" => glm4_moe,
     "gpt_oss" => gpt_oss,
@@ -81,7 +85,17 @@ models! {
 }
 
 /// The values of `model_type` that are wrapped around a decoder.
-pub const WRAPPERS: &[&str] = &["gemma3", "kimi_k25", "llava", "mistral3", "qwen3_5", "qwen3_5_moe"];
+pub const WRAPPERS: &[&str] = &[
+    "gemma3",
+    "gemma3n",
+    "gemma4",
+    "gemma4_unified",
+    "kimi_k25",
+    "llava",
+    "mistral3",
+    "qwen3_5",
+    "qwen3_5_moe",
+];
 
 /// Builds the decoder that the config names, within its wrapper if it has one.
 fn build(config: &Config, weights: &Weights) -> Result<Box<dyn Decoder>> {
@@ -100,6 +114,7 @@ pub struct Model {
     model_type: String,
     vocab_size: usize,
     context: Option<usize>,
+    steady: Option<usize>,
     eos: Vec<u32>,
 }
 
@@ -113,14 +128,22 @@ impl Model {
         config.finish()?;
         weights.finish()?;
         let common: Common = config.peek()?;
-        let (context, eos) = (common.context(), common.eos());
+        let (context, steady, eos) = (common.context(), common.steady(), common.eos());
         Ok(Self {
             decoder,
             model_type: config.model_type().to_owned(),
             vocab_size: common.vocab_size,
             context,
+            steady,
             eos,
         })
+    }
+
+    /// A model of a decoder of one's own, which gives scores to so many tokens. It has no name, no limit to its
+    /// context, and no token that ends a text.
+    pub fn of(decoder: impl Decoder + 'static, vocab_size: usize) -> Self {
+        let (decoder, model_type) = (Box::new(decoder), String::new());
+        Self { decoder, model_type, vocab_size, context: None, steady: None, eos: Vec::new() }
     }
 
     /// The architecture, by the config's `model_type`.
@@ -138,6 +161,12 @@ impl Model {
         self.context
     }
 
+    /// The longest text, in tokens, whose scores do not depend on how many tokens run together; absent if that is
+    /// any.
+    pub(crate) fn steady(&self) -> Option<usize> {
+        self.steady
+    }
+
     /// The tokens that end a text, as the config has them.
     pub fn eos(&self) -> &[u32] {
         &self.eos
@@ -146,6 +175,11 @@ impl Model {
     /// The decoder itself: its parameters, batches, hidden states from elsewhere. It does not check tokens.
     pub fn decoder(&self) -> &dyn Decoder {
         self.decoder.as_ref()
+    }
+
+    /// The decoder itself, to be changed.
+    pub fn into_decoder(self) -> Box<dyn Decoder> {
+        self.decoder
     }
 
     /// An empty cache.
@@ -162,6 +196,24 @@ impl Model {
         let length =
             i32::try_from(tokens.len()).map_err(|_| Error::Prompt("the prompt is too long".into()))?;
         Ok(self.step(&Array::from_slice(tokens, [1, length])?, cache)?)
+    }
+
+    /// Runs `tokens`, `step` of them at a time, for what they leave in `cache`.
+    ///
+    /// # Errors
+    /// As [`logits`](Self::logits), but for no tokens.
+    pub fn prefill(&self, tokens: &[u32], cache: &mut KvCache, step: usize) -> Result<()> {
+        for chunk in tokens.chunks(step.max(1)) {
+            self.logits(chunk, cache)?;
+            eval(cache.arrays())?;
+            memory::clear_cache()?;
+        }
+        Ok(())
+    }
+
+    /// The tokens that follow `prompt`, past any end of text, until `max_tokens`.
+    pub fn generate(&self, prompt: &[u32], options: &GenerateOptions) -> Result<TokenStream<'_>> {
+        TokenStream::new(self, None, Start::new(self, prompt, options)?, options)
     }
 
     /// Scores after `tokens` `[batch, length]`, which are known to be in range.

@@ -9,17 +9,18 @@ use crate::cache::KvCache;
 use crate::config::Config;
 use crate::tensors::Arrays;
 
-/// Scopes of what is no text.
+/// Scopes of what is no text, by themselves or in `model`.
 const OTHERS: &[&str] = &[
-    "vision_tower.",
-    "multi_modal_projector.",
-    "model.vision_tower.",
-    "model.multi_modal_projector.",
-    "model.visual.",
-    "mtp.",
-    "vision_model.",
-    "mm_projector.",
     "audio_tower.",
+    "embed_audio.",
+    "embed_vision.",
+    "mm_projector.",
+    "mtp.",
+    "multi_modal_projector.",
+    "vision_embedder.",
+    "vision_model.",
+    "vision_tower.",
+    "visual.",
 ];
 
 /// What transformers calls the decoder since 4.52.
@@ -48,7 +49,10 @@ pub(super) struct Wrapper {
 impl Wrapper {
     /// The decoder that the config describes, in the scope `language_model`.
     pub(super) fn load(w: &Weights, config: &Config) -> Result<Self> {
-        w.ignore(|key| OTHERS.iter().any(|other| key.starts_with(other)));
+        w.ignore(|key| {
+            let key = key.strip_prefix("model.").unwrap_or(key);
+            OTHERS.iter().any(|other| key.starts_with(other))
+        });
         Ok(Self { language_model: decoder(config, &w.at("language_model"))? })
     }
 }

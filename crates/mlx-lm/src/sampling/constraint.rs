@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use mlx_core::{Array, Dtype, Result as MlxResult};
 
+use super::after::After;
 use crate::Result;
 
 /// What texts must be: it makes a [`Constraint`] for each.
@@ -65,6 +66,13 @@ impl Grammar {
     /// The grammar of the constraints that `start` makes, one for each text.
     pub fn new(start: impl Fn() -> Result<Box<dyn Constraint>> + Send + Sync + 'static) -> Self {
         Self(Arc::new(start))
+    }
+
+    /// The grammar of texts that are free until they hold `tokens`, such as the end of a reasoning section, and are
+    /// of this one from there on.
+    #[must_use]
+    pub fn after(self, tokens: Vec<u32>) -> Self {
+        Self::new(move || Ok(Box::new(After::start(tokens.clone(), &self)?)))
     }
 
     /// The constraint of a new text.

@@ -1,8 +1,9 @@
 //! Drawing tokens, each text by a key of its own.
 
 use mlx_core::random::{self, Key};
-use mlx_core::{Array, Dtype, Result as MlxResult, concatenate};
+use mlx_core::{Array, Dtype, Result as MlxResult, concatenate, keep};
 
+use super::logprobs::logprobs as normalised;
 use super::sampler::Chain;
 
 /// A sampler with the state of its generator, for one text.
@@ -24,6 +25,11 @@ impl Draws {
         self.chain.temperature == 0.0
     }
 
+    /// Whether the other chooses in the same way, but for its generator.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        self.chain == other.chain
+    }
+
     /// Chooses from log-probabilities `[batch, vocabulary]`. Returns ids `[batch]`, not yet computed.
     ///
     /// All rows are of this text; for those of several texts there is [`draw_batch`].
@@ -35,6 +41,46 @@ impl Draws {
         self.pick(&kept)
     }
 
+    /// The log-probabilities `[batch, vocabulary]` of what [`draw`](Self::draw) draws from log-probabilities
+    /// `[batch, vocabulary]`: after the filters and the temperature, normalised. XTC takes its chance from the
+    /// generator.
+    ///
+    /// ```
+    /// use mlx_lm::Sampler;
+    /// use mlx_lm::mlx_core::Array;
+    /// use mlx_lm::sampling::logprobs;
+    ///
+    /// let scores = Array::from([[2.0, 1.0, 0.0]]);
+    /// let mut draws = Sampler::default().temperature(0.5).top_k(2).start(3)?;
+    /// let odds = draws.distribution(&logprobs(&scores)?)?.exp()?.to_vec::<f32>()?;
+    /// assert!((odds[0] / odds[1] - 2_f32.exp()).abs() < 1e-4 && odds[2] == 0.0);
+    /// # Ok::<(), mlx_lm::Error>(())
+    /// ```
+    pub fn distribution(&mut self, logprobs: &Array) -> MlxResult<Array> {
+        let chance = self.chance(logprobs.dim(0)?)?;
+        self.distribution_by(logprobs, chance.as_ref())
+    }
+
+    /// As [`distribution`](Self::distribution), where `chance` `[batch, 1]` decides over XTC.
+    pub(super) fn distribution_by(&self, logprobs: &Array, chance: Option<&Array>) -> MlxResult<Array> {
+        if self.is_greedy() {
+            let none = Array::full(logprobs.shape(), f32::NEG_INFINITY, Dtype::Float32)?;
+            return none.put_along_axis(&logprobs.argmax(keep(-1))?, 0.0, -1);
+        }
+        let kept = self.chain.filter(logprobs, chance, self.ordinary.as_ref())?;
+        normalised(&(kept * (1.0 / self.chain.temperature))?)
+    }
+
+    /// Draws from log-weights `[batch, vocabulary]` as they are. Returns ids `[batch]`.
+    pub(super) fn draw_from(&mut self, weights: &Array) -> MlxResult<Array> {
+        random::categorical(weights, -1, &self.key.next()?)
+    }
+
+    /// Numbers in [0, 1) `[rows, 1]`.
+    pub(super) fn uniform(&mut self, rows: i32) -> MlxResult<Array> {
+        random::uniform([rows, 1], 0.0, 1.0, Dtype::Float32, &self.key.next()?)
+    }
+
     /// The log-probabilities `[batch, vocabulary]` after the filters, not normalised and before the temperature.
     /// XTC takes its chance from the generator.
     pub fn filter(&mut self, logprobs: &Array) -> MlxResult<Array> {
@@ -43,16 +89,16 @@ impl Draws {
     }
 
     /// What decides over XTC, `[rows, 1]` in [0, 1).
-    fn chance(&mut self, rows: i32) -> MlxResult<Option<Array>> {
+    pub(super) fn chance(&mut self, rows: i32) -> MlxResult<Option<Array>> {
         if self.chain.xtc.probability == 0.0 {
             return Ok(None);
         }
-        random::uniform([rows, 1], 0.0, 1.0, Dtype::Float32, &self.key.next()?).map(Some)
+        self.uniform(rows).map(Some)
     }
 
     /// Draws from what the filters left.
     fn pick(&mut self, kept: &Array) -> MlxResult<Array> {
-        random::categorical(&(kept * (1.0 / self.chain.temperature))?, -1, &self.key.next()?)
+        self.draw_from(&(kept * (1.0 / self.chain.temperature))?)
     }
 }
 
@@ -63,7 +109,7 @@ impl Draws {
 pub fn draw_batch(rows: &mut [Draws], logprobs: &Array) -> MlxResult<Array> {
     let mut tokens = Vec::new();
     let mut start = 0;
-    for alike in rows.chunk_by_mut(|a, b| a.chain == b.chain) {
+    for alike in rows.chunk_by_mut(|a, b| a.is_like(b)) {
         let end = start + i32::try_from(alike.len()).unwrap_or(i32::MAX);
         tokens.push(draw_alike(alike, &logprobs.index(start..end)?)?);
         start = end;

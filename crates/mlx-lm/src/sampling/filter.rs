@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use mlx_core::{Array, Result as MlxResult, Scan, keep, select};
 
+use super::same_shape;
+
 /// Leaving out the most likely tokens ("exclude top choices"), of which the least likely one stays.
 ///
 /// As in mlx-lm, after the text-generation-webui extension by p-e-w.
@@ -54,8 +56,11 @@ impl Filter {
     }
 
     /// Applies it to log-probabilities `[batch, vocabulary]`.
+    ///
+    /// # Errors
+    /// It fails, or what it gives is not of that shape.
     pub fn apply(&self, logprobs: &Array) -> MlxResult<Array> {
-        (self.0)(logprobs)
+        same_shape("filter", logprobs, (self.0)(logprobs)?)
     }
 }
 

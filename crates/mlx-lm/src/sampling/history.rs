@@ -17,8 +17,13 @@ pub struct History {
 impl History {
     /// The tokens of a prompt.
     pub fn new(prompt: &[u32]) -> MlxResult<Self> {
-        let length = i32::try_from(prompt.len()).unwrap_or(i32::MAX);
-        Ok(Self { buffer: Array::from_slice(prompt, [length])?, prompt: length, length })
+        Self::of(prompt, prompt.len())
+    }
+
+    /// The tokens of a text that begins with a prompt of so many.
+    pub(super) fn of(tokens: &[u32], prompt: usize) -> MlxResult<Self> {
+        let [length, prompt] = [tokens.len(), prompt].map(|count| i32::try_from(count).unwrap_or(i32::MAX));
+        Ok(Self { buffer: Array::from_slice(tokens, [length])?, prompt, length })
     }
 
     /// The number of tokens.

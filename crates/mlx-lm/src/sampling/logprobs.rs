@@ -19,7 +19,7 @@ pub fn logprobs(scores: &Array) -> MlxResult<Array> {
 }
 
 /// [`Logprobs`] that are being computed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct PendingLogprobs {
     /// `[1]`.
     chosen: Array,

@@ -20,23 +20,32 @@
 //! # Ok::<(), mlx_lm::Error>(())
 //! ```
 
+mod after;
+mod choices;
 mod chooser;
 mod constraint;
+mod draft;
 mod draws;
 mod filter;
 mod history;
 mod logprobs;
 mod processor;
 mod sampler;
+mod thinking;
 
+pub(crate) use choices::{Choices, Outcome};
 pub(crate) use chooser::{Choice, Chooser};
 pub use constraint::{Allowed, Constraint, Grammar, TokenSet};
+pub(crate) use draft::{Draft, Drafting, Verdict};
 pub use draws::{Draws, draw_batch};
 pub use filter::{Filter, Xtc};
 pub use history::History;
 pub use logprobs::{Logprobs, logprobs};
 pub use processor::{Penalty, Processing, Processor, Processors};
 pub use sampler::Sampler;
+pub use thinking::ThinkingBudget;
+
+use mlx_core::Array;
 
 use crate::{Error, Result};
 
@@ -54,4 +63,14 @@ fn require(ok: bool, option: &'static str, value: impl Into<f64>, range: impl In
 fn require_token(option: &'static str, token: u32, vocab_size: usize) -> Result<()> {
     let range = || format!("must be a token of the vocabulary of {vocab_size}");
     require((token as usize) < vocab_size, option, token, range())
+}
+
+/// What a rule of the program gave for `given`, if it has the same shape.
+fn same_shape(rule: &'static str, given: &Array, result: Array) -> mlx_core::Result<Array> {
+    if given.shape() == result.shape() {
+        return Ok(result);
+    }
+    let (given, result) = (given.shape(), result.shape());
+    let message = format!("it gives {result:?} for {given:?}: a {rule} must keep the shape");
+    Err(mlx_core::Error::custom(rule, message))
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use mlx_core::{Array, Result as MlxResult, select};
 
-use super::{History, require, require_token};
+use super::{History, require, require_token, same_shape};
 use crate::Result;
 
 /// What is done to the scores before a token is chosen, in the order of mlx-lm: bias, repetition, presence and
@@ -167,7 +167,16 @@ impl Processing {
         self.history.push(token)
     }
 
+    /// Goes back to where the text was `tokens`, of which the first `prompt` are the prompt.
+    pub(super) fn go_back(&mut self, tokens: &[u32], prompt: usize) -> MlxResult<()> {
+        self.history = History::of(tokens, prompt)?;
+        Ok(())
+    }
+
     /// New scores `[1, vocabulary]`.
+    ///
+    /// # Errors
+    /// A processor of the program fails, or gives scores of another shape.
     pub fn process(&self, scores: &Array) -> MlxResult<Array> {
         let Processors { repetition_penalty, presence_penalty, frequency_penalty, custom, .. } =
             &self.processors;
@@ -185,7 +194,9 @@ impl Processing {
         if let Some(tokens) = frequency_penalty.tokens(&self.history)? {
             scores = scores.at((.., &tokens)).subtract(frequency_penalty.amount)?;
         }
-        custom.iter().try_fold(scores, |scores, processor| (processor.0)(&self.history, &scores))
+        let process =
+            |scores: Array, by: &Processor| same_shape("processor", &scores, (by.0)(&self.history, &scores)?);
+        custom.iter().try_fold(scores, process)
     }
 }
 

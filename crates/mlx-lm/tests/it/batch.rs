@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::golden::folders;
 
 /// A name with `-wide` is the checkpoint with heads that are wide enough to be quantized.
-fn load(name: &str) -> Model {
+pub(crate) fn load(name: &str) -> Model {
     let golden = |name| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
     let load = |folder: &Path| Loader::new(Source::path(folder)).dtype(Dtype::Float32).load_model().unwrap();
     let Some(name) = name.strip_suffix("-wide") else { return load(&golden(name)) };
@@ -62,7 +62,11 @@ fn assert_same(actual: &[Vec<f32>], expected: &[Vec<f32>], what: &str) {
 const LENGTHS: [usize; 4] = [3, 17, 1, 9];
 
 /// Models that are run with every way to keep what they keep.
-const EVERY_WAY: [&str; 6] = [
+const EVERY_WAY: [&str; 10] = [
+    "gemma3n-4bit",
+    "gemma3n-shared",
+    "gemma4-shared",
+    "gemma4-text-4bit",
     "llama-untied",
     "llama-gqa",
     "llama-sliding",
@@ -71,8 +75,11 @@ const EVERY_WAY: [&str; 6] = [
     "llama-4bit-wide",
 ];
 
+/// Those of them whose heads are wide enough to be quantized.
+const QUANTIZED: [&str; 3] = ["gemma3n-4bit", "gemma4-text-4bit", "llama-4bit-wide"];
+
 /// Those, and all others whose layers are not the same but for the form of their weights.
-fn models() -> Vec<String> {
+pub(crate) fn models() -> Vec<String> {
     let plain = |folder: &PathBuf| {
         !fs::read_to_string(folder.join("config.json")).unwrap().contains("\"quantization")
     };
@@ -80,19 +87,19 @@ fn models() -> Vec<String> {
     let mut names: Vec<_> = folders().into_iter().filter(plain).map(name).collect();
     // Its keys keep the base of the step that cached them, which other steps change.
     names.retain(|name| name != "llama-rope-dynamic");
-    names.push("llama-4bit-wide".into());
+    names.extend(QUANTIZED.map(str::to_owned));
     names
 }
 
 /// The ways to keep what the model keeps.
-fn options(model: &str) -> Vec<CacheOptions> {
+pub(crate) fn options(model: &str) -> Vec<CacheOptions> {
     let size =
         |max_kv_size, keep| CacheOptions { max_kv_size: Some(max_kv_size), keep, ..CacheOptions::default() };
     if !EVERY_WAY.contains(&model) {
         return vec![CacheOptions::default(), size(8, 3)];
     }
     let all = vec![CacheOptions::default(), size(8, 0), size(8, 3), size(20, 4), size(6, 4)];
-    if !model.ends_with("-wide") {
+    if !QUANTIZED.contains(&model) {
         return all;
     }
     let quantized = |options: CacheOptions, start| CacheOptions {

@@ -360,3 +360,117 @@ fn a_group_that_does_not_divide_a_head_is_refused_at_the_first_token() {
     let refused = layer.attend(&x, &x, &x, 1.0, &Mask::causal()).unwrap_err().to_string();
     assert!(refused.contains("kv_group_size"), "{refused}");
 }
+
+/// All kinds of memory of attention, after twelve tokens.
+fn grown(text: &Text) -> Vec<LayerCache> {
+    let mut layers = all_kinds();
+    layers.iter_mut().for_each(|layer| drop(run(layer, text, 0, &[5, 1, 6])));
+    layers
+}
+
+#[test]
+fn a_cache_that_went_back_to_a_checkpoint_is_bit_by_bit_as_if_no_more_had_come() {
+    let text = Text::new(11, 1, TOKENS);
+    for layer in grown(&text) {
+        for (chunk, keep) in [(6, 0), (6, 1), (6, 5), (6, 6), (5, 3), (1, 0)] {
+            let mut cache = KvCache::new([layer.clone()]);
+            assert!(cache.longest_trial() >= 6);
+            let checkpoint = cache.checkpoint(chunk);
+            run(cache.layers().next().unwrap(), &text, 12, &vec![1; chunk as usize]);
+            assert_eq!(cache.rollback(checkpoint, keep).unwrap(), keep);
+            assert_eq!(cache.offset(), 12 + keep);
+            let mut plain = layer.clone();
+            run(&mut plain, &text, 12, &vec![1; keep as usize]);
+            let went_back = cache.layers().next().unwrap();
+            let rest = |layer: &mut LayerCache| run(layer, &text, 12 + keep, &[1, 1, 9, 1]);
+            assert_eq!(rest(went_back), rest(&mut plain), "{keep} of {chunk} in {layer:?}");
+        }
+    }
+}
+
+#[test]
+fn a_pass_of_several_tokens_that_went_back_leaves_what_single_ones_do() {
+    let text = Text::new(12, 1, TOKENS);
+    for layer in grown(&text) {
+        for keep in 1..6 {
+            let mut cache = KvCache::new([layer.clone()]);
+            let checkpoint = cache.checkpoint(6);
+            run(cache.layers().next().unwrap(), &text, 12, &[6]);
+            cache.rollback(checkpoint, keep).unwrap();
+            let mut plain = layer.clone();
+            run(&mut plain, &text, 12, &vec![1; keep as usize]);
+            let went_back = cache.layers().next().unwrap();
+            let row = |x: &Array| x.index((.., .., 12 + keep..13 + keep)).unwrap();
+            let held = |layer: &mut LayerCache| layer.append(&row(&text.keys), &row(&text.values)).unwrap();
+            let ((keys, values), (plain_keys, plain_values)) = (held(went_back), held(&mut plain));
+            for (a, b) in [(keys, plain_keys), (values, plain_values)] {
+                assert_eq!(a.to_vec::<f32>().unwrap(), b.to_vec::<f32>().unwrap(), "{keep} in {layer:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_checkpoint_before_quantization_or_the_first_turn_of_a_ring_serves_too() {
+    let text = Text::new(13, 1, TOKENS);
+    for layer in [
+        quantized(LayerCache::full(), 4, 14),
+        quantized(LayerCache::rotating(9, 2).unwrap(), 8, 14),
+        LayerCache::rotating(14, 0).unwrap(),
+        LayerCache::rotating(17, 3).unwrap(),
+    ] {
+        let mut cache = KvCache::new([layer.clone()]);
+        run(cache.layers().next().unwrap(), &text, 0, &[12]);
+        let (longest, checkpoint) = (cache.longest_trial(), cache.checkpoint(5));
+        assert_eq!(longest, if layer_is_quantized(&layer) { 2 } else { 14 });
+        run(cache.layers().next().unwrap(), &text, 12, &[1; 5]);
+        cache.rollback(checkpoint, 4).unwrap();
+        let mut plain = layer;
+        run(&mut plain, &text, 0, &[12, 1, 1, 1, 1]);
+        let went_back = cache.layers().next().unwrap();
+        assert_eq!(run(went_back, &text, 16, &[1, 7]), run(&mut plain, &text, 16, &[1, 7]));
+    }
+}
+
+fn layer_is_quantized(layer: &LayerCache) -> bool {
+    format!("{layer:?}").contains("quantize: Some")
+}
+
+#[test]
+fn a_checkpoint_of_rows_that_stay_holds_no_arrays_and_one_of_states_keeps_none_of_the_tokens() {
+    let text = Text::new(14, 1, TOKENS);
+    let mut cache = KvCache::new([LayerCache::List(vec![LayerCache::full(), LayerCache::state(1)])]);
+    let advance = |cache: &mut KvCache, start: i32, tokens: i32| {
+        let [attention, state] = cache.layers().next().unwrap().parts_mut().unwrap() else { panic!() };
+        run(attention, &text, start, &[tokens]);
+        let state = state.state_mut().unwrap();
+        state.set(0, Array::from((start + tokens) as f32)).unwrap();
+        state.advance(tokens);
+    };
+    advance(&mut cache, 0, 4);
+    let held = |cache: &KvCache| format!("{:?}", cache.checkpoint(3)).matches("Rows").count();
+    assert_eq!(held(&cache), 0);
+    let checkpoint = cache.checkpoint(3);
+    advance(&mut cache, 4, 3);
+    assert_eq!(cache.rollback(checkpoint, 2).unwrap(), 0);
+    assert_eq!(cache.offset(), 4);
+    let state = cache.arrays().last().unwrap().item::<f32>().unwrap();
+    assert_eq!(state, 4.0);
+    let checkpoint = cache.checkpoint(3);
+    advance(&mut cache, 4, 3);
+    assert_eq!(cache.rollback(checkpoint, 3).unwrap(), 3);
+    let checkpoint = cache.checkpoint(3);
+    assert!(
+        cache.rollback(checkpoint, 1).unwrap_err().to_string().contains("1 tokens cannot be kept of the 0")
+    );
+}
+
+#[test]
+fn rows_that_have_left_the_ring_are_not_kept() {
+    let text = Text::new(15, 1, TOKENS);
+    let mut cache = KvCache::new([LayerCache::rotating(5, 0).unwrap()]);
+    run(cache.layers().next().unwrap(), &text, 0, &[5]);
+    let checkpoint = cache.checkpoint(5);
+    run(cache.layers().next().unwrap(), &text, 5, &[8]);
+    assert!(cache.rollback(checkpoint, 4).unwrap_err().to_string().contains("than it was made for"));
+}

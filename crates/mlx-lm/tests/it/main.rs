@@ -7,15 +7,31 @@ mod bad_input;
 #[cfg(test)]
 mod batch;
 #[cfg(test)]
+mod batching;
+#[cfg(test)]
+mod batching_failure;
+#[cfg(test)]
 mod budget;
 #[cfg(test)]
 mod cache;
 #[cfg(test)]
+mod chat;
+#[cfg(test)]
 mod choice;
+#[cfg(test)]
+mod convert;
+#[cfg(test)]
+mod gemma;
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
 mod hybrid;
+#[cfg(test)]
+mod moe;
+#[cfg(test)]
+mod parity;
+#[cfg(test)]
+mod perplexity;
 #[cfg(test)]
 mod prompt_cache;
 #[cfg(test)]
@@ -25,4 +41,10 @@ mod real_models;
 #[cfg(test)]
 mod sampling;
 #[cfg(test)]
+mod schema;
+#[cfg(test)]
 mod smollm2;
+#[cfg(test)]
+mod speculative;
+#[cfg(test)]
+mod structured;

@@ -82,8 +82,8 @@ fn every_kind_of_layer_of_mlx_lm_is_read() {
 }
 
 /// Caches of one model in every way to keep them, after 20 tokens.
-fn kept() -> (Model, Vec<KvCache>) {
-    let model = golden("llama-sliding");
+fn kept(name: &str) -> (Model, Vec<KvCache>) {
+    let model = golden(name);
     let size =
         |max_kv_size, keep| CacheOptions { max_kv_size: Some(max_kv_size), keep, ..CacheOptions::default() };
     let caches = [CacheOptions::default(), size(9, 0), size(9, 3), size(50, 4)].map(|options| {
@@ -113,13 +113,14 @@ fn step(model: &Model, cache: &mut KvCache) -> Vec<f32> {
 fn a_saved_cache_continues_bit_by_bit() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("cache.safetensors");
-    let (model, caches) = kept();
-    for mut cache in caches {
-        cache.save(&path, "tag").unwrap();
-        let mut loaded = KvCache::load(&path, "tag", &model.cache()).unwrap();
-        assert_eq!((loaded.offset(), loaded.padding()), (cache.offset(), cache.padding()));
-        assert_eq!(step(&model, &mut loaded), step(&model, &mut cache));
-        assert_eq!(step(&model, &mut loaded), step(&model, &mut cache));
+    for (model, caches) in ["llama-sliding", "gemma3n-shared", "gemma4-shared"].map(kept) {
+        for mut cache in caches {
+            cache.save(&path, "tag").unwrap();
+            let mut loaded = KvCache::load(&path, "tag", &model.cache()).unwrap();
+            assert_eq!((loaded.offset(), loaded.padding()), (cache.offset(), cache.padding()));
+            assert_eq!(step(&model, &mut loaded), step(&model, &mut cache));
+            assert_eq!(step(&model, &mut loaded), step(&model, &mut cache));
+        }
     }
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 }
@@ -181,7 +182,7 @@ fn refusal(path: &Path, tag: &str, like: &KvCache) -> String {
 fn a_file_of_something_else_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("cache.safetensors");
-    let (model, caches) = kept();
+    let (model, caches) = kept("llama-sliding");
     caches[0].save(&path, "llama with this template").unwrap();
     let like = model.cache();
     assert!(refusal(&path, "another", &like).contains("another model or template"));
@@ -200,7 +201,7 @@ fn a_file_of_something_else_is_refused() {
 fn a_damaged_file_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("cache.safetensors");
-    let (model, caches) = kept();
+    let (model, caches) = kept("llama-sliding");
     let like = model.cache();
     caches[2].save(&path, "tag").unwrap();
     let whole = fs::read(&path).unwrap();

@@ -2,7 +2,7 @@
 
 use mlx_core::Dtype;
 use mlx_hub::Source;
-use mlx_lm::{FinishReason, GenerateOptions, LanguageModel, Loader};
+use mlx_lm::{ChatEvent, ChatSession, FinishReason, GenerateOptions, LanguageModel, Loader};
 use mlx_testkit::assets;
 use mlx_text::Message;
 
@@ -53,6 +53,28 @@ fn a_stop_text_ends_the_answer_before_it() {
     let options = GenerateOptions { stop: vec!["France is".into()], ..GenerateOptions::default() };
     let text: String = model.generate(&tokens, options).unwrap().map(|piece| piece.unwrap().text).collect();
     assert_eq!(text, "The capital of ");
+}
+
+#[test]
+fn a_conversation_is_remembered_from_turn_to_turn() {
+    let Some(model) = model() else { return };
+    let options = GenerateOptions { max_tokens: 10, ..GenerateOptions::default() };
+    let mut chat = ChatSession::new(&model).unwrap().options(options).unwrap();
+    let mut ask = |question: &str| {
+        let events: Vec<_> = chat.send(question).unwrap().map(Result::unwrap).collect();
+        match events.last() {
+            Some(ChatEvent::Finished(finished)) => (finished.stats.clone(), chat.history().to_vec()),
+            other => panic!("the answer ends with {other:?}"),
+        }
+    };
+    let (first, history) = ask("What is the capital of France?");
+    let answer = Message::assistant("The capital of France is Paris.");
+    assert_eq!((first.cached_tokens, history.last()), (0, Some(&answer)));
+    let (second, history) = ask("And of Italy?");
+    // The answer ended with a token that the template writes too.
+    assert_eq!(second.cached_tokens, first.prefilled_tokens + first.generation.generation_tokens);
+    let prompt = model.chat(&history[..3]).unwrap();
+    assert_eq!(second.cached_tokens + second.prefilled_tokens, prompt.len());
 }
 
 /// The 32 tokens that the reference generates after `def fibonacci(n):\n`.

@@ -13,7 +13,9 @@ mod chat;
 mod files;
 mod random_text;
 mod real;
+mod response;
 mod sentence_piece;
+mod tools;
 mod word_piece;
 
 use std::path::PathBuf;

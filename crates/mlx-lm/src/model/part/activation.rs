@@ -30,7 +30,7 @@ impl Activation {
         Ok(config.parse::<Stored>()?.hidden_act)
     }
 
-    pub(super) fn forward(self, x: &Array) -> MlxResult<Array> {
+    pub(crate) fn forward(self, x: &Array) -> MlxResult<Array> {
         match self {
             Self::Silu => silu(x),
             Self::Gelu => gelu(x),

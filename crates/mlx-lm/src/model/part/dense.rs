@@ -13,9 +13,10 @@ pub(crate) trait Block: Module {
     /// `[batch, length, hidden] -> [batch, length, hidden]`, past the tokens in `cache`.
     fn forward(&self, x: &Array, mask: &Mask, cache: &mut LayerCache) -> MlxResult<Array>;
 
-    /// What the layer remembers before the first token, if it sees all or a window of those before it.
-    fn cache(&self, window: Option<i32>) -> LayerCache {
-        window.map_or_else(LayerCache::full, LayerCache::sliding)
+    /// What the layer remembers before the first token, where `attention` is what a layer in its place does that
+    /// attends.
+    fn cache(&self, attention: LayerCache) -> LayerCache {
+        attention
     }
 }
 
@@ -34,8 +35,8 @@ struct Body<B> {
     layers: Vec<B>,
     #[module(flatten)]
     norm: Named<Norm>,
-    slides: Vec<bool>,
-    window: Option<i32>,
+    #[module(skip)]
+    windows: Windows,
 }
 
 impl<B: Block> Dense<B> {
@@ -54,18 +55,16 @@ impl<B: Block> Dense<B> {
         let layers = m.each("layers", sizes.layers).enumerate();
         let layers = layers.map(|(at, w)| block(&w, at)).collect::<Result<_>>()?;
         let norm = Named::new(frame.last_norm, norms.load(&m, frame.last_norm, sizes.hidden)?);
-        let Windows { slides, window } = frame.windows.clone();
-        let model = Body { embed_tokens, layers, norm, slides, window };
+        let model = Body { embed_tokens, layers, norm, windows: frame.windows.clone() };
         Ok(Self { model, lm_head, embedding_scale: frame.embedding_scale, softcap: frame.softcap })
     }
 }
 
 impl<B: Block> Body<B> {
     fn forward(&self, mut h: Array, cache: &mut KvCache) -> MlxResult<Array> {
-        let full = cache.mask(&h)?;
-        let sliding = self.window.map(|window| cache.sliding_mask(&h, window)).transpose()?;
-        for ((layer, &slides), cache) in self.layers.iter().zip(&self.slides).zip(cache.layers()) {
-            let mask = sliding.as_ref().filter(|_| slides).unwrap_or(&full);
+        let [full, sliding] = self.windows.masks();
+        for ((at, layer), cache) in self.layers.iter().enumerate().zip(cache.layers()) {
+            let mask = if self.windows.slides(at) { &sliding } else { &full };
             h = layer.forward(&h, mask, cache)?;
         }
         self.norm.part.forward(&h)
@@ -91,7 +90,7 @@ impl<B: Block> Decoder for Dense<B> {
     }
 
     fn cache(&self) -> KvCache {
-        let Body { layers, slides, window, .. } = &self.model;
-        KvCache::new(layers.iter().zip(slides).map(|(layer, &slides)| layer.cache(window.filter(|_| slides))))
+        let Body { layers, windows, .. } = &self.model;
+        KvCache::new(layers.iter().enumerate().map(|(at, layer)| layer.cache(windows.cache(at))))
     }
 }

@@ -61,13 +61,13 @@ impl Frame {
 
     /// The attention of a layer, with its RoPE.
     pub(crate) fn attention(&self, layer: usize) -> Result<AttentionOptions> {
-        let rope = Some(self.rotation.rope(self.windows.slides(layer), self.sizes.head_dim)?);
+        let rope = Some(self.rope(layer, self.sizes.head_dim)?);
         Ok(AttentionOptions { rope, ..AttentionOptions::default() })
     }
 
-    /// The RoPE of heads of another width.
-    pub(crate) fn rope(&self, width: i32) -> Result<Rope> {
-        self.rotation.rope(false, width)
+    /// The RoPE of a layer whose heads are so wide.
+    pub(crate) fn rope(&self, layer: usize, head_dim: i32) -> Result<Rope> {
+        self.rotation.rope(self.windows.slides(layer), head_dim)
     }
 
     /// What the scale of scores is multiplied by for queries, and again for keys, where RoPE leaves that to them.

@@ -1,6 +1,6 @@
 //! The gated feed-forward layer.
 
-use mlx_core::{Array, Index, Result as MlxResult};
+use mlx_core::{Array, Index, Result as MlxResult, keep};
 use mlx_nn::{Linear, Module, Weights};
 
 use super::{Activation, FeedForward, Named, Sizes};
@@ -15,6 +15,7 @@ pub(crate) struct GatedMlp {
     down_proj: Named<Linear>,
     #[module(skip)]
     activation: Activation,
+    cutoff: Option<f32>,
 }
 
 #[derive(Module)]
@@ -35,6 +36,10 @@ enum Gates {
 pub(crate) struct GatedOptions {
     pub(crate) activation: Activation,
     pub(crate) bias: bool,
+    /// What a token passes within, if that is not as in the other layers.
+    pub(crate) inner: Option<i32>,
+    /// Gates are off unless they are so many standard deviations above their mean.
+    pub(crate) cutoff: Option<f32>,
     /// The gate and what it gates are the two halves of `gate_up_proj`.
     pub(crate) fused: bool,
     pub(crate) names: GatedNames,
@@ -57,7 +62,7 @@ impl Default for GatedNames {
 impl GatedMlp {
     /// The layer at the path of `w`.
     pub(crate) fn load(w: &Weights, sizes: &Sizes, options: GatedOptions) -> Result<Self> {
-        let Sizes { hidden, inner, .. } = *sizes;
+        let (hidden, inner) = (sizes.hidden, options.inner.unwrap_or(sizes.inner));
         let linear = |name, shape| w.linear_with_bias(name, shape, options.bias);
         let named = |name, shape| Ok::<_, crate::Error>(Named::new(name, linear(name, shape)?));
         let GatedNames { gate_proj, up_proj, down_proj } = options.names;
@@ -70,12 +75,15 @@ impl GatedMlp {
             }
         };
         let down_proj = named(down_proj, [hidden, inner])?;
-        Ok(Self { gates, down_proj, activation: options.activation })
+        Ok(Self { gates, down_proj, activation: options.activation, cutoff: options.cutoff })
     }
 
     /// `[…, hidden] -> […, hidden]`.
     pub(crate) fn forward(&self, x: &Array) -> MlxResult<Array> {
-        let (gate, up) = self.gates.forward(x)?;
+        let (mut gate, up) = self.gates.forward(x)?;
+        if let Some(deviations) = self.cutoff {
+            gate = above(&gate, deviations)?;
+        }
         self.down_proj.part.forward(&(self.activation.forward(&gate)? * up)?)
     }
 }
@@ -84,6 +92,12 @@ impl FeedForward for GatedMlp {
     fn forward(&self, x: &Array) -> MlxResult<Array> {
         self.forward(x)
     }
+}
+
+/// By how much `x` `[…, width]` is above the mean of its row and so many standard deviations, else 0.
+fn above(x: &Array, deviations: f32) -> MlxResult<Array> {
+    let cutoff = (x.mean(keep(-1))? + (x.std(keep(-1), 0)? * deviations)?)?;
+    (x - cutoff)?.maximum(0)
 }
 
 impl Gates {

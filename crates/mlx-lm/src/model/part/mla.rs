@@ -84,7 +84,7 @@ impl MlaOptions {
         }
         let growth = frame.attention_growth();
         let scale = (widths.query() as f32).powf(-0.5) * growth * growth;
-        Ok(Self { widths, bias, rope: frame.rope(widths.qk_rope_head_dim)?, scale })
+        Ok(Self { widths, bias, rope: frame.rope(0, widths.qk_rope_head_dim)?, scale })
     }
 }
 

@@ -17,7 +17,7 @@ mod rotation;
 mod sizes;
 mod windows;
 
-pub(super) use activation::Gating;
+pub(super) use activation::{Activation, Gating};
 pub(super) use attention::{Attention, AttentionNames, AttentionOptions, Temperature};
 pub(super) use conv::CausalConv;
 pub(super) use delta::{DeltaSizes, GatedDelta};
@@ -27,13 +27,13 @@ pub(super) use gated::{GatedMlp, GatedNames, GatedOptions};
 pub(super) use kinds::attending;
 pub(super) use mla::{Mla, MlaOptions};
 pub(super) use moe::{
-    ExpertOptions, Feed, Fused, GroupedMoe, Moe, MoeOptions, Router, Routing, Scores, SparseMoe, SwitchGlu,
+    Choice, ExpertOptions, Feed, Fused, GroupedMoe, Moe, MoeOptions, Router, Routing, Scores, SparseMoe,
+    SwitchGlu,
 };
 pub(super) use norm::{Norm, Norms};
 pub(super) use pre_norm::{Attend, FeedForward, PreNorm};
+pub(super) use sizes::Sizes;
+pub(super) use windows::Windows;
 
-use activation::Activation;
 use named::Named;
 use rotation::Rotation;
-use sizes::Sizes;
-use windows::Windows;

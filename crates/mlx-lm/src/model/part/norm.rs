@@ -31,6 +31,11 @@ impl Norms {
         Self { plus_one: true, ..self }
     }
 
+    /// A norm that does not scale.
+    pub(crate) fn unscaled(self) -> Norm {
+        Norm::Unscaled { eps: self.eps }
+    }
+
     /// The norm `name` of `width` features.
     pub(crate) fn load(self, w: &Weights, name: &str, width: i32) -> Result<Norm> {
         if !self.plus_one {
@@ -42,13 +47,15 @@ impl Norms {
     }
 }
 
-/// Divides vectors by their root mean square and scales each feature.
+/// Divides vectors by their root mean square, and scales each feature.
 #[derive(Module)]
 pub(crate) enum Norm {
     /// By the weights.
     Plain(RmsNorm),
     /// By 1 more than the weights.
     PlusOne(PlusOne),
+    /// Not at all.
+    Unscaled { eps: f32 },
 }
 
 /// The weights of a [`Norm::PlusOne`].
@@ -64,6 +71,7 @@ impl Norm {
         match self {
             Self::Plain(norm) => norm.forward(x),
             Self::PlusOne(norm) => fast::rms_norm(x, Some(&(&norm.weight + 1.0)?), norm.eps),
+            Self::Unscaled { eps } => fast::rms_norm(x, None, *eps),
         }
     }
 }

@@ -48,14 +48,14 @@ impl Rotation {
         })
     }
 
-    /// The RoPE of heads of this width, in a layer that slides or does not.
-    pub(crate) fn rope(&self, slides: bool, width: i32) -> Result<Rope> {
+    /// The RoPE of a layer that slides or does not, whose heads are so wide.
+    pub(crate) fn rope(&self, slides: bool, head_dim: i32) -> Result<Rope> {
         let waves = self.sliding.as_ref().filter(|_| slides).unwrap_or(&self.full);
         let scaling = waves.rope_scaling.as_ref();
         let dims = match (scaling, waves.partial_rotary_factor) {
             // It counts the features itself.
-            (Some(RopeScaling::Proportional(_)), _) | (_, None) => width,
-            (_, Some(part)) if part > 0.0 && part <= 1.0 => (width as f32 * part) as i32,
+            (Some(RopeScaling::Proportional(_)), _) | (_, None) => head_dim,
+            (_, Some(part)) if part > 0.0 && part <= 1.0 => (head_dim as f32 * part) as i32,
             (_, Some(part)) => {
                 let message = format!("partial_rotary_factor is {part}: it must be above 0 and at most 1");
                 return Err(Error::Config(message));

@@ -47,11 +47,16 @@ impl Sizes {
             head_dim: stored.head_dim.unwrap_or(hidden / heads),
             vocab: size("vocab_size", stored.vocab_size)?,
         };
-        size("head_dim times num_attention_heads", sizes.head_dim.saturating_mul(heads))?;
-        if heads % sizes.kv_heads == 0 {
-            return Ok(sizes);
+        sizes.checked()
+    }
+
+    /// These, if they make sense together.
+    pub(crate) fn checked(self) -> Result<Self> {
+        let Self { heads, kv_heads, head_dim, .. } = self;
+        size("head_dim times num_attention_heads", head_dim.saturating_mul(heads))?;
+        if heads % kv_heads == 0 {
+            return Ok(self);
         }
-        let kv_heads = sizes.kv_heads;
         let message =
             format!("{heads} num_attention_heads are not a multiple of {kv_heads} num_key_value_heads");
         Err(Error::Config(message))

@@ -2,11 +2,12 @@
 
 use serde::Deserialize;
 
+use crate::cache::{LayerCache, Mask};
 use crate::config::{Config, size};
 use crate::{Error, Result};
 
 /// The layers that slide, and the window that they see.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Windows {
     pub(super) slides: Vec<bool>,
     pub(super) window: Option<i32>,
@@ -55,6 +56,19 @@ impl Windows {
     /// None of so many layers slides.
     pub(crate) fn none(layers: usize) -> Self {
         Self { slides: vec![false; layers], window: None }
+    }
+
+    /// An empty memory of the layer.
+    pub(crate) fn cache(&self, layer: usize) -> LayerCache {
+        match self.window {
+            Some(window) if self.slides(layer) => LayerCache::sliding(window),
+            _ => LayerCache::full(),
+        }
+    }
+
+    /// What a token may see in layers that do not slide, and in those that do.
+    pub(crate) fn masks(&self) -> [Mask; 2] {
+        [Mask::causal(), self.window.map_or_else(Mask::causal, Mask::sliding)]
     }
 
     /// Whether the layer sees a window.

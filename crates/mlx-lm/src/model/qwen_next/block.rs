@@ -34,10 +34,10 @@ impl Block for Mixed {
         &h + self.mlp.forward(&self.post_attention_layernorm.forward(&h)?)?
     }
 
-    fn cache(&self, _window: Option<i32>) -> LayerCache {
+    fn cache(&self, attention: LayerCache) -> LayerCache {
         match self.mixer {
             Mixer::Delta { .. } => GatedDelta::cache(),
-            Mixer::Attention { .. } => LayerCache::full(),
+            Mixer::Attention { .. } => attention,
         }
     }
 }
