@@ -41,6 +41,10 @@ struct Widths {
     moe_intermediate_size: Option<u64>,
     #[serde(alias = "top_k_experts")]
     num_experts_per_tok: Option<u64>,
+    linear_num_key_heads: Option<u64>,
+    linear_num_value_heads: Option<u64>,
+    linear_key_head_dim: Option<u64>,
+    linear_value_head_dim: Option<u64>,
 }
 
 impl Widths {
@@ -57,6 +61,25 @@ impl Widths {
         let Some(experts) = self.num_experts_per_tok.filter(|&experts| experts > 0) else { return dense };
         let expert = self.moe_intermediate_size.unwrap_or(dense).max(hidden);
         dense.max(expert.saturating_mul(experts))
+    }
+
+    /// What a layer of the gated delta rule works with for each token, as it was measured on the CPU: its convolution
+    /// in the type of the model, the rule in `float32`.
+    fn recurrent(&self, dtype: Dtype) -> Bytes {
+        let (Some(key_heads), Some(value_heads)) = (self.linear_num_key_heads, self.linear_num_value_heads)
+        else {
+            return Bytes::ZERO;
+        };
+        let mixed_heads = key_heads.saturating_mul(2);
+        let (key, value) =
+            (self.linear_key_head_dim.unwrap_or_default(), self.linear_value_head_dim.unwrap_or_default());
+        let elements = |size: usize, keys: u64, values: u64| {
+            Bytes::from(size) * key * keys + Bytes::from(size) * value * values
+        };
+        let wide = Dtype::Float32.size();
+        elements(dtype.size(), mixed_heads, value_heads) * 3
+            + elements(wide, mixed_heads, value_heads) * 2
+            + elements(wide, value_heads, value_heads) * 9
     }
 }
 
@@ -77,6 +100,7 @@ pub(crate) fn of(model: &Model, config: &Config, options: &BudgetOptions) -> Res
         batch: run.batch.unsigned_abs().into(),
         hidden: widths.hidden(trace.hidden),
         inner: widths.inner(trace.hidden),
+        recurrent: widths.recurrent(trace.dtype),
         layers: widths.num_hidden_layers.unwrap_or(trace.layers),
         heads,
         head_width: widths.head_dim.unwrap_or_else(|| trace.hidden.checked_div(heads).unwrap_or_default()),

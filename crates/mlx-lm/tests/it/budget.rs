@@ -193,6 +193,57 @@ fn the_budget_of_a_mixture_is_within_a_tenth_of_its_peak() {
     run.check(mixture(192, 6).path(), Dtype::Float32);
 }
 
+/// A Qwen 3.5 of three delta layers and one of attention.
+fn hybrid(key_heads: usize) -> tempfile::TempDir {
+    let (hidden, inner, keys, values) = (256, 512, key_heads * 64, 512);
+    let mut checkpoint = Checkpoint::new(json!({
+        "model_type": "qwen3_5_text", "hidden_size": hidden, "intermediate_size": inner, "num_hidden_layers": 4,
+        "num_attention_heads": 4, "num_key_value_heads": 2, "vocab_size": 1024, "rms_norm_eps": 1e-5,
+        "linear_num_key_heads": key_heads, "linear_key_head_dim": 64, "linear_num_value_heads": 8,
+        "linear_value_head_dim": 64, "linear_conv_kernel_dim": 4, "tie_word_embeddings": true,
+    }));
+    checkpoint =
+        checkpoint.with("model.embed_tokens.weight", &[1024, hidden]).with("model.norm.weight", &[hidden]);
+    for layer in 0..4 {
+        let name = |part: &str| format!("model.layers.{layer}.{part}");
+        checkpoint = if layer == 3 {
+            checkpoint
+                .with(&name("self_attn.q_proj.weight"), &[2 * hidden, hidden])
+                .with(&name("self_attn.k_proj.weight"), &[hidden / 2, hidden])
+                .with(&name("self_attn.v_proj.weight"), &[hidden / 2, hidden])
+                .with(&name("self_attn.o_proj.weight"), &[hidden, hidden])
+                .with(&name("self_attn.q_norm.weight"), &[hidden / 4])
+                .with(&name("self_attn.k_norm.weight"), &[hidden / 4])
+        } else {
+            checkpoint
+                .with(&name("linear_attn.in_proj_qkv.weight"), &[2 * keys + values, hidden])
+                .with(&name("linear_attn.in_proj_z.weight"), &[values, hidden])
+                .with(&name("linear_attn.in_proj_b.weight"), &[8, hidden])
+                .with(&name("linear_attn.in_proj_a.weight"), &[8, hidden])
+                .with(&name("linear_attn.conv1d.weight"), &[2 * keys + values, 4, 1])
+                .with(&name("linear_attn.dt_bias"), &[8])
+                .with(&name("linear_attn.A_log"), &[8])
+                .with(&name("linear_attn.norm.weight"), &[values / 8])
+                .with(&name("linear_attn.out_proj.weight"), &[hidden, values])
+        }
+        .with(&name("mlp.gate_proj.weight"), &[inner, hidden])
+        .with(&name("mlp.up_proj.weight"), &[inner, hidden])
+        .with(&name("mlp.down_proj.weight"), &[hidden, inner])
+        .with(&name("input_layernorm.weight"), &[hidden])
+        .with(&name("post_attention_layernorm.weight"), &[hidden]);
+    }
+    checkpoint.write()
+}
+
+#[test]
+fn the_budget_of_a_model_with_states_is_within_a_tenth_of_its_peak() {
+    let run = |length, batch| Run { length, chunk: length, batch, kv_heads: 2, width: 64 };
+    let folder = hybrid(2);
+    run(512, 1).check(folder.path(), Dtype::Float32);
+    run(128, 4).check(folder.path(), Dtype::Bfloat16);
+    run(128, 4).check(hybrid(8).path(), Dtype::Float32);
+}
+
 #[test]
 fn weights_are_those_of_the_loaded_model() {
     let entries = fs::read_dir(golden("")).unwrap().map(|entry| entry.unwrap().path());

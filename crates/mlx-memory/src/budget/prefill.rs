@@ -21,6 +21,8 @@ pub struct Prefill {
     pub hidden: u64,
     /// The width within an MLP; of all experts together that see a token.
     pub inner: u64,
+    /// What a layer that carries a state on works with for each token, beside hidden states; zero without such layers.
+    pub recurrent: Bytes,
     /// Layers.
     pub layers: u64,
     /// Query heads.
@@ -71,8 +73,9 @@ impl Prefill {
     fn layer(&self) -> Bytes {
         let live = if self.dtype.size() < 4 { &NARROW } else { &WIDE };
         let queries = Bytes::new(live.queries) * self.heads * self.head_width;
-        let token = Bytes::new(live.hidden) * self.hidden + Bytes::new(live.inner) * self.inner + queries;
-        token * self.chunk * self.batch + self.attention()
+        let tokens = self.chunk.saturating_mul(self.batch);
+        let attending = (Bytes::new(live.inner) * self.inner + queries) * tokens + self.attention();
+        Bytes::new(live.hidden) * self.hidden * tokens + attending.max(self.recurrent * tokens)
     }
 
     /// What the layers need that a GPU has not yet done.
@@ -81,7 +84,7 @@ impl Prefill {
         let widths = size * self.inner
             + size * (self.hidden / 2)
             + size * (self.heads.saturating_mul(self.head_width) / 2);
-        let vectors = widths * VECTORS * self.chunk;
+        let vectors = (widths * VECTORS).max(self.recurrent) * self.chunk;
         let scores =
             if self.dtype.size() < 4 { Bytes::ZERO } else { size * self.heads * self.chunk * self.length };
         (vectors + scores.fraction(1.5)) * self.batch * self.layers.min(LAG)
@@ -115,6 +118,7 @@ mod tests {
         batch: 1,
         hidden: 64,
         inner: 256,
+        recurrent: Bytes::ZERO,
         layers: 4,
         heads: 4,
         head_width: 16,
