@@ -3,16 +3,20 @@
 //!
 //! Rounds of both alternate, since a busy machine slows both.
 
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark prints, and may stop")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a benchmark prints, and may stop"
+)]
 
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Instant;
 
 use mlx_lm::Sampler;
 use mlx_lm::mlx_core::random::{self, Key};
 use mlx_lm::mlx_core::{Array, Device, Dtype, eval};
 use mlx_lm::sampling::{Xtc, logprobs};
+use mlx_testkit::Python;
 
 const ROUNDS: usize = 11;
 const DRAWS: usize = 20;
@@ -43,49 +47,18 @@ fn time(sampler: &Sampler, scores: &Array) -> f64 {
     times.fold(f64::MAX, f64::min)
 }
 
-/// Python's side, which is asked by a line and answers by one.
-struct Python {
-    process: Child,
-    questions: ChildStdin,
-    answers: BufReader<ChildStdout>,
-}
-
-impl Python {
-    fn new(interpreter: &str) -> Self {
-        let mut command = Command::new(interpreter);
-        command.args(["-B", "-c", include_str!("sampling.py")]).arg(DRAWS.to_string());
-        let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let (questions, answers) = (process.stdin.take().unwrap(), process.stdout.take().unwrap());
-        Self { process, questions, answers: BufReader::new(answers) }
-    }
-
-    fn time(&mut self, vocab_size: i32, sampler: &str) -> f64 {
-        writeln!(self.questions, "{vocab_size} {sampler}").unwrap();
-        let mut line = String::new();
-        self.answers.read_line(&mut line).unwrap();
-        line.trim().parse().unwrap()
-    }
-
-    fn end(mut self) {
-        drop(self.questions);
-        self.process.wait().unwrap();
-    }
-}
-
 fn main() {
-    let Ok(interpreter) = std::env::var("MLX_PYTHON") else {
-        println!("skipped: MLX_PYTHON names no interpreter that has mlx-lm");
-        return;
-    };
-    let mut python = Python::new(&interpreter);
+    let program = include_str!("sampling.py");
+    let Some(mut python) = Python::start(program, &[&DRAWS.to_string()]).unwrap() else { return };
     let compare = || {
         for vocab_size in [50_000, 150_000] {
             let scores = (random::normal([1, vocab_size], Dtype::Float32, &Key::new(0)?)? * 3.0)?;
             eval([&scores])?;
             for (name, sampler) in samplers() {
+                let theirs = |python: &mut Python| python.ask(&format!("{vocab_size} {name}")).unwrap()[0];
                 let (mut ratios, mut fastest) = (Vec::new(), (f64::MAX, f64::MAX));
                 for _ in 0..ROUNDS {
-                    let (ours, theirs) = (time(&sampler, &scores), python.time(vocab_size, name));
+                    let (ours, theirs) = (time(&sampler, &scores), theirs(&mut python));
                     fastest = (fastest.0.min(ours), fastest.1.min(theirs));
                     ratios.push(ours / theirs);
                 }
@@ -99,5 +72,4 @@ fn main() {
         Ok(())
     };
     Device::Cpu.scope(compare).unwrap();
-    python.end();
 }

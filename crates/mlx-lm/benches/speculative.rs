@@ -37,7 +37,7 @@ fn beginning(model: &Model, layers: usize) -> Model {
         let rest = name.strip_prefix("model.layers.").and_then(|rest| rest.split('.').next());
         rest.is_none_or(|number| number.parse::<usize>().unwrap() < layers)
     });
-    io::save_safetensors(&folder.path().join("model.safetensors"), kept, &BTreeMap::new()).unwrap();
+    io::save_safetensors(folder.path().join("model.safetensors"), kept, &BTreeMap::new()).unwrap();
     let config = json!({
         "model_type": "llama", "vocab_size": model.vocab_size(), "hidden_size": 576, "intermediate_size": 1536,
         "num_hidden_layers": layers, "num_attention_heads": 9, "num_key_value_heads": 3, "rms_norm_eps": 1e-5,

@@ -1,7 +1,8 @@
 //! Support for this workspace's tests; it knows files and numbers but not MLX.
 //!
 //! Start at [`Golden`], which reads a fixture that `cargo xtask golden` wrote and compares a result with it.
-//! [`Checkpoint`] makes model folders with something wrong in them, [`assets`] finds files too large to commit.
+//! [`Checkpoint`] makes model folders with something wrong in them, [`assets`] finds files too large to commit,
+//! [`Python`] runs beside a benchmark.
 
 #![forbid(unsafe_code)]
 #![allow(
@@ -16,11 +17,13 @@
 pub mod assets;
 mod checkpoint;
 mod golden;
+mod python;
 pub mod ring;
 mod tensor;
 mod tolerance;
 
 pub use checkpoint::Checkpoint;
 pub use golden::{Golden, cases};
+pub use python::Python;
 pub use tensor::Tensor;
 pub use tolerance::{Tolerance, assert_close, judge, max_abs, relative_rms};

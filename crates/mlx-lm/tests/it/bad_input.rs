@@ -7,7 +7,7 @@ use mlx_hub::Source;
 use mlx_lm::cache::CacheOptions;
 use mlx_lm::{FinishReason, GenerateOptions, LanguageModel, Loader, Model, Sampler};
 use mlx_testkit::Checkpoint;
-use mlx_text::Message;
+use mlx_text::{Message, Tokenizer};
 use serde_json::json;
 
 fn golden(name: &str) -> PathBuf {
@@ -144,10 +144,7 @@ fn an_unknown_wrapper_names_those_that_are_known() {
     let text = json!({"model_type": "llama"});
     let message =
         refusal(&intact().with_config("model_type", json!("seeing")).with_config("text_config", text));
-    assert!(
-        message.contains("`seeing`") && message.contains("gemma3, ") && message.contains("mistral3"),
-        "{message}"
-    );
+    assert!(message.contains("`seeing`") && message.contains("llava, mistral3"), "{message}");
 }
 
 #[test]
@@ -198,6 +195,11 @@ fn speller() -> LanguageModel {
 
 /// A tiny model with a tokenizer of single letters.
 pub(crate) fn speller_of(name: &str) -> LanguageModel {
+    LanguageModel::new(load(&golden(name)).unwrap(), letters())
+}
+
+/// A tokenizer of single letters.
+pub(crate) fn letters() -> Tokenizer {
     let vocabulary: serde_json::Map<_, _> =
         ('a'..='z').map(|c| (c.to_string(), json!(c as u32 - 97))).collect();
     let tokenizer = json!({
@@ -205,9 +207,10 @@ pub(crate) fn speller_of(name: &str) -> LanguageModel {
         "pre_tokenizer": {"type": "Whitespace"}, "post_processor": null, "decoder": null,
         "model": {"type": "WordLevel", "vocab": vocabulary, "unk_token": "a"},
     });
-    let folder = Checkpoint::read(golden(name)).write();
-    fs::write(folder.path().join("tokenizer.json"), tokenizer.to_string()).unwrap();
-    Loader::new(Source::path(folder.path())).load().unwrap()
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tokenizer.json");
+    fs::write(&path, tokenizer.to_string()).unwrap();
+    Tokenizer::from_file(path).unwrap()
 }
 
 #[test]

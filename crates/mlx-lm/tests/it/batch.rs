@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::golden::folders;
 
 /// A name with `-wide` is the checkpoint with heads that are wide enough to be quantized.
-fn load(name: &str) -> Model {
+pub(crate) fn load(name: &str) -> Model {
     let golden = |name| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
     let load = |folder: &Path| Loader::new(Source::path(folder)).dtype(Dtype::Float32).load_model().unwrap();
     let Some(name) = name.strip_suffix("-wide") else { return load(&golden(name)) };
@@ -79,7 +79,7 @@ const EVERY_WAY: [&str; 10] = [
 const QUANTIZED: [&str; 3] = ["gemma3n-4bit", "gemma4-text-4bit", "llama-4bit-wide"];
 
 /// Those, and all others whose layers are not the same but for the form of their weights.
-fn models() -> Vec<String> {
+pub(crate) fn models() -> Vec<String> {
     let plain = |folder: &PathBuf| {
         !fs::read_to_string(folder.join("config.json")).unwrap().contains("\"quantization")
     };
@@ -92,7 +92,7 @@ fn models() -> Vec<String> {
 }
 
 /// The ways to keep what the model keeps.
-fn options(model: &str) -> Vec<CacheOptions> {
+pub(crate) fn options(model: &str) -> Vec<CacheOptions> {
     let size =
         |max_kv_size, keep| CacheOptions { max_kv_size: Some(max_kv_size), keep, ..CacheOptions::default() };
     if !EVERY_WAY.contains(&model) {

@@ -91,7 +91,7 @@ impl Constraint for Counting {
     }
 }
 
-fn counting(last: u32, fails: bool, accepted: &Arc<AtomicUsize>) -> GenerateOptions {
+pub(crate) fn counting(last: u32, fails: bool, accepted: &Arc<AtomicUsize>) -> GenerateOptions {
     let accepted = Arc::clone(accepted);
     let start = move || {
         Ok(Box::new(Counting { next: 1, last, accepted: Arc::clone(&accepted), fails })

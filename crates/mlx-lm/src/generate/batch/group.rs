@@ -64,16 +64,19 @@ impl Group {
 
     /// Groups that join as one; as they are where that fails.
     pub(super) fn merge(groups: Vec<Self>) -> Vec<Self> {
+        if groups.len() < 2 {
+            return groups;
+        }
         let merged = || {
             let cache = KvCache::merge(groups.iter().map(|group| &group.cache))?;
             Ok::<_, Error>((cache, Choices::merge(groups.iter().map(|group| &group.next))?))
         };
         match merged() {
-            Ok((cache, next)) if groups.len() > 1 => {
+            Ok((cache, next)) => {
                 let texts = groups.into_iter().flat_map(|group| group.texts).collect();
                 vec![Self { texts, cache, next, alone: false }]
             }
-            _ => groups,
+            Err(_) => groups,
         }
     }
 
@@ -136,16 +139,17 @@ impl Group {
         let (next, outcomes) = if self.texts.iter().any(|text| text.chooser.is_constrained()) {
             async_eval([&scores]).map_err(|error| lost(error.into()))?;
             self.take_up(stops, outbox).map_err(lost)?;
-            self.mark_chosen(draws);
+            self.mark_known(draws);
             self.choose(&scores).map_err(lost)?
         } else {
             let choices = self.choose(&scores).map_err(lost)?;
             self.take_up(stops, outbox).map_err(lost)?;
-            self.mark_chosen(draws);
+            self.mark_known(draws);
             choices
         };
         self.next = next;
         for (place, (text, outcome)) in self.texts.iter_mut().zip(outcomes).enumerate() {
+            text.mark_chosen();
             match outcome {
                 Outcome::Next => {}
                 Outcome::Complete => text.finish(FinishReason::Stop, kept(text, &self.cache, place), outbox),
@@ -164,15 +168,12 @@ impl Group {
         Ok(())
     }
 
-    /// Tells the tokens that were chosen, as far as they are there, and then why there are no others.
+    /// Tells the tokens that were chosen, if they can be computed, and that there are no others.
     pub(super) fn fail(mut self, failure: Failure, stops: &[u32], outbox: &mut Outbox) {
-        let error = match failure {
-            Failure::Pass(error) => self.take_up(stops, outbox).err().unwrap_or(error),
-            Failure::Lost(error) => error,
-        };
-        let mut error = Some(error);
-        for text in &mut self.texts {
-            error.take().into_iter().for_each(|error| text.fail(error, outbox));
+        let (Failure::Pass(error) | Failure::Lost(error)) = failure;
+        let error = self.take_up(stops, outbox).err().unwrap_or(error);
+        if let Some(text) = self.texts.iter_mut().find(|text| !text.has_ended()) {
+            text.fail(error, outbox);
         }
     }
 
@@ -214,8 +215,8 @@ impl Group {
         Ok(())
     }
 
-    fn mark_chosen(&mut self, draws: Vec<Draws>) {
-        self.texts.iter_mut().zip(draws).for_each(|(text, draws)| text.mark_chosen(draws));
+    fn mark_known(&mut self, draws: Vec<Draws>) {
+        self.texts.iter_mut().zip(draws).for_each(|(text, draws)| text.mark_known(draws));
     }
 }
 

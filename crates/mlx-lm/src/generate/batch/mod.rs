@@ -61,7 +61,8 @@ pub struct BatchGenerator<'m> {
     groups: Vec<Group>,
     outbox: Outbox,
     texts: u64,
-    steps: usize,
+    /// Tokens since MLX gave back what it keeps for reuse.
+    since_clearing: usize,
     _resident: Option<Resident>,
 }
 
@@ -69,7 +70,7 @@ pub struct BatchGenerator<'m> {
 #[derive(Default)]
 struct Outbox {
     events: VecDeque<Event>,
-    /// Caches of finished texts, with the tokens that they hold.
+    /// Caches of finished texts, with their tokens.
     caches: HashMap<SequenceId, (KvCache, Vec<u32>)>,
 }
 
@@ -87,12 +88,13 @@ impl<'m> BatchGenerator<'m> {
             groups: Vec::new(),
             outbox: Outbox::default(),
             texts: 0,
-            steps: 0,
+            since_clearing: 0,
             _resident: Resident::new([model])?,
         })
     }
 
-    /// Adds a text: tokens, or a [`BatchPrompt`] with a cache that holds the first of them.
+    /// Adds a text: tokens, or a [`BatchPrompt`] with a cache that holds the first of them. Stop texts are for a
+    /// [`TextBatchGenerator`].
     ///
     /// # Errors
     /// The prompt is empty or too long, a token is outside the vocabulary, an option is out of its range, or the
@@ -105,11 +107,13 @@ impl<'m> BatchGenerator<'m> {
         Ok(id)
     }
 
-    /// Takes a text out, wherever it is, and says no more of it. Returns whether it was there.
+    /// Takes a text out, wherever it is, and says no more of it. Returns whether it was there and had not ended; the
+    /// cache of one that had is dropped.
     ///
     /// What it shares with others in the batch is given back with their next step.
     pub fn cancel(&mut self, id: SequenceId) -> bool {
         self.outbox.events.retain(|event| event.id != id);
+        self.outbox.caches.remove(&id);
         let there = self.prompts.cancel(id) || self.groups.iter_mut().any(|group| group.cancel(id));
         self.drop_empty_groups();
         there
@@ -122,8 +126,8 @@ impl<'m> BatchGenerator<'m> {
         there
     }
 
-    /// The cache of a finished text that was to [keep it](BatchPrompt::keep_cache), once, with the tokens that it
-    /// holds: those of the prompt and the new ones, at times without the last.
+    /// The cache of a finished text that was to [keep it](BatchPrompt::keep_cache), once, with the tokens of the prompt
+    /// and the new ones. The cache holds all of them, or all but the last.
     pub fn take_cache(&mut self, id: SequenceId) -> Option<(KvCache, Vec<u32>)> {
         self.outbox.caches.remove(&id)
     }
@@ -135,7 +139,7 @@ impl<'m> BatchGenerator<'m> {
 
     /// Gives each text that is past its prompt a new token, then runs one chunk of prompts. Returns what happened.
     ///
-    /// A token is computed while the one before is told, so the first one takes two steps.
+    /// A token is told in the step after the one that starts to compute it.
     pub fn step(&mut self) -> Vec<Event> {
         self.advance();
         self.outbox.events.drain(..).collect()
@@ -145,8 +149,9 @@ impl<'m> BatchGenerator<'m> {
         self.decode();
         self.prefill();
         self.drop_empty_groups();
-        self.steps += 1;
-        if self.steps.is_multiple_of(TOKENS_BETWEEN_CLEARINGS) {
+        self.since_clearing += 1 + self.prompts.take_count();
+        if self.since_clearing >= TOKENS_BETWEEN_CLEARINGS {
+            self.since_clearing = 0;
             // Memory that stays with MLX a while longer does no harm.
             let _ = memory::clear_cache();
         }

@@ -24,6 +24,8 @@ pub(super) struct Prompts {
     waiting: VecDeque<Prompt>,
     /// Whether a chunk of a long prompt was run last, so that it is the turn of short ones.
     long_was_last: bool,
+    /// The tokens that were run.
+    count: usize,
 }
 
 /// How much is run at once.
@@ -117,6 +119,11 @@ impl Prompts {
         groups
     }
 
+    /// The tokens that were run, with padding, since this was asked last.
+    pub(super) fn take_count(&mut self) -> usize {
+        std::mem::take(&mut self.count)
+    }
+
     fn put_back(&mut self, prompts: Vec<Prompt>) {
         prompts.into_iter().rev().for_each(|prompt| self.waiting.push_front(prompt));
     }
@@ -143,10 +150,12 @@ impl Prompts {
         room: Room,
         outbox: &mut Outbox,
     ) -> Option<Result<Group, Lost>> {
+        let before = prompt.done();
         if let Err(error) = prompt.run(model, room) {
             prompt.text.fail(error, outbox);
             return None;
         }
+        self.count += prompt.done() - before;
         prompt.text.tell_progress(prompt.done(), outbox);
         if prompt.rest().is_empty() {
             return Some(prompt.into_group());
@@ -170,6 +179,7 @@ impl Prompts {
             self.put_back(prompts);
             return None;
         };
+        self.count += prompts.len() * cache.offset().unsigned_abs() as usize;
         for prompt in &prompts {
             prompt.text.tell_progress(prompt.rest().len(), outbox);
         }
@@ -192,7 +202,7 @@ impl Pack {
         let (prompts, tokens) = (self.prompts + 1, self.tokens + prompt.rest().len());
         let longest = self.longest.max(prompt.rest().len());
         let padded = prompts * longest;
-        if padded > room.tokens.max(longest) || padded > 2 * tokens {
+        if padded > room.tokens || padded > 2 * tokens {
             return false;
         }
         if self.kind.as_ref().is_some_and(|kind| !kind.joins(&prompt.cache)) {

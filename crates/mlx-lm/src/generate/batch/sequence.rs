@@ -115,7 +115,7 @@ impl Sequence {
 
     /// Takes up the token that was chosen, or the reason why there is none. Returns whether it is one of `stops`.
     pub(super) fn take_up(&mut self, token: Result<Token>, stops: &[u32], outbox: &mut Outbox) -> bool {
-        if self.ended || !self.chosen {
+        if self.ended || !std::mem::take(&mut self.chosen) {
             return false;
         }
         match token.and_then(|token| self.accept(token)) {
@@ -138,9 +138,14 @@ impl Sequence {
         Ok(token)
     }
 
-    /// Says that a token is chosen, past those that are known. `draws` came next before that.
-    pub(super) fn mark_chosen(&mut self, draws: Draws) {
-        (self.chosen, self.draws) = (true, draws);
+    /// Says that all tokens before those that `draws` draws next are known.
+    pub(super) fn mark_known(&mut self, draws: Draws) {
+        self.draws = draws;
+    }
+
+    /// Says that a token is chosen, past those that are known.
+    pub(super) fn mark_chosen(&mut self) {
+        self.chosen = true;
     }
 
     /// Goes back to the tokens that are known.
@@ -161,9 +166,7 @@ impl Sequence {
             Err(error) => self.fail(error, outbox),
             Ok(cache) => {
                 if let Some(cache) = cache {
-                    let held = cache.offset().unsigned_abs() as usize;
-                    let tokens = self.tokens.iter().copied().take(held).collect();
-                    outbox.caches.insert(self.id, (cache, tokens));
+                    outbox.caches.insert(self.id, (cache, self.tokens.clone()));
                 }
                 let stats = self.meter.stats().clone();
                 outbox.tell(self.id, EventKind::Finished { reason, stats });
