@@ -135,7 +135,8 @@ pub(crate) struct Logits {
 Examples:
   mlx info
   mlx info --model ./model.gguf
-  mlx info --model ./model.gguf --memory --length 32768")]
+  mlx info --model ./model.gguf --memory --length 32768
+  mlx info --model ./model.gguf --memory --length 32768 --kv-bits 8")]
 pub(crate) struct Info {
     /// A checkpoint folder, a GGUF file, or a Hub id
     #[arg(long, value_name = "DIR|FILE.gguf|HUB_ID")]
@@ -152,6 +153,10 @@ pub(crate) struct Info {
 
 /// How a model would be run, for what it needs.
 #[derive(Debug, ClapArgs)]
+#[command(
+    mut_arg("max_kv_size", |option| option.requires("memory")),
+    mut_arg("kv_bits", |option| option.requires("memory"))
+)]
 pub(crate) struct Need {
     /// Tokens of a prompt and its answer; without it the model's context, and 4096 at most
     #[arg(long, value_name = "N", requires = "memory")]
@@ -168,4 +173,6 @@ pub(crate) struct Need {
     /// Write one JSON object, with sizes in bytes
     #[arg(long, requires = "memory")]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) cache: Cache,
 }

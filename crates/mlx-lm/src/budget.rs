@@ -6,7 +6,7 @@ use mlx_core::{Array, Device, Dtype};
 use mlx_memory::{Budget, Bytes, Prefill};
 use serde::Deserialize;
 
-use crate::cache::STEP;
+use crate::cache::{CacheOptions, KvCache, STEP};
 use crate::{Config, Error, Model, Result};
 
 /// Without a length, a budget is for the whole context up to this.
@@ -21,11 +21,25 @@ pub struct BudgetOptions {
     pub batch: usize,
     /// Prompt tokens that are run together.
     pub prefill_step: usize,
+    /// How much of the texts is remembered, and how.
+    pub cache: CacheOptions,
+}
+
+impl BudgetOptions {
+    /// The tokens that the last of a chunk sees at most in a text of this length.
+    fn seen(&self, length: i32, chunk: i32) -> i32 {
+        self.cache.max_kv_size.map_or(length, |size| length.min(size.saturating_add(chunk)))
+    }
+
+    /// Whether keys and values are quantized in a text of this length.
+    fn quantizes(&self, length: i32) -> bool {
+        self.cache.kv_bits.is_some() && length > self.cache.quantized_kv_start
+    }
 }
 
 impl Default for BudgetOptions {
     fn default() -> Self {
-        Self { length: None, batch: 1, prefill_step: 2048 }
+        Self { length: None, batch: 1, prefill_step: 2048, cache: CacheOptions::default() }
     }
 }
 
@@ -36,7 +50,9 @@ struct Widths {
     altup_num_inputs: Option<u64>,
     num_hidden_layers: Option<u64>,
     num_attention_heads: Option<u64>,
+    attn_logit_softcapping: Option<f32>,
     head_dim: Option<u64>,
+    global_head_dim: Option<u64>,
     intermediate_size: Option<u64>,
     moe_intermediate_size: Option<u64>,
     #[serde(alias = "top_k_experts")]
@@ -52,6 +68,12 @@ impl Widths {
     fn hidden(&self, embedded: u64) -> u64 {
         let streams = self.altup_num_inputs.unwrap_or(1).max(1);
         embedded.saturating_add(self.hidden_size.unwrap_or_default().saturating_mul(streams - 1))
+    }
+
+    /// The width of the widest head.
+    fn head(&self, hidden: u64, heads: u64) -> u64 {
+        let width = self.head_dim.unwrap_or_else(|| hidden.checked_div(heads).unwrap_or_default());
+        width.max(self.global_head_dim.unwrap_or_default())
     }
 
     /// What one token passes within an MLP: a dense one, or all experts that see it, each with what goes into it and
@@ -92,20 +114,21 @@ pub(crate) fn of(model: &Model, config: &Config, options: &BudgetOptions) -> Res
         chunk: size("prefill_step", options.prefill_step)?,
     };
     let widths: Widths = config.peek()?;
-    let trace = run.trace(model)?;
+    let trace = run.trace(model, model.cache().with(&options.cache)?)?;
     let heads = widths.num_attention_heads.unwrap_or(1);
     let prefill = Prefill {
         chunk: run.chunk.min(run.length).unsigned_abs().into(),
-        length: run.length.unsigned_abs().into(),
+        length: options.seen(run.length, run.chunk).unsigned_abs().into(),
         batch: run.batch.unsigned_abs().into(),
         hidden: widths.hidden(trace.hidden),
         inner: widths.inner(trace.hidden),
         recurrent: widths.recurrent(trace.dtype),
         layers: widths.num_hidden_layers.unwrap_or(trace.layers),
         heads,
-        head_width: widths.head_dim.unwrap_or_else(|| trace.hidden.checked_div(heads).unwrap_or_default()),
+        head_width: widths.head(trace.hidden, heads),
         vocabulary: model.vocab_size() as u64,
         dtype: trace.dtype,
+        step_by_step: widths.attn_logit_softcapping.is_some() || options.quantizes(run.length),
         device: Device::current(),
     };
     let weights = Bytes::from(model.decoder().nbytes());
@@ -136,8 +159,8 @@ struct Trace {
 
 impl Run {
     /// Runs the decoder lazily up to the last chunk, then that chunk.
-    fn trace(&self, model: &Model) -> Result<Trace> {
-        let (decoder, mut cache) = (model.decoder(), model.cache());
+    fn trace(&self, model: &Model, mut cache: KvCache) -> Result<Trace> {
+        let decoder = model.decoder();
         let last = self.chunk.min(self.length);
         let (mut hidden, mut dtype) = (0, Dtype::Float32);
         for length in [self.length - last, last].into_iter().filter(|&length| length > 0) {

@@ -27,9 +27,12 @@ fn budget(loader: Loader, need: &Need) -> mlx_lm::Result<Budget> {
         Some(dtype) => loader.dtype(dtype),
         None => loader,
     };
-    let options =
-        BudgetOptions { length: need.length, batch: need.batch, prefill_step: need.prefill_step_size };
-    loader.budget(&options)
+    loader.budget(&BudgetOptions {
+        length: need.length,
+        batch: need.batch,
+        prefill_step: need.prefill_step_size,
+        cache: need.cache.options(),
+    })
 }
 
 /// The table, and whether it fits.

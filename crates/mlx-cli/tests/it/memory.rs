@@ -58,7 +58,23 @@ fn the_weights_are_not_loaded() {
 }
 
 #[test]
+fn limits_of_the_cache_make_it_smaller() {
+    let model = golden("gemma4-text-4bit");
+    let cache = |limits: &[&str]| {
+        let budget = &object(&[&["--model", &model, "--length", "100"], limits].concat())["budget"];
+        budget["parts"][1]["bytes"].as_u64().unwrap()
+    };
+    let bits = ["--kv-bits", "4", "--kv-group-size", "32", "--quantized-kv-start", "0"];
+    assert!(cache(&bits) < cache(&[]) / 2);
+    assert!(cache(&["--max-kv-size", "20"]) < cache(&[]) / 2);
+    let run = mlx(&["info", "--memory", "--model", &model, "--kv-bits", "4", "--quantized-kv-start", "0"]);
+    assert!(!run.ok && run.err.contains("kv_group_size"), "{}", run.err);
+}
+
+#[test]
 fn settings_of_the_budget_need_the_flag() {
-    let run = mlx(&["info", "--model", &golden("llama-gqa"), "--length", "5"]);
-    assert!(!run.ok && run.err.contains("--memory"), "{}", run.err);
+    for setting in ["--length", "--max-kv-size", "--kv-bits"] {
+        let run = mlx(&["info", "--model", &golden("llama-gqa"), setting, "8"]);
+        assert!(!run.ok && run.err.contains("--memory"), "{}", run.err);
+    }
 }

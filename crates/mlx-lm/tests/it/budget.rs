@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use mlx_core::{Array, Device, Dtype, eval, memory};
 use mlx_hub::Source;
+use mlx_lm::cache::CacheOptions;
 use mlx_lm::mlx_memory::{Budget, Bytes, Purpose};
 use mlx_lm::{BudgetOptions, Loader, Model};
 use mlx_testkit::{Checkpoint, assets};
@@ -45,6 +46,7 @@ impl Run {
             length: Some(size(self.length)),
             batch: size(self.batch),
             prefill_step: size(self.chunk),
+            ..BudgetOptions::default()
         }
     }
 
@@ -284,6 +286,52 @@ fn the_cache_is_that_of_a_run() {
 }
 
 #[test]
+fn the_cache_is_that_of_a_run_with_the_same_limits() {
+    let quantized = CacheOptions {
+        kv_bits: Some(4),
+        kv_group_size: 32,
+        quantized_kv_start: 0,
+        ..CacheOptions::default()
+    };
+    for cache in [
+        CacheOptions { max_kv_size: Some(8), ..CacheOptions::default() },
+        CacheOptions { max_kv_size: Some(8), ..quantized.clone() },
+        quantized,
+    ] {
+        for name in ["gemma3n-4bit", "gemma4-text-4bit"] {
+            let model = loader(&golden(name), None).load_model().unwrap();
+            let mut run = model.cache().with(&cache).unwrap();
+            model.logits(&[1; 20], &mut run).unwrap();
+            let options =
+                BudgetOptions { length: Some(20), cache: cache.clone(), ..BudgetOptions::default() };
+            let budget = loader(&golden(name), None).budget(&options).unwrap();
+            assert_eq!(part(&budget, &Purpose::KvCache), Bytes::from(run.nbytes()), "{name}, {cache:?}");
+        }
+    }
+}
+
+#[test]
+fn a_prompt_that_is_forgotten_needs_less_work() {
+    let work = |cache: CacheOptions| {
+        let options =
+            BudgetOptions { length: Some(2000), prefill_step: 64, cache, ..BudgetOptions::default() };
+        part(&loader(&golden("llama-gqa"), None).budget(&options).unwrap(), &Purpose::Prefill)
+    };
+    let limit = CacheOptions { max_kv_size: Some(100), ..CacheOptions::default() };
+    assert!(work(limit) < work(CacheOptions::default()));
+}
+
+#[test]
+fn limits_that_make_no_sense_are_named() {
+    let options = BudgetOptions {
+        cache: CacheOptions { kv_bits: Some(7), ..CacheOptions::default() },
+        ..BudgetOptions::default()
+    };
+    let refused = loader(&golden("llama-gqa"), None).budget(&options).unwrap_err().to_string();
+    assert!(refused.contains("kv_bits is 7"), "{refused}");
+}
+
+#[test]
 fn a_budget_reads_no_weights() {
     let Some(path) = smollm2() else { return };
     memory::clear_cache().unwrap();
@@ -296,7 +344,7 @@ fn a_budget_reads_no_weights() {
 #[test]
 fn longer_texts_and_larger_batches_need_more_and_smaller_steps_less() {
     let need = |length, batch, prefill_step| {
-        let options = BudgetOptions { length: Some(length), batch, prefill_step };
+        let options = BudgetOptions { length: Some(length), batch, prefill_step, ..BudgetOptions::default() };
         loader(&golden("llama-gqa"), None).budget(&options).unwrap().total()
     };
     assert!(need(2000, 1, 512) > need(1000, 1, 512));

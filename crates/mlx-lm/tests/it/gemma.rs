@@ -123,6 +123,9 @@ fn settings_that_make_no_sense_are_refused_by_their_names() {
             "use_bidirectional_attention is `all`",
         ),
         ("gemma4-shared", "per_layer_config", json!({"1": {"sliding_window": 3}}), "sliding_window"),
+        ("gemma4-experts", "top_k_experts", json!(null), "enable_moe_block needs"),
+        ("gemma4-experts", "top_k_experts", json!(5), "there are 4 to choose from"),
+        ("gemma4-experts", "enable_moe_block", json!(false), "router.proj.weight"),
         (
             "gemma4-keys-are-values",
             "per_layer_config",

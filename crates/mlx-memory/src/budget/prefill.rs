@@ -33,7 +33,10 @@ pub struct Prefill {
     pub vocabulary: u64,
     /// What is computed in.
     pub dtype: Dtype,
-    /// What computes. The CPU holds the scores of attention for all pairs of tokens, a GPU those of `float32` only.
+    /// Whether attention is computed step by step, as it is where keys are quantized or scores capped.
+    pub step_by_step: bool,
+    /// What computes. The CPU holds the scores of attention for all pairs of tokens, a GPU those of `float32` only,
+    /// unless it goes step by step.
     pub device: Device,
 }
 
@@ -85,8 +88,11 @@ impl Prefill {
             + size * (self.hidden / 2)
             + size * (self.heads.saturating_mul(self.head_width) / 2);
         let vectors = (widths * VECTORS).max(self.recurrent) * self.chunk;
-        let scores =
-            if self.dtype.size() < 4 { Bytes::ZERO } else { size * self.heads * self.chunk * self.length };
+        let scores = if self.dtype.size() < 4 && !self.step_by_step {
+            Bytes::ZERO
+        } else {
+            size * self.heads * self.chunk * self.length
+        };
         (vectors + scores.fraction(1.5)) * self.batch * self.layers.min(LAG)
     }
 
@@ -124,6 +130,7 @@ mod tests {
         head_width: 16,
         vocabulary: 64,
         dtype: Dtype::Float32,
+        step_by_step: false,
         device: Device::Cpu,
     };
 
@@ -199,6 +206,8 @@ mod tests {
         assert!(long(Device::Gpu(0), Dtype::Float32) > STEP.bytes() * 20);
         let narrow = Dtype::Bfloat16;
         assert_eq!(long(Device::Gpu(0), narrow), step(128, Device::Gpu(0), narrow));
+        let narrow = Prefill { device: Device::Gpu(0), dtype: narrow, step_by_step: true, ..STEP };
+        assert!(Prefill { length: 100_000, ..narrow }.bytes() > narrow.bytes() * 20);
     }
 
     #[test]
