@@ -74,7 +74,8 @@ impl Choices {
 
     /// Waits for the tokens. A text whose scores choose none has an error.
     pub(crate) fn read(&self) -> Result<Vec<Result<Token>>> {
-        let (ids, best) = (self.tokens.to_vec::<u32>()?, self.best.to_vec::<f32>()?);
+        // A copy would wait for all that was started since.
+        let (ids, best) = (self.tokens.as_slice::<u32>()?, self.best.as_slice::<f32>()?);
         let mut tokens = Vec::new();
         for (&place, logprobs) in self.places.iter().zip(&self.logprobs) {
             let logprobs = logprobs.as_ref().map(PendingLogprobs::read).transpose()?;

@@ -45,7 +45,9 @@ impl PendingLogprobs {
     pub(super) fn read(&self) -> MlxResult<Logprobs> {
         let mut top = match &self.top {
             Some((tokens, values)) => {
-                tokens.to_vec::<u32>()?.into_iter().zip(values.to_vec::<f32>()?).collect()
+                // A copy would wait for all that was started since.
+                let (tokens, values) = (tokens.as_slice::<u32>()?, values.as_slice::<f32>()?);
+                tokens.iter().copied().zip(values.iter().copied()).collect()
             }
             None => Vec::new(),
         };
