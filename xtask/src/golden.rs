@@ -11,9 +11,10 @@ use clap::Args;
 use crate::{process, repo};
 
 /// The scripts of `xtask/golden`, one a topic, in the order they run.
-const TOPICS: &[&str] = &[
+pub const TOPICS: &[&str] = &[
     "activation",
     "conv",
+    "convert",
     "dense",
     "dropout",
     "foreign",
@@ -75,7 +76,7 @@ fn chosen(topics: &[String]) -> Result<Vec<&str>> {
 }
 
 /// The interpreter of `.venv`, which is created when absent and filled again when the requirements change.
-fn ready_python(root: &Path) -> Result<PathBuf> {
+pub fn ready_python(root: &Path) -> Result<PathBuf> {
     let venv = root.join(".venv");
     let python = venv.join("bin/python");
     if !python.exists() {

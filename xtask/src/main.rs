@@ -13,6 +13,7 @@ mod golden;
 mod host;
 mod libclang;
 mod mlx_c;
+mod parity;
 mod pins;
 mod process;
 mod raw;
@@ -44,6 +45,7 @@ enum Task {
     Tidy(tidy::Options),
     Assets(assets::Options),
     Golden(golden::Options),
+    Parity(parity::Options),
     Demo(demo::Options),
     Test(test::Options),
     Coverage(coverage::Options),
@@ -70,6 +72,7 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Tidy(options) => tidy::run(&options),
         Task::Assets(options) => assets::run(&options),
         Task::Golden(options) => golden::run(&options),
+        Task::Parity(options) => parity::run(&options),
         Task::Demo(options) => demo::run(&options),
         Task::Test(_) => test::run(),
         Task::Coverage(options) => coverage::run(&options),

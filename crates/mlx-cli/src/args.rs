@@ -6,6 +6,11 @@ use clap::{Args as ClapArgs, Parser, Subcommand};
 use mlx_core::Dtype;
 
 use crate::cache::Cache;
+use crate::command::bench::Bench;
+use crate::command::cache_prompt::CachePrompt;
+use crate::command::chat::Chat;
+use crate::command::convert::{Convert, Quantize};
+use crate::command::perplexity::Perplexity;
 use crate::drafting::Drafting;
 use crate::form::Form;
 use crate::sampling::Sampling;
@@ -21,15 +26,21 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Generate(Box<Generate>),
+    Chat(Chat),
     Logits(Logits),
     Info(Info),
+    Convert(Convert),
+    Quantize(Quantize),
+    Perplexity(Perplexity),
+    Bench(Bench),
+    CachePrompt(CachePrompt),
 }
 
 /// Which model, and how it is loaded.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ModelArgs {
     /// A checkpoint folder, a GGUF file, or a Hub id such as org/name or org/name@revision
-    #[arg(long, value_name = "DIR|FILE.gguf|HUB_ID")]
+    #[arg(long, alias = "hf-path", value_name = "DIR|FILE.gguf|HUB_ID")]
     pub(crate) model: String,
     /// Use only what is already on this machine
     #[arg(long)]
@@ -48,6 +59,7 @@ Examples:
   mlx generate --model ./model --prompt 'A person, as JSON.' --json-schema person.json
   mlx generate --model ./model --prompt 'Yes or no?' --max-tokens 1 --json --logprobs 5
   mlx generate --model ./model --prompt 'Correct this: Teh cat sat.' --prompt-lookup 10
+  mlx generate --model ./model --prompt-cache-file book.safetensors --prompt 'Who wrote this?'
   echo 'Summarise this.' | mlx generate --model ./model --prompt -")]
 pub(crate) struct Generate {
     #[command(flatten)]
@@ -87,6 +99,9 @@ pub(crate) struct Generate {
     pub(crate) cache: Cache,
     #[command(flatten)]
     pub(crate) drafting: Drafting,
+    /// Go on from what `mlx cache-prompt` wrote; the prompt is the rest of its message
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["system_prompt", "max_kv_size", "kv_bits"])]
+    pub(crate) prompt_cache_file: Option<PathBuf>,
 }
 
 /// Write a model's raw scores to a safetensors file.

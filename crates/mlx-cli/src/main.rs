@@ -5,10 +5,13 @@
 mod args;
 mod cache;
 mod command;
+mod cpus;
 mod download;
 mod drafting;
 mod failure;
 mod form;
+mod progress;
+mod prompt;
 mod sampling;
 
 use std::process::ExitCode;
@@ -21,7 +24,13 @@ fn main() -> ExitCode {
     let result = match Args::parse().command {
         Command::Generate(options) => command::generate::run(&options),
         Command::Logits(options) => command::logits::run(&options),
+        Command::Chat(options) => command::chat::run(&options),
         Command::Info(options) => command::info::run(&options),
+        Command::Convert(options) => command::convert::run(&options),
+        Command::Quantize(options) => command::convert::quantize(&options),
+        Command::Perplexity(options) => command::perplexity::run(&options),
+        Command::Bench(options) => command::bench::run(&options),
+        Command::CachePrompt(options) => command::cache_prompt::run(&options),
     };
     failure::report(result)
 }

@@ -1,6 +1,7 @@
 //! A checkpoint of either layout.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -13,7 +14,7 @@ pub enum Checkpoint {
     /// A folder in the Hugging Face layout.
     Directory(Directory),
     /// One GGUF file that holds config, tokenizer and weights.
-    Gguf(Box<Gguf>),
+    Gguf(Arc<Gguf>),
 }
 
 impl Checkpoint {
@@ -23,7 +24,7 @@ impl Checkpoint {
         if path.metadata().map_err(Error::io(path))?.is_dir() {
             Ok(Self::Directory(Directory::new(path)))
         } else {
-            Ok(Self::Gguf(Box::new(Gguf::open(path)?)))
+            Ok(Self::Gguf(Arc::new(Gguf::open(path)?)))
         }
     }
 

@@ -66,6 +66,14 @@ pub enum Error {
         /// What is wrong with it.
         why: String,
     },
+    /// A checkpoint that cannot be converted as asked, or a folder that cannot be written.
+    #[error("cannot convert to {}: {why}", path.display())]
+    Convert {
+        /// The folder.
+        path: PathBuf,
+        /// What is in the way.
+        why: String,
+    },
     /// An option outside its range.
     #[error("{option} is {value}: {range}")]
     Option {

@@ -24,11 +24,14 @@ mod budget;
 pub mod cache;
 pub mod chat;
 mod config;
+pub mod convert;
 mod error;
+mod fingerprint;
 mod generate;
 mod language_model;
 mod loader;
 pub mod model;
+mod perplexity;
 mod quantized;
 pub mod sampling;
 pub mod structured;
@@ -37,6 +40,7 @@ mod tensors;
 pub use budget::BudgetOptions;
 pub use chat::{ChatEvent, ChatSession, ChatStats, ChatStream};
 pub use config::Config;
+pub use convert::Convert;
 pub use error::{Error, Result};
 pub use generate::{
     BatchGenerator, BatchOptions, BatchPrompt, Drafts, Event, EventKind, FinishReason, GenerateOptions,
@@ -45,6 +49,7 @@ pub use generate::{
 pub use language_model::{LanguageModel, load};
 pub use loader::Loader;
 pub use model::{Decoder, Model};
+pub use perplexity::{Perplexity, PerplexityOptions};
 pub use sampling::{Logprobs, Penalty, Processors, Sampler};
 
 pub use {mlx_core, mlx_hub, mlx_memory, mlx_text};

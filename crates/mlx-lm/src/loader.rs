@@ -4,11 +4,11 @@ use mlx_core::{Array, Device, Dtype};
 use mlx_hub::gguf::TokenizerData;
 use mlx_hub::{Checkpoint, Source};
 use mlx_memory::Budget;
+use mlx_nn::Weights;
 use mlx_text::{GgufVocab, Tokenizer};
 
 use crate::quantized::Format;
-use crate::tensors::{self, Arrays};
-use crate::{BudgetOptions, Config, LanguageModel, Model, Result, budget, model};
+use crate::{BudgetOptions, Config, LanguageModel, Model, Result, budget, model, tensors};
 
 /// Loads a model with options.
 pub struct Loader {
@@ -57,7 +57,7 @@ impl Loader {
     pub fn budget(&self, options: &BudgetOptions) -> Result<Budget> {
         let checkpoint = self.source.resolve()?;
         let config = config(&checkpoint)?;
-        let model = self.build(&checkpoint, &config, tensors::outline(&checkpoint)?)?;
+        let model = self.build(&checkpoint, &config)?;
         budget::of(&model, &config, options)
     }
 
@@ -74,16 +74,16 @@ impl Loader {
     }
 
     fn model(&self, checkpoint: &Checkpoint) -> Result<Model> {
-        let model = self.build(checkpoint, &config(checkpoint)?, tensors::read(checkpoint)?)?;
+        let model = self.build(checkpoint, &config(checkpoint)?)?;
         // One by one: what a conversion holds meanwhile is wider than its result.
         model.decoder().parameters().values().try_for_each(Array::eval)?;
         Ok(model)
     }
 
-    /// The model of these arrays, none of which is computed.
-    fn build(&self, checkpoint: &Checkpoint, config: &Config, arrays: Arrays) -> Result<Model> {
-        let arrays = if config.is_wrapped() { model::spelled(arrays) } else { arrays };
-        Model::new(config, Format::of(config)?.convert(config, arrays, self.dtype_for(checkpoint))?)
+    /// The model, of which nothing is computed.
+    fn build(&self, checkpoint: &Checkpoint, config: &Config) -> Result<Model> {
+        let dtype = self.dtype_for(checkpoint);
+        Model::new(config, weights(checkpoint, config, dtype)?.with_dtype(dtype))
     }
 
     fn dtype_for(&self, checkpoint: &Checkpoint) -> Option<Dtype> {
@@ -94,6 +94,21 @@ impl Loader {
         };
         self.dtype.or(own)
     }
+}
+
+/// The model of a checkpoint with floats as they are stored, of which nothing is computed. Those that are made of
+/// several arrays are `float32`.
+pub(crate) fn stored(checkpoint: &Checkpoint) -> Result<(Config, Model)> {
+    let config = config(checkpoint)?;
+    let model = Model::new(&config, weights(checkpoint, &config, Some(Dtype::Float32))?)?;
+    Ok((config, model))
+}
+
+/// The arrays of a checkpoint in MLX's form, in which floats that are made of several arrays are of type `made`.
+fn weights(checkpoint: &Checkpoint, config: &Config, made: Option<Dtype>) -> Result<Weights> {
+    let arrays = tensors::read(checkpoint)?;
+    let arrays = if config.is_wrapped() { model::spelled(arrays) } else { arrays };
+    Format::of(config)?.convert(config, arrays, made)
 }
 
 /// The config, with the end tokens that `generation_config.json` puts in their place.
@@ -108,7 +123,7 @@ fn config(checkpoint: &Checkpoint) -> Result<Config> {
     Config::new(config)
 }
 
-fn tokenizer(checkpoint: &Checkpoint) -> Result<Tokenizer> {
+pub(crate) fn tokenizer(checkpoint: &Checkpoint) -> Result<Tokenizer> {
     match checkpoint {
         Checkpoint::Directory(directory) => Ok(Tokenizer::from_dir(directory.path())?),
         Checkpoint::Gguf(file) => Ok(Tokenizer::from_gguf(&vocabulary(file.tokenizer()?))?),

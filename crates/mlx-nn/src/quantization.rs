@@ -7,6 +7,8 @@ use serde::de::IgnoredAny;
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
 
+use crate::{Error, Result};
+
 /// The `quantization` of a `config.json`: how layers are stored, with exceptions by path.
 ///
 /// The arrays themselves say how they are stored, so only what is declared for one layer must agree with them.
@@ -21,6 +23,15 @@ impl QuantizationConfig {
     /// One scheme for all layers.
     pub fn new(scheme: Quantization) -> Self {
         Self { default: scheme, layers: BTreeMap::new() }
+    }
+
+    /// One scheme for all layers, in which MLX's defaults for `mode` are in place of what is not given.
+    ///
+    /// # Errors
+    /// MLX has no kernels for it; what it has is listed.
+    pub fn of_mode(mode: QuantizationMode, bits: Option<i32>, group_size: Option<i32>) -> Result<Self> {
+        let scheme = complete(mode, bits, group_size);
+        scheme.map(Self::new).map_err(|why| Error::config("quantization", why))
     }
 
     /// With another scheme for the layer at `path`, or none: a dense layer.
@@ -131,23 +142,31 @@ impl Settings {
         let name = self.mode.as_deref().unwrap_or("affine");
         let mode = QuantizationMode::named(name)
             .ok_or_else(|| format!("unknown mode `{name}`: one of affine, mxfp4, mxfp8, nvfp4"))?;
-        let (bits, group_size) = match mode {
-            QuantizationMode::Affine => (4, 64),
-            QuantizationMode::Mxfp4 => (4, 32),
-            QuantizationMode::Mxfp8 => (8, 32),
-            QuantizationMode::Nvfp4 => (4, 16),
-        };
-        let bits = self.bits.unwrap_or(bits);
-        let group_size = self.group_size.unwrap_or(group_size);
-        let scheme = Quantization { mode, bits, group_size };
-        if is_supported(scheme) {
-            return Ok(scheme);
-        }
-        Err(format!(
-            "{scheme} is not supported: affine has 2, 3, 4, 5, 6 or 8 bits in groups of 32, 64 or 128, \
-             mxfp4 4 in 32, mxfp8 8 in 32, nvfp4 4 in 16"
-        ))
+        complete(mode, self.bits, self.group_size)
     }
+}
+
+/// The scheme with MLX's defaults, if MLX has kernels for it.
+fn complete(
+    mode: QuantizationMode,
+    bits: Option<i32>,
+    group_size: Option<i32>,
+) -> Result<Quantization, String> {
+    let (usual_bits, usual_group) = match mode {
+        QuantizationMode::Affine => (4, 64),
+        QuantizationMode::Mxfp4 => (4, 32),
+        QuantizationMode::Mxfp8 => (8, 32),
+        QuantizationMode::Nvfp4 => (4, 16),
+    };
+    let (bits, group_size) = (bits.unwrap_or(usual_bits), group_size.unwrap_or(usual_group));
+    let scheme = Quantization { mode, bits, group_size };
+    if is_supported(scheme) {
+        return Ok(scheme);
+    }
+    Err(format!(
+        "{scheme} is not supported: affine has 2, 3, 4, 5, 6 or 8 bits in groups of 32, 64 or 128, \
+         mxfp4 4 in 32, mxfp8 8 in 32, nvfp4 4 in 16"
+    ))
 }
 
 #[cfg(test)]
@@ -195,6 +214,15 @@ mod tests {
         );
         let error = parse(json!({"mode": "q4_k"})).unwrap_err();
         assert_eq!(error, "quantization: unknown mode `q4_k`: one of affine, mxfp4, mxfp8, nvfp4");
+    }
+
+    #[test]
+    fn a_mode_alone_has_its_usual_bits_and_groups() {
+        let scheme = |mode, bits| QuantizationConfig::of_mode(mode, bits, None).unwrap().default_scheme();
+        assert_eq!(scheme(QuantizationMode::Affine, Some(8)), Quantization::affine(8, 64));
+        assert_eq!(scheme(QuantizationMode::Nvfp4, None).group_size, 16);
+        let error = QuantizationConfig::of_mode(QuantizationMode::Mxfp4, Some(8), None).unwrap_err();
+        assert!(error.to_string().starts_with("quantization: mxfp4 8-bit, groups of 32 is not"), "{error}");
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, path::Path};
 
 use minijinja::{Environment, ErrorKind, Value};
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 
 use crate::{
     Error, Message, Result, python,
@@ -104,6 +104,16 @@ impl ChatTemplate {
         pairs.map(Self::named).ok_or_else(|| {
             Error::malformed(path, "chat_template is neither a string nor a list of name and template")
         })
+    }
+
+    /// What `chat_template` is in a `tokenizer_config.json`.
+    pub fn to_json(&self) -> Json {
+        match (self.sources.len(), self.sources.get("default")) {
+            (1, Some(source)) => source.as_str().into(),
+            _ => {
+                self.sources.iter().map(|(name, source)| json!({"name": name, "template": source})).collect()
+            }
+        }
     }
 
     /// The source for conversations with tools or without.

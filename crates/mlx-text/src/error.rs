@@ -26,6 +26,15 @@ pub enum Error {
         source: io::Error,
     },
 
+    /// A file cannot be written.
+    #[error("cannot write {}: {source}", .path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+
     /// A file was read but does not hold what its name promises.
     #[error("{}: {reason}", .path.display())]
     Malformed {

@@ -9,6 +9,7 @@ mod byte_level;
 mod chat_template;
 mod detokenizer;
 mod error;
+mod files;
 mod gguf;
 mod message;
 mod pieces;

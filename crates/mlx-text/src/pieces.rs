@@ -1,6 +1,6 @@
 //! The bytes one token adds to a text, given the token before it.
 
-use std::collections::HashMap;
+use std::{borrow::Cow, collections::HashMap};
 
 use tokenizers::{AddedToken, Decoder, DecoderWrapper};
 
@@ -23,13 +23,23 @@ pub(crate) struct Pieces {
     inner: tokenizers::Tokenizer,
     added: HashMap<u32, AddedToken>,
     spelling: Spelling,
+    line_break: Option<&'static str>,
 }
 
 impl Pieces {
-    pub(crate) fn new(inner: tokenizers::Tokenizer) -> Self {
+    /// `line_break` is the token that the vocabulary has for a line break, where it has no line break itself.
+    pub(crate) fn new(inner: tokenizers::Tokenizer, line_break: Option<&'static str>) -> Self {
         let spelling = inner.get_decoder().map_or(Spelling::Text, Spelling::of);
         let added = inner.get_added_tokens_decoder().into_iter().collect();
-        Self { inner, added, spelling }
+        Self { inner, added, spelling, line_break }
+    }
+
+    /// A text with its line breaks as the vocabulary spells them.
+    pub(crate) fn spelled<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        match self.line_break {
+            Some(token) => text.replace('\n', token).into(),
+            None => text.into(),
+        }
     }
 
     pub(crate) fn inner(&self) -> &tokenizers::Tokenizer {
@@ -42,6 +52,9 @@ impl Pieces {
 
     /// The bytes of token `id`, spelled `token`, after a text whose last token is `previous`.
     pub(crate) fn bytes(&self, id: u32, token: &str, previous: Option<&str>) -> Result<Vec<u8>> {
+        if self.line_break == Some(token) {
+            return Ok(b"\n".to_vec());
+        }
         match self.spelling {
             Spelling::ByteLevel if self.added.contains_key(&id) => Ok(token.as_bytes().to_vec()),
             Spelling::ByteLevel => Ok(byte_level::bytes(token).unwrap_or_else(|| token.as_bytes().to_vec())),

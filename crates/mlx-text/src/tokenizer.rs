@@ -45,9 +45,11 @@ impl Tokenizer {
             read_tokenizer(&dir.join("tokenizer.json"))?.ok_or_else(|| Error::NoTokenizer(dir.into()))?;
         let config = read_json(&dir.join("tokenizer_config.json"))?;
         let special_tokens = SpecialTokens::from_dir(dir, config.as_ref())?;
+        let class = config.as_ref().and_then(|config| config.get("tokenizer_class")?.as_str());
+        let line_break = (class == Some("NewlineTokenizer")).then_some("<n>");
         let tool_parser_type =
             config.and_then(|config| Some(config.get("tool_parser_type")?.as_str()?.to_owned()));
-        let tokenizer = Self::new(inner, special_tokens, ChatTemplate::from_dir(dir)?)?;
+        let tokenizer = Self::new(inner, special_tokens, ChatTemplate::from_dir(dir)?, line_break)?;
         Ok(Self { tool_parser_type, ..tokenizer })
     }
 
@@ -56,7 +58,7 @@ impl Tokenizer {
         let path = path.as_ref();
         let missing = || Error::Read { path: path.into(), source: io::ErrorKind::NotFound.into() };
         let inner = read_tokenizer(path)?.ok_or_else(missing)?;
-        Self::new(inner, SpecialTokens::default(), None)
+        Self::new(inner, SpecialTokens::default(), None, None)
     }
 
     /// Builds the tokenizer a GGUF file describes.
@@ -81,7 +83,7 @@ impl Tokenizer {
     pub fn from_gguf(vocab: &GgufVocab) -> Result<Self> {
         let built = vocab.build()?;
         let chat_template = vocab.chat_template.clone().map(ChatTemplate::new);
-        let tokenizer = Self::new(built.inner, vocab.special_tokens(), chat_template)?;
+        let tokenizer = Self::new(built.inner, vocab.special_tokens(), chat_template, None)?;
         Ok(Self { begin: built.begin, end: built.end, ..tokenizer })
     }
 
@@ -89,12 +91,13 @@ impl Tokenizer {
         mut inner: tokenizers::Tokenizer,
         special_tokens: SpecialTokens,
         chat_template: Option<ChatTemplate>,
+        line_break: Option<&'static str>,
     ) -> Result<Self> {
         // Some files carry the limits of a training batch; here a text is neither cut nor padded.
         inner.with_padding(None).with_truncation(None).map_err(Error::encode)?;
         let id = |name| inner.token_to_id(special_tokens.get(name)?);
         let (bos, eos) = (id("bos_token"), id("eos_token").into_iter().collect());
-        let pieces = Arc::new(Pieces::new(inner));
+        let pieces = Arc::new(Pieces::new(inner, line_break));
         let tokenizer = Self {
             pieces,
             begin: None,
@@ -133,7 +136,11 @@ impl Tokenizer {
     ///
     /// `add_special` adds what the model puts around a text, such as BOS.
     pub fn encode(&self, text: &str, add_special: bool) -> Result<Vec<u32>> {
-        let encoding = self.pieces.inner().encode_fast(text, add_special).map_err(Error::encode)?;
+        let encoding = self
+            .pieces
+            .inner()
+            .encode_fast(self.pieces.spelled(text).as_ref(), add_special)
+            .map_err(Error::encode)?;
         let (begin, end) = if add_special { (self.begin, self.end) } else { (None, None) };
         Ok(begin.into_iter().chain(encoding.get_ids().iter().copied()).chain(end).collect())
     }
@@ -207,6 +214,19 @@ impl Tokenizer {
     #[must_use]
     pub fn is_special(&self, id: u32) -> bool {
         self.pieces.is_special(id)
+    }
+
+    /// What is put before and after a text, where the library does not do that itself.
+    pub(crate) fn around_ids(&self) -> (Option<u32>, Option<u32>) {
+        (self.begin, self.end)
+    }
+
+    pub(crate) fn inner(&self) -> &tokenizers::Tokenizer {
+        self.pieces.inner()
+    }
+
+    pub(crate) fn special_tokens(&self) -> &SpecialTokens {
+        &self.special_tokens
     }
 
     /// The way to write calls of functions that the checkpoint names, as mlx-lm's converter does.

@@ -1,47 +1,54 @@
 //! `mlx generate`: the answer to a prompt.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
+use std::path::Path;
 
+use mlx_lm::cache::{KvCache, PromptCache};
 use mlx_lm::{FinishReason, GenerateOptions, LanguageModel, Loader, Piece, Stats, TextStream};
-use mlx_text::Message;
 use serde_json::{Value, json};
 
 use crate::args::Generate;
 use crate::download;
 use crate::failure::Outcome;
+use crate::prompt;
 
 /// Streams the answer.
 pub(crate) fn run(args: &Generate) -> Outcome {
-    let prompt = prompt(&args.prompt)?;
+    let prompt = prompt::text(&args.prompt)?;
     let in_type = |loader: Loader| match args.dtype {
         Some(dtype) => loader.dtype(dtype),
         None => loader,
     };
     let model = in_type(Loader::new(download::source(&args.model)?)).load()?;
     let model = args.drafting.equip(model, &args.model, in_type)?;
-    let tokens = tokens(&model, args, &prompt)?;
-    let stream = model.generate(&tokens, options(&model, args)?)?;
+    let options = options(&model, args)?;
+    let stream = match &args.prompt_cache_file {
+        Some(path) => go_on(&model, path, &prompt::rest(&model, &prompt, args.raw)?, options)?,
+        None => {
+            let system = args.system_prompt.as_deref();
+            model.generate(&prompt::whole(&model, system, &prompt, args.raw)?, options)?
+        }
+    };
     if args.json { write_json(stream) } else { write_text(stream) }
 }
 
-/// The prompt itself, or stdin for `-`.
-fn prompt(argument: &str) -> io::Result<String> {
-    if argument != "-" {
-        return Ok(argument.to_owned());
+/// The text after what the file holds, of which one by mlx-lm does not tell the tokens, and then `rest`.
+fn go_on<'m>(
+    model: &'m LanguageModel,
+    path: &Path,
+    rest: &[u32],
+    options: GenerateOptions,
+) -> mlx_lm::Result<TextStream<'m>> {
+    match PromptCache::load(path, model) {
+        Ok(mut begun) => {
+            begun.tokens.extend(rest);
+            model.generate_from(begun.cache, &begun.tokens, options)
+        }
+        Err(error) => match KvCache::load_mlx_lm(path, &model.model().cache()) {
+            Ok(cache) => model.generate_after(cache, rest, options),
+            Err(_) => Err(error),
+        },
     }
-    let mut text = String::new();
-    io::stdin().read_to_string(&mut text)?;
-    Ok(text)
-}
-
-fn tokens(model: &LanguageModel, args: &Generate, prompt: &str) -> mlx_lm::Result<Vec<u32>> {
-    let has_template = model.tokenizer().chat_template().is_some();
-    if args.raw || prompt.is_empty() || (!has_template && args.system_prompt.is_none()) {
-        return model.encode(prompt);
-    }
-    let system = args.system_prompt.as_deref().map(Message::system);
-    let messages: Vec<_> = system.into_iter().chain([Message::user(prompt)]).collect();
-    model.chat(&messages)
 }
 
 fn options(model: &LanguageModel, args: &Generate) -> Outcome<GenerateOptions> {

@@ -1,6 +1,11 @@
 //! One file a command.
 
+pub(crate) mod bench;
+pub(crate) mod cache_prompt;
+pub(crate) mod chat;
+pub(crate) mod convert;
 pub(crate) mod generate;
 pub(crate) mod info;
 pub(crate) mod logits;
 pub(crate) mod memory;
+pub(crate) mod perplexity;

@@ -3,6 +3,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail")]
 
 #[cfg(test)]
+mod bench;
+#[cfg(test)]
+mod cache_prompt;
+#[cfg(test)]
+mod chat;
+#[cfg(test)]
+mod convert;
+#[cfg(test)]
 mod failures;
 #[cfg(test)]
 mod generate;

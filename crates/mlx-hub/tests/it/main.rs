@@ -18,3 +18,4 @@ mod quantized;
 #[cfg(feature = "download")]
 mod server;
 mod smollm2;
+mod stream;

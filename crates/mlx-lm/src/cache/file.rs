@@ -17,6 +17,7 @@ use crate::{Error, Result};
 const FORMAT: (&str, &str) = ("prompt_cache_version", "1");
 const TAG: &str = "tag";
 const LAYERS: &str = "layers";
+const TOKENS: &str = "tokens";
 
 /// Why a file is refused.
 pub(super) type Refusal<T> = std::result::Result<T, String>;
@@ -50,13 +51,21 @@ impl KvCache {
     /// # Errors
     /// The file cannot be written. Whatever was at `path` is then still there.
     pub fn save(&self, path: impl AsRef<Path>, tag: &str) -> Result<()> {
+        self.write(path.as_ref(), tag, &[])
+    }
+
+    /// Writes the cache and the tokens that it is of.
+    pub(super) fn write(&self, path: &Path, tag: &str, tokens: &[u32]) -> Result<()> {
         let mut arrays = Vec::new();
         let mut layers = Vec::new();
         for (at, layer) in self.layers.iter().enumerate() {
             layers.push(save(layer, &at.to_string(), &mut arrays)?);
         }
-        let layers = serde_json::to_string(&layers).map_err(|error| Error::Cache(error.to_string()))?;
-        let metadata = [FORMAT, (TAG, tag), (LAYERS, &layers)].map(|(key, value)| (key.into(), value.into()));
+        let json = |error: serde_json::Error| Error::Cache(error.to_string());
+        let (layers, tokens) =
+            (serde_json::to_string(&layers).map_err(json)?, serde_json::to_string(tokens).map_err(json)?);
+        let metadata = [FORMAT, (TAG, tag), (LAYERS, &layers), (TOKENS, &tokens)];
+        let metadata = metadata.map(|(key, value)| (key.into(), value.into()));
         let arrays = arrays.iter().map(|(name, array)| (name.as_str(), array));
         Ok(io::save_safetensors(path, arrays, &BTreeMap::from(metadata))?)
     }
@@ -67,10 +76,16 @@ impl KvCache {
     /// # Errors
     /// The file is missing, damaged, of another version or of another model, or has another tag.
     pub fn load(path: impl AsRef<Path>, tag: &str, like: &Self) -> Result<Self> {
-        let path = path.as_ref();
+        Ok(Self::read(path.as_ref(), tag, like)?.0)
+    }
+
+    /// Reads the cache and the tokens that it is of, if they were written.
+    pub(super) fn read(path: &Path, tag: &str, like: &Self) -> Result<(Self, Vec<u32>)> {
         let file = io::load_safetensors(path)?;
+        let tokens = file.metadata.get(TOKENS).and_then(|list| serde_json::from_str(list).ok());
         let read = read(file, tag).and_then(|cache| cache.complete(like));
-        read.map_err(|why| Error::PromptCache { path: path.to_owned(), why })
+        let cache = read.map_err(|why| Error::PromptCache { path: path.to_owned(), why })?;
+        Ok((cache, tokens.unwrap_or_default()))
     }
 
     /// The cache of a file, once it is known to be whole.

@@ -9,9 +9,9 @@ use serde_json::Value;
 use super::ChatStream;
 use super::memory::Memory;
 use super::stream::Turn;
-use crate::generate::Resident;
+use crate::generate::{Resident, Start};
 use crate::sampling::ThinkingBudget;
-use crate::{GenerateOptions, LanguageModel, Result, TextStream};
+use crate::{Error, GenerateOptions, LanguageModel, Result, TextStream};
 
 /// A conversation with a model, which remembers it from turn to turn.
 ///
@@ -82,11 +82,16 @@ impl<'m> ChatSession<'m> {
         self
     }
 
-    /// How to generate; by default as [`GenerateOptions`] does, but up to 4096 tokens.
+    /// How to generate; by default as [`GenerateOptions`] does, but up to 4096 tokens. A grammar counts from the first
+    /// token of an answer; [`Grammar::after`](crate::sampling::Grammar::after) lets reasoning come before it.
     ///
     /// # Errors
-    /// The options of the cache are out of range.
+    /// The options of the cache are out of range, or tokens are to be drafted, which a conversation does not.
     pub fn options(mut self, options: GenerateOptions) -> Result<Self> {
+        if options.speculation.is_some() {
+            let message = "a conversation drafts no tokens: leave `speculation` out of its options";
+            return Err(Error::Speculation(message.into()));
+        }
         self.memory = Memory::new(self.model.model(), &options.cache)?;
         self.options = options;
         Ok(self)
@@ -207,7 +212,7 @@ impl<'m> ChatSession<'m> {
             }
         }
         let cache = self.memory.lend(model, &options.cache)?;
-        TextStream::resume(self.model, cache, prompt, options)
+        TextStream::new(self.model, Start::within(cache, prompt), options)
     }
 
     /// How many tokens of the prompt come before the last message of the user.

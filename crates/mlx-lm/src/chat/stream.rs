@@ -139,7 +139,7 @@ impl Drop for ChatStream<'_, '_> {
             self.session.memory.take_up(cache, tokens);
         } else {
             let (model, options) = (self.session.model.model(), &self.session.options.cache);
-            // What failed before the answer fails here too, and the next turn says so.
+            // What is lent out leaves an empty memory, which serves the next turn as well.
             let _ = self.session.memory.forget(model, options);
         }
         if self.finished || !self.shown.is_empty() {

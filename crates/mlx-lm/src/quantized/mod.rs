@@ -101,7 +101,7 @@ impl Format {
             Self::Mxfp4 => mxfp4::convert(&mut layers)?,
         }
         let idle = layers.idle;
-        let weights = Weights::new(arrays, quantization).with_dtype(dtype);
+        let weights = Weights::new(arrays, quantization);
         weights.ignore(|key| idle.contains(key));
         Ok(weights)
     }
@@ -133,7 +133,7 @@ fn parse<T: DeserializeOwned>(settings: Value) -> Result<T> {
 }
 
 /// What the config computes in, if it says so.
-fn declared_dtype(config: &Config) -> Result<Option<Dtype>> {
+pub(crate) fn declared_dtype(config: &Config) -> Result<Option<Dtype>> {
     #[derive(Deserialize)]
     struct Declared {
         dtype: Option<String>,

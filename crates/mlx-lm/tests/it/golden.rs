@@ -9,12 +9,17 @@ use mlx_lm::cache::KvCache;
 use mlx_lm::{Loader, Model};
 use mlx_testkit::{Golden, Tolerance};
 
-/// All golden checkpoints.
-pub(crate) fn folders() -> Vec<PathBuf> {
-    let all = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+/// The checkpoints in a folder.
+pub(crate) fn folders_in(all: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(all).unwrap().map(|entry| entry.unwrap().path());
     let mut folders: Vec<_> = entries.filter(|path| path.join("config.json").is_file()).collect();
     folders.sort();
+    folders
+}
+
+/// All golden checkpoints.
+pub(crate) fn folders() -> Vec<PathBuf> {
+    let folders = folders_in(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden"));
     assert!(folders.len() >= 55, "only {} golden checkpoints are here", folders.len());
     folders
 }
@@ -25,12 +30,12 @@ fn load(folder: &Path) -> (Model, Golden) {
     (model, Golden::open(folder.join("expected.safetensors")))
 }
 
-fn tokens(golden: &Golden, name: &str) -> Vec<u32> {
+pub(crate) fn tokens(golden: &Golden, name: &str) -> Vec<u32> {
     golden.i32(name).iter().map(|&t| u32::try_from(t).unwrap()).collect()
 }
 
 /// Scores after each token, `[T, V]`, and their shape.
-fn scores(model: &Model, tokens: &[u32], cache: &mut KvCache) -> (Vec<usize>, Vec<f32>) {
+pub(crate) fn scores(model: &Model, tokens: &[u32], cache: &mut KvCache) -> (Vec<usize>, Vec<f32>) {
     let scores = model.logits(tokens, cache).unwrap().index(0).unwrap();
     (shape(&scores), scores.to_vec().unwrap())
 }
@@ -39,7 +44,7 @@ fn shape(array: &Array) -> Vec<usize> {
     array.shape().iter().map(|&n| usize::try_from(n).unwrap()).collect()
 }
 
-fn decode(model: &Model, tokens: &[u32], cache: &mut KvCache) -> Vec<f32> {
+pub(crate) fn decode(model: &Model, tokens: &[u32], cache: &mut KvCache) -> Vec<f32> {
     tokens.iter().flat_map(|&token| scores(model, &[token], cache).1).collect()
 }
 
@@ -52,17 +57,22 @@ fn check(folder: &Path) {
     let decoded = decode(&model, &continued, &mut cache);
     golden.assert_close("decode", &[continued.len(), model.vocab_size()], &decoded, Tolerance::F32);
     if golden.contains("batch") {
-        check_batch(&model, &golden);
+        let scores = batched(&model, &golden);
+        golden.assert_close(
+            "batch_prefill",
+            &shape(&scores),
+            &scores.to_vec::<f32>().unwrap(),
+            Tolerance::F32,
+        );
     }
 }
 
-/// Prompts of equal length, together.
-fn check_batch(model: &Model, golden: &Golden) {
+/// The scores of prompts of equal length, together.
+pub(crate) fn batched(model: &Model, golden: &Golden) -> Array {
     let [rows, length] = golden.shape("batch").try_into().unwrap();
     let batch = Array::from_slice(&golden.i32("batch"), [rows as i32, length as i32]).unwrap();
     let decoder = model.decoder();
-    let scores = decoder.decode(decoder.embed(&batch).unwrap(), &mut model.cache()).unwrap();
-    golden.assert_close("batch_prefill", &shape(&scores), &scores.to_vec::<f32>().unwrap(), Tolerance::F32);
+    decoder.decode(decoder.embed(&batch).unwrap(), &mut model.cache()).unwrap()
 }
 
 #[test]

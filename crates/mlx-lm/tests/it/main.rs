@@ -19,11 +19,19 @@ mod chat;
 #[cfg(test)]
 mod choice;
 #[cfg(test)]
+mod convert;
+#[cfg(test)]
 mod gemma;
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
 mod hybrid;
+#[cfg(test)]
+mod moe;
+#[cfg(test)]
+mod parity;
+#[cfg(test)]
+mod perplexity;
 #[cfg(test)]
 mod prompt_cache;
 #[cfg(test)]

@@ -2,9 +2,9 @@
 
 use std::{fs, path::Path};
 
-use mlx_text::{GgufVocab, Tokenizer};
+use mlx_text::{ChatOptions, GgufVocab, Message, Tokenizer};
 
-use crate::{byte_level, data, fixture};
+use crate::{byte_level, data, fixture, sentence_piece};
 
 fn error_with(name: &str, content: &str) -> String {
     let dir = tempfile::tempdir().unwrap();
@@ -86,4 +86,55 @@ fn contradictions_in_a_gguf_vocabulary_are_named() {
         assert_eq!(message, expected);
     }
     assert!(vocab_error(|v| v.pre = Some("nonsense".into())).contains("unknown pre-tokenizer 'nonsense'"));
+}
+
+#[test]
+fn what_is_saved_is_read_again() {
+    let vocab = GgufVocab {
+        bos: Some(0),
+        add_bos: Some(true),
+        add_eos: Some(true),
+        chat_template: Some("{{ bos_token }}{{ messages[0].content }}".into()),
+        ..byte_level::vocab("gpt-2")
+    };
+    let text = "Été \u{1f600}  <|im_start|> x\n\n1234";
+    for before in [Tokenizer::from_gguf(&vocab).unwrap(), sentence_piece::tokenizer()] {
+        let dir = tempfile::tempdir().unwrap();
+        before.save(dir.path()).unwrap();
+        let after = Tokenizer::from_dir(dir.path()).unwrap();
+        for special in [true, false] {
+            let ids = before.encode(text, special).unwrap();
+            assert_eq!(after.encode(text, special).unwrap(), ids);
+            assert_eq!(after.decode(&ids, true).unwrap(), before.decode(&ids, true).unwrap());
+        }
+        assert_eq!((after.bos(), after.eos()), (before.bos(), before.eos()));
+        let chat = |tokenizer: &Tokenizer| {
+            tokenizer.encode_chat(&[Message::user("hi")], &ChatOptions::default()).ok()
+        };
+        assert_eq!(chat(&after), chat(&before));
+    }
+    let message = Tokenizer::from_gguf(&vocab).unwrap().save("no/such/folder").unwrap_err().to_string();
+    assert!(message.starts_with("cannot write no/such/folder/tokenizer.json: "), "{message}");
+}
+
+#[test]
+fn a_vocabulary_without_line_breaks_spells_them_as_its_tokenizer_class_says() {
+    let mut file: serde_json::Value = fixture("byte_level/tokenizer.json");
+    let token = serde_json::json!({
+        "id": 761, "content": "<n>", "single_word": false, "lstrip": false, "rstrip": false,
+        "normalized": false, "special": false,
+    });
+    file["added_tokens"].as_array_mut().unwrap().push(token);
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("tokenizer.json"), file.to_string()).unwrap();
+    let plain = Tokenizer::from_dir(dir.path()).unwrap();
+    fs::write(dir.path().join("tokenizer_config.json"), r#"{"tokenizer_class": "NewlineTokenizer"}"#)
+        .unwrap();
+    let tokenizer = Tokenizer::from_dir(dir.path()).unwrap();
+
+    let ids = tokenizer.encode("a\n\nü", false).unwrap();
+    assert_eq!(ids, plain.encode("a<n><n>ü", false).unwrap());
+    assert_eq!(ids.iter().filter(|&&id| id == 761).count(), 2);
+    assert_eq!(tokenizer.decode(&ids, true).unwrap(), "a\n\nü");
+    assert_eq!(plain.decode(&ids, true).unwrap(), "a<n><n>ü");
 }

@@ -93,7 +93,8 @@ impl<'m> BatchGenerator<'m> {
         })
     }
 
-    /// Adds a text: tokens, or a [`BatchPrompt`] with a cache that holds the first of them.
+    /// Adds a text: tokens, or a [`BatchPrompt`] with a cache that holds the first of them. Stop texts are for a
+    /// [`TextBatchGenerator`].
     ///
     /// # Errors
     /// The prompt is empty or too long, a token is outside the vocabulary, an option is out of its range, or the
@@ -106,11 +107,13 @@ impl<'m> BatchGenerator<'m> {
         Ok(id)
     }
 
-    /// Takes a text out, wherever it is, and says no more of it. Returns whether it was there.
+    /// Takes a text out, wherever it is, and says no more of it. Returns whether it was there and had not ended; the
+    /// cache of one that had is dropped.
     ///
     /// What it shares with others in the batch is given back with their next step.
     pub fn cancel(&mut self, id: SequenceId) -> bool {
         self.outbox.events.retain(|event| event.id != id);
+        self.outbox.caches.remove(&id);
         let there = self.prompts.cancel(id) || self.groups.iter_mut().any(|group| group.cancel(id));
         self.drop_empty_groups();
         there
@@ -136,7 +139,7 @@ impl<'m> BatchGenerator<'m> {
 
     /// Gives each text that is past its prompt a new token, then runs one chunk of prompts. Returns what happened.
     ///
-    /// A token is computed while the one before is told, so the first one takes two steps.
+    /// A token is told in the step after the one that starts to compute it.
     pub fn step(&mut self) -> Vec<Event> {
         self.advance();
         self.outbox.events.drain(..).collect()

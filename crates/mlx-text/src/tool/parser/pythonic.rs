@@ -22,10 +22,9 @@ fn loose(text: &str) -> Option<ToolCall> {
     let mut rest = text;
     loop {
         rest = rest.split_once('[')?.1;
-        if let Some((name, after)) = rest.split_once('(')
-            && is_name(name)
-            && let Some((arguments, _)) = after.split_once(")]")
-        {
+        let (name, after) = rest.split_once('(')?;
+        if is_name(name) {
+            let (arguments, _) = after.split_once(")]")?;
             return Some(ToolCall::new(name, loose_arguments(arguments)));
         }
     }
