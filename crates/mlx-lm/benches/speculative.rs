@@ -15,7 +15,7 @@ use mlx_lm::{GenerateOptions, LanguageModel, Loader, Model, Speculation, Stats};
 use mlx_testkit::assets;
 use serde_json::json;
 
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 3;
 
 const EDIT: &str = "Repeat the following text exactly, word for word, but replace \"Monday\" by \"Friday\":\n\n\
     The committee met on Monday to discuss the plans for the new library. The architect showed drawings of the \
@@ -50,7 +50,7 @@ fn beginning(model: &Model, layers: usize) -> Model {
 
 fn run(model: &LanguageModel, prompt: &str, speculation: Option<Speculation>) -> (Vec<u32>, Stats) {
     let tokens = model.chat(&[Message::user(prompt)]).unwrap();
-    let options = GenerateOptions { max_tokens: 120, speculation, ..GenerateOptions::default() };
+    let options = GenerateOptions { max_tokens: 80, speculation, ..GenerateOptions::default() };
     let mut stream = model.generate(&tokens, options).unwrap();
     let text = stream.by_ref().filter_map(|piece| piece.unwrap().token).collect();
     (text, stream.stats().clone())
@@ -81,7 +81,7 @@ fn compare_all(path: &Path) {
     let draft = beginning(target.model(), 10);
     let target = target.with_draft(draft).unwrap();
     let lookup = |tokens| Speculation::PromptLookup { max_ngram: 3, tokens };
-    for tokens in [3, 6, 10] {
+    for tokens in [4, 10] {
         compare(&target, &format!("edit, lookup of {tokens}"), EDIT, lookup(tokens));
     }
     compare(&target, "question, lookup of 6", QUESTION, lookup(6));

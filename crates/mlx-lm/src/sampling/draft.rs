@@ -5,7 +5,7 @@
 
 use mlx_core::{Array, Dtype, NewAxis, Result as MlxResult, async_eval, concatenate, keep, select};
 
-use super::chooser::processed;
+use super::chooser::{certain, processed};
 use super::logprobs::{PendingLogprobs, logprobs};
 use super::{Chooser, Logprobs, Processing};
 use crate::Result;
@@ -38,6 +38,8 @@ pub(crate) struct Verdict {
     accepted: Array,
     /// The token `[1]` after those.
     next: Array,
+    /// The best score of each place, `[count + 1]`.
+    best: Array,
     /// Those of each place `[count + 1, vocabulary]`, and how many are to be told.
     logprobs: Option<(Array, usize)>,
 }
@@ -89,19 +91,23 @@ impl Chooser {
     /// Starts to judge a draft by scores `[count + 1, vocabulary]`, those before and after each of its tokens.
     pub(crate) fn judge(&mut self, draft: &Draft, scores: &Array) -> Result<Verdict> {
         let scores = self.processed_along(&draft.tokens, scores)?;
-        let all =
-            if self.logprobs.is_some() || !self.draws.is_greedy() { logprobs(&scores)? } else { scores };
+        let best = scores.max(-1)?.astype(Dtype::Float32)?;
+        let all = if self.needs_probabilities() { logprobs(&scores)? } else { scores };
         let (accepted, next) =
             if self.draws.is_greedy() { compare(draft, &all)? } else { self.reject(draft, &all)? };
         let logprobs = self.logprobs.map(|count| (all, count));
-        let verdict = Verdict { tokens: draft.tokens.clone(), accepted, next, logprobs };
-        async_eval([&verdict.accepted, &verdict.next])?;
+        let verdict = Verdict { tokens: draft.tokens.clone(), accepted, next, best, logprobs };
+        async_eval([&verdict.accepted, &verdict.next, &verdict.best])?;
         Ok(verdict)
     }
 
     /// Takes up what was decided. Returns the accepted tokens and the one after them.
+    ///
+    /// # Errors
+    /// The scores of one of these places choose none.
     pub(crate) fn settle(&mut self, verdict: &Verdict) -> Result<Vec<(u32, Option<Logprobs>)>> {
         let accepted = verdict.accepted.item::<i32>()?;
+        verdict.best.index(..accepted + 1)?.to_vec()?.into_iter().try_for_each(certain)?;
         let tokens = concatenate([&verdict.tokens.index(..accepted)?, &verdict.next], 0)?;
         if let Some(processing) = &mut self.processing {
             processing.push(&tokens)?;

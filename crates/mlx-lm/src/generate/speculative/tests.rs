@@ -8,7 +8,7 @@ use super::{Drafts, Speculation};
 use crate::cache::{KvCache, LayerCache};
 use crate::generate::{Start, TokenStream};
 use crate::sampling::{Xtc, logprobs};
-use crate::{Decoder, GenerateOptions, Model, Penalty, Processors, Sampler};
+use crate::{Decoder, Error, GenerateOptions, Model, Penalty, Processors, Sampler};
 
 const VOCABULARY: usize = 4;
 const DRAWS: usize = 20_000;
@@ -237,4 +237,20 @@ fn models_with_a_state_draft_and_judge() {
     assert!(others == plain && drafts.acceptance() < 0.5, "{drafts}");
     let (lookup, drafts) = write(None, Some(Speculation::PromptLookup { max_ngram: 1, tokens: 4 }));
     assert!(lookup == plain && (0.01..0.99).contains(&drafts.acceptance()), "{drafts}");
+}
+
+#[test]
+fn scores_that_are_no_numbers_end_a_drafted_text_with_an_error() {
+    let mut scores = Chain::new(1).scores.to_vec::<f32>().unwrap();
+    scores[..VOCABULARY].fill(f32::NAN);
+    let scores = Array::from_slice(&scores, [VOCABULARY as i32; 2]).unwrap();
+    let (target, draft) = (Model::of(Chain { scores }, "chain", VOCABULARY), chain(1));
+    for sampler in [Sampler::greedy(), warm()] {
+        let speculation = Some(Speculation::Draft { tokens: 3 });
+        let options =
+            GenerateOptions { max_tokens: 500, sampler: sampler.seed(1), speculation, ..Default::default() };
+        let stream = TokenStream::new(&target, Some(&draft), &[1, 2, 0], &options).unwrap();
+        let results: Vec<_> = stream.collect();
+        assert!(matches!(results.as_slice(), [Err(Error::Scores { .. })]), "{results:?}");
+    }
 }
