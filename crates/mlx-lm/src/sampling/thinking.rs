@@ -106,7 +106,10 @@ mod tests {
     fn the_end_is_forced_once_the_budget_is_spent() {
         let any = Allowed::Any;
         let allowed = run(thinking(true, None), &[5, 5, 5, 8, 9, 5]);
-        assert_eq!(allowed, [any.clone(), any.clone(), any.clone(), only(&[8]), only(&[9]), any.clone(), any]);
+        assert_eq!(
+            allowed,
+            [any.clone(), any.clone(), any.clone(), only(&[8]), only(&[9]), any.clone(), any]
+        );
     }
 
     #[test]
