@@ -35,11 +35,11 @@ pub struct Finished {
 /// What an answer cost.
 #[derive(Clone, Debug, Default)]
 pub struct ChatStats {
-    /// Speed and memory; the prompt is the whole conversation.
+    /// Speed and memory; of the prompt, only the tokens that were run count.
     pub generation: Stats,
     /// Tokens of the prompt that were remembered from earlier turns.
     pub cached_tokens: usize,
-    /// Tokens of the prompt that were run.
+    /// Tokens of the prompt that were run, which with those is the whole conversation.
     pub prefilled_tokens: usize,
     /// New tokens that were reasoning.
     pub reasoning_tokens: usize,

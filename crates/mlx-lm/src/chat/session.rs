@@ -1,6 +1,6 @@
 //! A conversation with a model.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use mlx_memory::Peak;
 use mlx_text::{ChatOptions, ChatTemplate, Message, ResponseFormat, Tools};
@@ -174,8 +174,8 @@ impl<'m> ChatSession<'m> {
         let before_last = self.before_last_user(&prompt);
         let cached = self.memory.go_back(&prompt)?;
         let options = self.turn_options(&text)?;
-        let stream = match self.start(&prompt, before_last, &options) {
-            Ok(stream) => stream,
+        let (stream, prefill_time) = match self.start(&prompt, before_last, &options, started) {
+            Ok(start) => start,
             Err(error) => {
                 self.memory.forget(model, &self.options.cache)?;
                 return Err(error);
@@ -187,28 +187,33 @@ impl<'m> ChatSession<'m> {
             parser: self.format.parser(&text, self.tools.clone()),
             tokens: prompt,
             cached,
-            prefill_time: started.elapsed(),
+            prefill_time,
             peak,
         })
     }
 
-    /// Runs the rest of the prompt, and keeps the states that later turns may go back to.
+    /// Runs the rest of the prompt, and keeps the states that later turns may go back to. Tells how much time has passed
+    /// until its last token.
     fn start(
         &mut self,
         prompt: &[u32],
         before_last: usize,
         options: &GenerateOptions,
-    ) -> Result<TextStream<'m>> {
+        started: Instant,
+    ) -> Result<(TextStream<'m>, Duration)> {
         let model = self.model.model();
         let _resident = Resident::new([model])?;
-        for end in [before_last, prompt.len().saturating_sub(1)] {
+        let last = prompt.len().saturating_sub(1);
+        for end in [before_last.min(last), last] {
             if end > self.memory.tokens().len() {
                 self.memory.run(model, prompt, end, self.options.prefill_step)?;
                 self.memory.keep();
             }
         }
         let cache = self.memory.lend(model, &options.cache)?;
-        TextStream::new(self.model, Start::within(cache, prompt), options)
+        let prefill_time = started.elapsed();
+        let stream = TextStream::new(self.model, Start::within(cache, prompt), options)?;
+        Ok((stream, prefill_time))
     }
 
     /// How many tokens of the prompt come before the last message of the user.

@@ -61,14 +61,17 @@ impl<'s, 'm> ChatStream<'s, 'm> {
     /// What the answer cost so far.
     pub fn stats(&self) -> ChatStats {
         let mut generation = self.turn.text.stats().clone();
-        generation.prompt_time += self.turn.prefill_time;
+        generation.prompt_tokens = self.prompt_tokens - self.turn.cached;
+        if generation.generation_tokens > 0 {
+            generation.prompt_time += self.turn.prefill_time;
+        }
         if let Ok(peak) = self.turn.peak.so_far() {
             generation.peak_memory = peak;
         }
         ChatStats {
-            generation,
             cached_tokens: self.turn.cached,
-            prefilled_tokens: self.prompt_tokens - self.turn.cached,
+            prefilled_tokens: generation.prompt_tokens,
+            generation,
             reasoning_tokens: self.reasoning_tokens,
         }
     }

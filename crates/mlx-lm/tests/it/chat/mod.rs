@@ -1,11 +1,18 @@
 //! Conversations: what is run again after a change, and what is remembered after anything that may happen.
 
 mod decoder;
+mod families;
 mod parts;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use mlx_core::Array;
 use mlx_lm::chat::Finished;
+use mlx_lm::sampling::{History, Processor};
 use mlx_lm::{
-    ChatEvent, ChatSession, ChatStats, ChatStream, GenerateOptions, LanguageModel, Sampler, Speculation,
+    ChatEvent, ChatSession, ChatStats, ChatStream, GenerateOptions, LanguageModel, Processors, Sampler,
+    Speculation,
 };
 use mlx_text::Message;
 
@@ -203,4 +210,32 @@ fn options_of_the_cache_count_in_a_conversation() {
     *other.history_mut() = edited;
     all(other.reply().unwrap());
     assert_eq!(chat.remembered(), other.remembered());
+}
+
+#[test]
+fn an_answer_that_fails_is_forgotten_and_the_conversation_goes_on() {
+    for kind in KINDS {
+        let model = model(kind);
+        let broken = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&broken);
+        let fails = Processor::new(move |history: &History, scores: &Array| {
+            match flag.load(Ordering::Relaxed) && history.new_tokens() == 3 {
+                true => Err(mlx_core::Error::custom("test", "broken")),
+                false => Ok(scores.clone()),
+            }
+        });
+        let processors = Processors { custom: vec![fails], ..Processors::default() };
+        let options = GenerateOptions { processors, ..options() };
+        let mut chat = session(&model).options(options).unwrap();
+        all(chat.send("One").unwrap());
+        broken.store(true, Ordering::Relaxed);
+        let events: Vec<_> = chat.send("Two").unwrap().collect();
+        assert!(events.last().unwrap().is_err() && events[..events.len() - 1].iter().all(Result::is_ok));
+        broken.store(false, Ordering::Relaxed);
+        let mut asked = chat.history().to_vec();
+        assert_eq!(asked.len(), 5, "{kind:?}");
+        all(chat.send("Three").unwrap());
+        asked.push(Message::user("Three"));
+        assert_eq!(chat.remembered(), fresh(&model, &asked), "{kind:?}");
+    }
 }
