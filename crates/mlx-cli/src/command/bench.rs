@@ -116,6 +116,7 @@ fn trial(model: &Model, prompt: &[u32], args: &Bench) -> mlx_lm::Result<Speed> {
         generation_tokens: 1 + rest,
         generation_time: first.elapsed(),
         peak_memory: peak.so_far()?,
+        ..Stats::default()
     };
     Ok(Speed {
         prompt_tps: stats.prompt_tps(),

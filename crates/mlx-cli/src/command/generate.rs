@@ -46,11 +46,6 @@ fn options(model: &LanguageModel, args: &Generate) -> Outcome<GenerateOptions> {
         stop: args.stop.clone(),
         prefill_step: args.prefill_step_size,
         cache: args.cache.options(),
-        prompt_cache: args
-            .prompt_cache_file
-            .as_ref()
-            .map(|path| cache_prompt::load(path, model))
-            .transpose()?,
     })
 }
 
