@@ -63,6 +63,16 @@ GEMMA4 = {
     "tie_word_embeddings": True,
 }
 THREE_LAYERS = {"num_hidden_layers": 3, "layer_types": [SLIDING, SLIDING, FULL], "num_kv_shared_layers": 0}
+EXPERTS = {
+    "num_hidden_layers": 2,
+    "layer_types": [SLIDING, FULL],
+    "num_kv_shared_layers": 0,
+    "enable_moe_block": True,
+    "num_experts": 4,
+    "top_k_experts": 3,
+    "moe_intermediate_size": 8,
+}
+ROUTER = "language_model.model.layers.{}.router.proj"
 FOUR_BITS = {
     "hidden_size": 32,
     "intermediate_size": 32,
@@ -103,6 +113,11 @@ VARIANTS = {
         "tie_word_embeddings": False,
     },
     "gemma4-unified": THREE_LAYERS | {"final_logit_softcapping": 1.0, "num_key_value_heads": 2},
+    "gemma4-experts": EXPERTS,
+    "gemma4-experts-fused": EXPERTS | {"num_experts": 5, "top_k_experts": 2, "hidden_size_per_layer_input": 0},
+    "gemma4-experts-4bit": EXPERTS
+    | {"hidden_size": 64, "intermediate_size": 32, "moe_intermediate_size": 32, "hidden_size_per_layer_input": 0}
+    | {"quantization": FOUR_BITS["quantization"] | {ROUTER.format(layer): {"group_size": 64, "bits": 8} for layer in (0, 1)}},
     "gemma4-text-4bit": FOUR_BITS
     | {"use_double_wide_mlp": False, "global_head_dim": 64, "activation_sparsity_pattern": None},
 }
@@ -123,6 +138,7 @@ OTHERWISE_NAMED = {
     "gemma3n-own-keys": ("model.language_model.", "language_model.model."),
     "gemma4-keys-are-values": ("language_model.model.", "model.language_model."),
     "gemma4-unified": ("language_model.model.", "model.language_model."),
+    "gemma4-experts-fused": ("language_model.model.", "model.language_model."),
 }
 # Changes that must change the logits: a reader that passes over one of the keys has to fail.
 WITHOUT = {
@@ -150,6 +166,9 @@ WITHOUT = {
     "gemma4-keys-are-values": [{"final_logit_softcapping": 1.0}],
     "gemma4-unified": [{"final_logit_softcapping": 30.0}],
     "gemma4-text-4bit": [{"sliding_window": 5}],
+    "gemma4-experts": [{"top_k_experts": 2}],
+    "gemma4-experts-fused": [{"top_k_experts": 3}],
+    "gemma4-experts-4bit": [{"top_k_experts": 2}],
 }
 
 
@@ -184,7 +203,7 @@ def write_variant(name, text, random, batch):
         write_json(folder / "config.json", wrapped(name, patched(text, SPELLED[name])))
     if name in OTHERWISE_NAMED:
         renamed = {otherwise(key, *OTHERWISE_NAMED[name]): value for key, value in weights.items()}
-        write_checkpoint(folder, renamed, shards=1)
+        write_checkpoint(folder, fused(renamed), shards=1)
 
 
 def wrapped(name, text):
@@ -203,8 +222,9 @@ def wrapped(name, text):
 def distinct(weights, random):
     """The weights, with scales that differ from those which a model starts with."""
     for name, value in weights.items():
-        if name.endswith(("correct_output_scale", "layer_scalar")):
-            weights[name] = mx.array(random.uniform(0.5, 1.5, value.shape).astype(np.float32))
+        if name.endswith(("scale", "layer_scalar")):
+            size = 4.0 if name.endswith("router.scale") else 1.0
+            weights[name] = mx.array(random.uniform(0.5 * size, 1.5 * size, value.shape).astype(np.float32))
     return weights
 
 
@@ -219,6 +239,17 @@ def otherwise(key, prefix, other):
     if key.startswith(prefix):
         return key.replace(prefix, other)
     return key.removeprefix("language_model.")
+
+
+def fused(weights):
+    """The weights with the gates of all experts and what they gate in one array, as transformers has them."""
+    joined = dict(weights)
+    for name in weights:
+        if name.endswith("switch_glu.gate_proj.weight"):
+            stem = name.removesuffix("switch_glu.gate_proj.weight")
+            gate, up, down = (joined.pop(f"{stem}switch_glu.{part}_proj.weight") for part in ("gate", "up", "down"))
+            joined |= {f"{stem}gate_up_proj": mx.concatenate([gate, up], axis=-2), f"{stem}down_proj": down}
+    return joined
 
 
 def check(folder, text, expected):

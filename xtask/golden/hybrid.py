@@ -2,6 +2,7 @@
 in float32."""
 
 import mlx.core as mx
+import moe  # noqa: F401: it makes up for an argument that mlx-lm passes and MLX of this version lacks
 import numpy as np
 from dense import BASE, FOUR_BITS, UNTIED, checkpoint_weights, newer
 from fixture import golden, relative_rms, to_numpy, write_json, write_tensors
@@ -54,6 +55,21 @@ EVERY_SECOND = {
     "layer_types": ["linear_attention", "full_attention"],
 }
 WIDE_DELTA = {"linear_key_head_dim": 16, "linear_value_head_dim": 8, "head_dim": 32}
+EXPERTS = {
+    "num_experts": 4,
+    "num_experts_per_tok": 2,
+    "moe_intermediate_size": 8,
+    "shared_expert_intermediate_size": 12,
+}
+WIDE_EXPERTS = {"moe_intermediate_size": 32, "shared_expert_intermediate_size": 32}
+NEXT = QWEN | EVERY_SECOND | EXPERTS | {
+    "model_type": "qwen3_next",
+    "layer_types": None,
+    "decoder_sparse_step": 1,
+    "mlp_only_layers": [],
+    "norm_topk_prob": True,
+}
+QWEN35_MOE = QWEN35 | EVERY_SECOND | EXPERTS | {"model_type": "qwen3_5_moe_text", "intermediate_size": None}
 
 # What each variant's config adds to BASE; `None` removes a key. The first of a family has a batch.
 VARIANTS = {
@@ -84,11 +100,18 @@ VARIANTS = {
     | EVERY_SECOND
     | {"rope_parameters": QWEN35["rope_parameters"] | {"partial_rotary_factor": 0.5}},
     "qwen3_5_text-4bit": QWEN35 | EVERY_SECOND | QUANTIZED | WIDE_DELTA,
+    "qwen3_next-raw": NEXT | UNTIED | {"mlp_only_layers": [1]},
+    "qwen3_next-step": NEXT | {"decoder_sparse_step": 2, "norm_topk_prob": False, "rope_theta": 500.0},
+    "qwen3_next-4bit": NEXT | UNTIED | QUANTIZED | WIDE_DELTA | WIDE_EXPERTS,
+    "qwen3_5_moe-raw": QWEN35_MOE | UNTIED,
+    "qwen3_5_moe-tied": QWEN35_MOE | {"linear_num_value_heads": 2, "linear_value_head_dim": 16},
+    "qwen3_5_moe-4bit": QWEN35_MOE | UNTIED | QUANTIZED | WIDE_DELTA | WIDE_EXPERTS,
+    "qwen3_5_moe_text-tied": QWEN35_MOE | {"norm_topk_prob": False},
 }
 # The type of the model around a decoder.
-WRAPPERS = {"qwen3_5": "qwen3_5"}
+WRAPPERS = {"qwen3_5": "qwen3_5", "qwen3_5_moe": "qwen3_5_moe"}
 # Those that are stored as transformers does it.
-RAW = {"lfm2-tied", "qwen3_5-wrapper", "qwen3_5_text-half"}
+RAW = {"lfm2-tied", "qwen3_5-wrapper", "qwen3_5_text-half", "qwen3_next-raw", "qwen3_5_moe-raw"}
 # Changes that must change the logits: a reader that passes over the key has to fail.
 WITHOUT = {
     "lfm2-tied": {"rope_theta": 1000000.0},
@@ -96,6 +119,10 @@ WITHOUT = {
     "qwen3_5-wrapper": {"rope_parameters": QWEN35["rope_parameters"] | {"partial_rotary_factor": 1.0}},
     "qwen3_5-tied": {"rope_parameters": QWEN35["rope_parameters"] | {"rope_theta": 100000.0}},
     "qwen3_5_text-half": {"rope_parameters": QWEN35["rope_parameters"]},
+    "qwen3_next-raw": {"norm_topk_prob": False},
+    "qwen3_next-step": {"partial_rotary_factor": 1.0},
+    "qwen3_5_moe-raw": {"norm_topk_prob": False},
+    "qwen3_5_moe_text-tied": {"norm_topk_prob": True},
 }
 # Norms that scale by 1 more than the weights that transformers stores.
 PLUS_ONE = ("layernorm.weight", "model.norm.weight", "q_norm.weight", "k_norm.weight")
@@ -152,9 +179,12 @@ def known(config):
 def stored(name, config, weights):
     """The weights as their checkpoint has them."""
     if name in RAW:
-        weights = {key: raw(key, value) for key, value in weights.items()}
+        weights = {key: raw(name, key, value) for key, value in weights.items()}
+        weights = (fused if name.startswith("qwen3_5_moe") else apart)(weights)
     if config["model_type"].endswith("_text"):
         return {key.removeprefix("language_model."): value for key, value in weights.items()}
+    if name == "qwen3_next-raw":
+        return weights | {"mtp.norm.weight": mx.ones((3,))}
     if "text_config" not in config:
         return weights
     if name not in RAW:
@@ -163,13 +193,35 @@ def stored(name, config, weights):
     return {newer(key): value for key, value in weights.items()} | others
 
 
-def raw(key, value):
+def raw(name, key, value):
     """A weight as transformers stores it."""
     if key.endswith(("conv.weight", "conv1d.weight")):
         return value.swapaxes(1, 2)
-    if "language_model." in key and key.endswith(PLUS_ONE):
+    if name.startswith("qwen") and key.endswith(PLUS_ONE):
         return value - 1
     return value
+
+
+def apart(weights):
+    """Each expert by itself."""
+    stacked = {key for key in weights if ".switch_mlp." in key}
+    single = {key: value for key, value in weights.items() if key not in stacked}
+    for key in stacked:
+        for number, expert in enumerate(weights[key]):
+            single[key.replace("switch_mlp", f"experts.{number}")] = expert
+    return single
+
+
+def fused(weights):
+    """Gates and what they gate in one array, for all experts."""
+    whole = {key: value for key, value in weights.items() if ".switch_mlp." not in key}
+    for key in weights:
+        if key.endswith("switch_mlp.gate_proj.weight"):
+            prefix = key.removesuffix("switch_mlp.gate_proj.weight")
+            both = [weights[f"{prefix}switch_mlp.{part}_proj.weight"] for part in ("gate", "up")]
+            whole[f"{prefix}experts.gate_up_proj"] = mx.concatenate(both, axis=1)
+            whole[f"{prefix}experts.down_proj"] = weights[f"{prefix}switch_mlp.down_proj.weight"]
+    return whole
 
 
 class Headed:

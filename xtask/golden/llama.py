@@ -10,6 +10,10 @@ from mlx.utils import tree_flatten, tree_map
 from mlx_lm.models.cache import make_prompt_cache
 from mlx_lm.utils import _get_classes, load_model
 
+MLX_GATHER = mx.gather_qmm
+# An argument that mlx-lm passes and MLX of this version lacks.
+mx.gather_qmm = lambda *arguments, global_scale=None, **options: MLX_GATHER(*arguments, **options)
+
 BASE = {
     "architectures": ["LlamaForCausalLM"],
     "model_type": "llama",

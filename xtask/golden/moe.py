@@ -19,10 +19,6 @@ from llama import YARN, load, logits, patched, sample, write_checkpoint
 from mlx_lm.models import rope_utils
 from mlx_lm.models.cache import make_prompt_cache
 
-MLX_GATHER = mx.gather_qmm
-# An argument that mlx-lm passes and MLX of this version lacks.
-mx.gather_qmm = lambda *arguments, global_scale=None, **options: MLX_GATHER(*arguments, **options)
-
 FOUR_BITS = {"quantization": {"group_size": 32, "bits": 4}}
 WIDE = {"hidden_size": 64, "num_hidden_layers": 1, "head_dim": 16, "intermediate_size": 32}
 QWEN3 = {
@@ -151,7 +147,7 @@ VARIANTS = {
     "deepseek-v3-apart": DEEPSEEK | {"q_lora_rank": None, "attention_bias": True, "rope_scaling": None},
     "deepseek-v3-fp8": DEEPSEEK
     | {"hidden_size": 32, "num_hidden_layers": 1, "first_k_dense_replace": 0}
-    | {"quantization_config": FP8},
+    | {"qk_rope_head_dim": 32, "kv_lora_rank": 32, "quantization_config": FP8},
     "deepseek-v3-4bit": DEEPSEEK | DEEPSEEK_4BIT | FOUR_BITS,
     "deepseek-v3-joint-4bit": DEEPSEEK | DEEPSEEK_4BIT | FOUR_BITS,
     "kimi-k25-wrapper": DEEPSEEK | {"model_type": "kimi_k2", "n_group": 1, "topk_group": 1, "n_shared_experts": 2},

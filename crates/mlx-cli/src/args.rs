@@ -26,7 +26,7 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Generate(Box<Generate>),
-    Chat(Box<Chat>),
+    Chat(Chat),
     Logits(Logits),
     Info(Info),
     Convert(Convert),
@@ -58,8 +58,8 @@ Examples:
   mlx generate --model ./model --prompt 'Name a fruit.' --temp 1 --min-p 0.05 --repetition-penalty 1.1
   mlx generate --model ./model --prompt 'A person, as JSON.' --json-schema person.json
   mlx generate --model ./model --prompt 'Yes or no?' --max-tokens 1 --json --logprobs 5
-  mlx generate --model ./model --prompt-cache-file book.safetensors --prompt 'Who wrote this?'
   mlx generate --model ./model --prompt 'Correct this: Teh cat sat.' --prompt-lookup 10
+  mlx generate --model ./model --prompt-cache-file book.safetensors --prompt 'Who wrote this?'
   echo 'Summarise this.' | mlx generate --model ./model --prompt -")]
 pub(crate) struct Generate {
     #[command(flatten)]

@@ -39,6 +39,7 @@ struct Widths {
     head_dim: Option<u64>,
     intermediate_size: Option<u64>,
     moe_intermediate_size: Option<u64>,
+    #[serde(alias = "top_k_experts")]
     num_experts_per_tok: Option<u64>,
 }
 

@@ -6,6 +6,7 @@ use mlx_hub::Source;
 use mlx_text::{ChatOptions, Message, Tokenizer};
 
 use crate::cache::KvCache;
+use crate::generate::Start;
 use crate::structured::Grammars;
 use crate::{Error, GenerateOptions, Loader, Model, Result, TextStream, TokenStream};
 
@@ -89,10 +90,22 @@ impl LanguageModel {
 
     /// The text that follows `prompt`.
     pub fn generate(&self, prompt: &[u32], options: GenerateOptions) -> Result<TextStream<'_>> {
-        TextStream::new(self, prompt, &options)
+        TextStream::new(self, Start::new(&self.model, prompt, &options)?, &options)
     }
 
-    /// The text that follows `prompt`, of which `cache` holds the first tokens.
+    /// The text that follows `prompt`, which follows the tokens in `cache`, where these are not known: penalties and
+    /// drafts see only the prompt. The limits of the cache are its own, not those of `options`.
+    pub fn generate_after(
+        &self,
+        cache: KvCache,
+        prompt: &[u32],
+        options: GenerateOptions,
+    ) -> Result<TextStream<'_>> {
+        TextStream::new(self, Start::after(cache, prompt), &options)
+    }
+
+    /// The text that follows `prompt`, of which `cache` holds the first tokens. The limits of the cache are its own,
+    /// not those of `options`.
     ///
     /// # Errors
     /// It holds all of them, so that nothing is left to be run.
@@ -109,11 +122,12 @@ impl LanguageModel {
                 "the cache holds {held} tokens, and the prompt has {all}: it must go on after them"
             )));
         }
-        TextStream::resume(self, cache, prompt, &options)
+        TextStream::new(self, Start::within(cache, prompt), &options)
     }
 
     /// The tokens that follow `prompt`, past any end of text, until `max_tokens`.
     pub fn generate_tokens(&self, prompt: &[u32], options: GenerateOptions) -> Result<TokenStream<'_>> {
-        TokenStream::new(&self.model, self.draft(), prompt, &options)
+        let start = Start::new(&self.model, prompt, &options)?;
+        TokenStream::new(&self.model, self.draft(), start, &options)
     }
 }

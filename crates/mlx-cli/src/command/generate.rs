@@ -1,8 +1,9 @@
 //! `mlx generate`: the answer to a prompt.
 
 use std::io::{self, Write};
+use std::path::Path;
 
-use mlx_lm::cache::PromptCache;
+use mlx_lm::cache::{KvCache, PromptCache};
 use mlx_lm::{FinishReason, GenerateOptions, LanguageModel, Loader, Piece, Stats, TextStream};
 use serde_json::{Value, json};
 
@@ -22,17 +23,32 @@ pub(crate) fn run(args: &Generate) -> Outcome {
     let model = args.drafting.equip(model, &args.model, in_type)?;
     let options = options(&model, args)?;
     let stream = match &args.prompt_cache_file {
-        Some(path) => {
-            let mut begun = PromptCache::load(path, &model)?;
-            begun.tokens.extend(prompt::rest(&model, &prompt, args.raw)?);
-            model.generate_from(begun.cache, &begun.tokens, options)?
-        }
+        Some(path) => go_on(&model, path, &prompt::rest(&model, &prompt, args.raw)?, options)?,
         None => {
             let system = args.system_prompt.as_deref();
             model.generate(&prompt::whole(&model, system, &prompt, args.raw)?, options)?
         }
     };
     if args.json { write_json(stream) } else { write_text(stream) }
+}
+
+/// The text after what the file holds, of which one by mlx-lm does not tell the tokens, and then `rest`.
+fn go_on<'m>(
+    model: &'m LanguageModel,
+    path: &Path,
+    rest: &[u32],
+    options: GenerateOptions,
+) -> mlx_lm::Result<TextStream<'m>> {
+    match PromptCache::load(path, model) {
+        Ok(mut begun) => {
+            begun.tokens.extend(rest);
+            model.generate_from(begun.cache, &begun.tokens, options)
+        }
+        Err(error) => match KvCache::load_mlx_lm(path, &model.model().cache()) {
+            Ok(cache) => model.generate_after(cache, rest, options),
+            Err(_) => Err(error),
+        },
+    }
 }
 
 fn options(model: &LanguageModel, args: &Generate) -> Outcome<GenerateOptions> {

@@ -1,7 +1,6 @@
 //! What a model remembers of a conversation, and how much of that serves the next prompt.
 
 use crate::cache::{CacheOptions, KvCache};
-use crate::generate::prefill;
 use crate::{Model, Result};
 
 /// Earlier states that are kept where tokens cannot be taken back. Each may hold a cache of its own.
@@ -57,7 +56,7 @@ impl Memory {
     /// Runs tokens of the prompt up to `end`.
     pub(super) fn run(&mut self, model: &Model, prompt: &[u32], end: usize, step: usize) -> Result<()> {
         let new = prompt.get(self.now.tokens.len()..end).unwrap_or_default();
-        prefill(model, new, &mut self.now.cache, step)?;
+        model.prefill(new, &mut self.now.cache, step)?;
         self.now.tokens.extend_from_slice(new);
         Ok(())
     }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::ChatStream;
 use super::memory::Memory;
 use super::stream::Turn;
-use crate::generate::Resident;
+use crate::generate::{Resident, Start};
 use crate::sampling::ThinkingBudget;
 use crate::{Error, GenerateOptions, LanguageModel, Result, TextStream};
 
@@ -212,7 +212,7 @@ impl<'m> ChatSession<'m> {
             }
         }
         let cache = self.memory.lend(model, &options.cache)?;
-        TextStream::resume(self.model, cache, prompt, options)
+        TextStream::new(self.model, Start::within(cache, prompt), options)
     }
 
     /// How many tokens of the prompt come before the last message of the user.

@@ -10,6 +10,10 @@ pub(super) fn of(model_type: &str) -> Map<String, Value> {
         "glm4" => json!({"max_position_embeddings": 32768, "rope_traditional": true}),
         "lfm2" => json!({"rope_theta": 1e6, "rms_norm_eps": 1e-5, "tie_word_embeddings": true}),
         "qwen3_5_text" => json!({"rope_theta": 1e5, "partial_rotary_factor": 0.25}),
+        // None of its layers is dense, so that the width of those is not used.
+        "qwen3_5_moe_text" => {
+            json!({"rope_theta": 1e5, "partial_rotary_factor": 0.25, "intermediate_size": 1})
+        }
         "deepseek_v3" | "kimi_k2" | "joyai_llm_flash" => json!({
             "rope_interleave": true,
             "kv_lora_rank": 512,
@@ -80,6 +84,7 @@ pub(super) fn part_of(whole: &str) -> &str {
         "kimi_k25" => "kimi_k2",
         "mistral3" | "llava" => "mistral",
         "qwen3_5" => "qwen3_5_text",
+        "qwen3_5_moe" => "qwen3_5_moe_text",
         _ => whole,
     }
 }

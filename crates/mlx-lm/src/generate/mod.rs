@@ -3,9 +3,9 @@
 mod batch;
 mod pieces;
 mod plain;
-mod prefill;
 mod resident;
 mod speculative;
+mod start;
 mod stats;
 mod stop;
 mod text;
@@ -14,9 +14,9 @@ mod tokens;
 pub use batch::{
     BatchGenerator, BatchOptions, BatchPrompt, Event, EventKind, SequenceId, TextBatchGenerator,
 };
-pub(crate) use prefill::prefill;
 pub(crate) use resident::Resident;
 pub use speculative::{Drafts, Speculation};
+pub(crate) use start::Start;
 pub use stats::Stats;
 pub use text::{FinishReason, Piece, TextStream};
 pub use tokens::{Token, TokenStream};

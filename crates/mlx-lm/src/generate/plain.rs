@@ -2,7 +2,7 @@
 
 use mlx_core::{Array, NewAxis, memory};
 
-use super::prefill::prefill;
+use super::start::Start;
 use super::{TOKENS_BETWEEN_CLEARINGS, Token};
 use crate::cache::KvCache;
 use crate::sampling::{Choice, Chooser};
@@ -22,26 +22,20 @@ pub(super) struct Plain<'m> {
 }
 
 impl<'m> Plain<'m> {
-    /// Runs what of the prompt the cache does not hold, and starts on the first new token.
-    pub(super) fn new(
-        model: &'m Model,
-        cache: KvCache,
-        prompt: &[u32],
-        options: &GenerateOptions,
-    ) -> Result<Self> {
-        let held = cache.offset().unsigned_abs() as usize;
+    /// Runs the prompt, and starts on the first new token.
+    pub(super) fn new(model: &'m Model, start: Start<'_>, options: &GenerateOptions) -> Result<Self> {
+        let last = start.prompt.last().copied();
         let mut stream = Self {
             model,
-            cache,
-            chooser: Chooser::new(options, prompt, model.vocab_size())?,
+            chooser: Chooser::new(options, start.prompt, model.vocab_size())?,
+            cache: start.run(model, options.prefill_step)?,
             pending: None,
             complete: false,
             produced: 0,
             max_tokens: options.max_tokens,
         };
-        if let Some((last, before)) = prompt.split_last() {
-            prefill(model, before.get(held..).unwrap_or_default(), &mut stream.cache, options.prefill_step)?;
-            stream.start(&Array::from([[*last]]));
+        if let Some(last) = last {
+            stream.start(&Array::from([[last]]));
         }
         Ok(stream)
     }

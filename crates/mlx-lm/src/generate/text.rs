@@ -1,6 +1,7 @@
 //! Text as it becomes certain.
 
 use super::pieces::Pieces;
+use super::start::Start;
 use super::stats::Meter;
 use super::{GenerateOptions, Stats, TokenStream};
 use crate::cache::KvCache;
@@ -49,20 +50,10 @@ pub struct TextStream<'m> {
 }
 
 impl<'m> TextStream<'m> {
-    pub(crate) fn new(model: &'m LanguageModel, prompt: &[u32], options: &GenerateOptions) -> Result<Self> {
-        Self::resume(model, model.model().cache().with(&options.cache)?, prompt, options)
-    }
-
-    /// As [`new`](Self::new), where `cache` holds the first tokens of the prompt, but not the last one.
-    pub(crate) fn resume(
-        model: &'m LanguageModel,
-        cache: KvCache,
-        prompt: &[u32],
-        options: &GenerateOptions,
-    ) -> Result<Self> {
+    pub(crate) fn new(model: &'m LanguageModel, start: Start<'_>, options: &GenerateOptions) -> Result<Self> {
         Ok(Self {
-            meter: Meter::start(prompt.len())?,
-            tokens: TokenStream::resume(model.model(), model.draft(), cache, prompt, options)?,
+            meter: Meter::start(start.prompt.len())?,
+            tokens: TokenStream::new(model.model(), model.draft(), start, options)?,
             pieces: Pieces::new(model.tokenizer(), &options.stop),
             failed: false,
         })

@@ -4,6 +4,7 @@ use super::Drafts;
 use super::plain::Plain;
 use super::resident::Resident;
 use super::speculative::Speculative;
+use super::start::Start;
 use crate::cache::KvCache;
 use crate::{GenerateOptions, Logprobs, Model, Result};
 
@@ -35,28 +36,16 @@ impl<'m> TokenStream<'m> {
     pub(crate) fn new(
         model: &'m Model,
         draft: Option<&'m Model>,
-        prompt: &[u32],
+        start: Start<'_>,
         options: &GenerateOptions,
     ) -> Result<Self> {
-        Self::resume(model, draft, model.cache().with(&options.cache)?, prompt, options)
-    }
-
-    /// As [`new`](Self::new), where `cache` holds the first tokens of the prompt, but not the last one.
-    pub(crate) fn resume(
-        model: &'m Model,
-        draft: Option<&'m Model>,
-        cache: KvCache,
-        prompt: &[u32],
-        options: &GenerateOptions,
-    ) -> Result<Self> {
-        model.check(prompt, 0)?;
+        model.check(start.prompt, start.before())?;
         let resident =
             Resident::new(std::iter::once(model).chain(draft.filter(|_| options.speculation.is_some())))?;
         let way = match options.speculation {
-            None => Way::Plain(Box::new(Plain::new(model, cache, prompt, options)?)),
+            None => Way::Plain(Box::new(Plain::new(model, start, options)?)),
             Some(speculation) => {
-                let options = (speculation, options);
-                Way::Speculative(Box::new(Speculative::new(model, draft, cache, prompt, options)?))
+                Way::Speculative(Box::new(Speculative::new(model, draft, speculation, start, options)?))
             }
         };
         Ok(Self { way, _resident: resident })

@@ -19,14 +19,14 @@ mod qwen_next;
 mod smollm3;
 mod wrapper;
 
-use mlx_core::{Array, Result as MlxResult};
+use mlx_core::{Array, Result as MlxResult, eval, memory};
 use mlx_nn::{Module, Weights};
 
 use self::wrapper::Wrapper;
 pub(crate) use self::wrapper::spelled;
 use crate::cache::KvCache;
 use crate::config::{Common, Config};
-use crate::generate::prefill;
+use crate::generate::Start;
 use crate::{Error, GenerateOptions, Result, TokenStream};
 
 /// A decoder: tokens in, scores of the next token out.
@@ -78,14 +78,24 @@ models! {
     "qwen2" => qwen2,
     "qwen2_moe" => qwen2_moe,
     "qwen3" => qwen3,
-    "qwen3_5_text" => qwen_next::qwen3_5,
+    "qwen3_5_text" | "qwen3_5_moe_text" => qwen_next::qwen3_5,
     "qwen3_moe" => qwen3_moe,
+    "qwen3_next" => qwen_next::qwen3_next,
     "smollm3" => smollm3,
 }
 
 /// The values of `model_type` that are wrapped around a decoder.
-pub const WRAPPERS: &[&str] =
-    &["gemma3", "gemma3n", "gemma4", "gemma4_unified", "kimi_k25", "llava", "mistral3", "qwen3_5"];
+pub const WRAPPERS: &[&str] = &[
+    "gemma3",
+    "gemma3n",
+    "gemma4",
+    "gemma4_unified",
+    "kimi_k25",
+    "llava",
+    "mistral3",
+    "qwen3_5",
+    "qwen3_5_moe",
+];
 
 /// Builds the decoder that the config names, within its wrapper if it has one.
 fn build(config: &Config, weights: &Weights) -> Result<Box<dyn Decoder>> {
@@ -129,10 +139,10 @@ impl Model {
         })
     }
 
-    /// A model of a decoder of one's own, with scores for `vocab_size` tokens and no limit to its context.
-    pub fn of(decoder: impl Decoder + 'static, model_type: &str, vocab_size: usize) -> Self {
-        let decoder = Box::new(decoder);
-        let model_type = model_type.to_owned();
+    /// A model of a decoder of one's own, which gives scores to so many tokens. It has no name, no limit to its
+    /// context, and no token that ends a text.
+    pub fn of(decoder: impl Decoder + 'static, vocab_size: usize) -> Self {
+        let (decoder, model_type) = (Box::new(decoder), String::new());
         Self { decoder, model_type, vocab_size, context: None, steady: None, eos: Vec::new() }
     }
 
@@ -193,12 +203,17 @@ impl Model {
     /// # Errors
     /// As [`logits`](Self::logits), but for no tokens.
     pub fn prefill(&self, tokens: &[u32], cache: &mut KvCache, step: usize) -> Result<()> {
-        prefill(self, tokens, cache, step)
+        for chunk in tokens.chunks(step.max(1)) {
+            self.logits(chunk, cache)?;
+            eval(cache.arrays())?;
+            memory::clear_cache()?;
+        }
+        Ok(())
     }
 
     /// The tokens that follow `prompt`, past any end of text, until `max_tokens`.
     pub fn generate(&self, prompt: &[u32], options: &GenerateOptions) -> Result<TokenStream<'_>> {
-        TokenStream::new(self, None, prompt, options)
+        TokenStream::new(self, None, Start::new(self, prompt, options)?, options)
     }
 
     /// Scores after `tokens` `[batch, length]`, which are known to be in range.

@@ -26,109 +26,54 @@ pub struct ThinkingBudget {
 }
 
 impl ThinkingBudget {
-    /// The grammar that keeps to the budget. `answer` is the form of what comes after the reasoning, or instead of it.
-    pub fn grammar(self, answer: Option<Grammar>) -> Grammar {
+    /// The grammar that keeps to the budget, and to `form` where a text must have one beside that.
+    pub fn grammar(self, form: Option<Grammar>) -> Grammar {
         Grammar::new(move || {
-            let answer = answer.as_ref().map(Grammar::start).transpose()?;
-            let phase = if self.open { Phase::Within } else { Phase::Outside };
-            Ok(Box::new(Thinking { budget: self.clone(), answer, phase, matched: Vec::new(), spent: 0 }))
+            let form = form.as_ref().map(Grammar::start).transpose()?;
+            Ok(Box::new(Thinking { budget: self.clone(), form, within: self.open, matched: 0, spent: 0 }))
         })
     }
 }
 
 struct Thinking {
     budget: ThinkingBudget,
-    answer: Option<Box<dyn Constraint>>,
-    phase: Phase,
-    /// The tokens that begin the next marker.
-    matched: Vec<u32>,
+    form: Option<Box<dyn Constraint>>,
+    within: bool,
+    /// How many tokens of the next marker were the last ones of the text.
+    matched: usize,
     spent: usize,
 }
 
-#[derive(Clone, Copy, PartialEq)]
-enum Phase {
-    /// Reasoning may begin.
-    Outside,
-    Within,
-    /// Reasoning is over.
-    After,
-}
-
 impl Thinking {
-    /// The token of a marker that follows those that were matched.
+    /// The token of the next marker that follows those that were matched.
     fn expected(&self) -> Option<u32> {
-        let marker = if self.phase == Phase::Within { &self.budget.end } else { &self.budget.start };
-        marker.get(self.matched.len()).copied()
-    }
-
-    /// Matches a token with the next marker. Returns whether it is one's last.
-    fn matches(&mut self, token: u32) -> bool {
-        if self.expected() != Some(token) {
-            self.matched.clear();
-        }
-        if self.expected() == Some(token) {
-            self.matched.push(token);
-        }
-        let complete = !self.matched.is_empty() && self.expected().is_none();
-        if complete {
-            self.matched.clear();
-        }
-        complete
-    }
-
-    /// Takes a token outside of reasoning.
-    fn accept_outside(&mut self, token: u32) -> Result<()> {
-        let mut before = self.matched.clone();
-        if self.matches(token) {
-            self.phase = Phase::Within;
-        } else if self.matched.is_empty()
-            && let Some(answer) = &mut self.answer
-        {
-            // The answer has begun without reasoning.
-            self.phase = Phase::After;
-            before.push(token);
-            return before.into_iter().try_for_each(|token| answer.accept(token));
-        }
-        Ok(())
+        let marker = if self.within { &self.budget.end } else { &self.budget.start };
+        marker.get(self.matched).copied()
     }
 }
 
 impl Constraint for Thinking {
     fn allowed(&mut self) -> Result<Allowed> {
-        let marker = self.expected();
-        match (self.phase, &mut self.answer) {
-            (Phase::Within, _) if self.spent >= self.budget.tokens => {
-                Ok(marker.map_or(Allowed::Any, |token| Allowed::Only([token].into_iter().collect())))
+        match (self.expected(), &mut self.form) {
+            (Some(token), _) if self.within && self.spent >= self.budget.tokens => {
+                Ok(Allowed::Only([token].into_iter().collect()))
             }
-            (Phase::After, Some(answer)) => answer.allowed(),
-            (Phase::Outside, Some(answer)) if self.matched.is_empty() => match answer.allowed()? {
-                Allowed::Only(mut tokens) => {
-                    marker.into_iter().for_each(|token| tokens.insert(token));
-                    Ok(Allowed::Only(tokens))
-                }
-                other => Ok(other),
-            },
-            (Phase::Outside, Some(_)) => {
-                Ok(marker.map_or(Allowed::Any, |token| Allowed::Only([token].into_iter().collect())))
-            }
+            (_, Some(form)) => form.allowed(),
             _ => Ok(Allowed::Any),
         }
     }
 
     fn accept(&mut self, token: u32) -> Result<()> {
-        match (self.phase, &mut self.answer) {
-            (Phase::Outside, _) => self.accept_outside(token),
-            (Phase::Within, answer) => {
-                let over = if answer.is_some() { Phase::After } else { Phase::Outside };
-                self.spent += 1;
-                if self.matches(token) {
-                    self.phase = over;
-                }
-                Ok(())
-            }
-            (Phase::After, Some(answer)) => answer.accept(token),
-            (Phase::After, None) => Ok(()),
+        self.spent += usize::from(self.within);
+        if self.expected() != Some(token) {
+            self.matched = 0;
         }
+        self.matched += usize::from(self.expected() == Some(token));
+        if self.matched > 0 && self.expected().is_none() {
+            self.within = !self.within;
+            self.matched = 0;
+        }
+        self.form.as_mut().map_or(Ok(()), |form| form.accept(token))
     }
 }
 
@@ -138,11 +83,9 @@ mod tests {
 
     const BUDGET: usize = 3;
 
-    fn thinking(open: bool, answer: Option<Grammar>) -> Box<dyn Constraint> {
-        ThinkingBudget { tokens: BUDGET, start: vec![1, 2], end: vec![8, 9], open }
-            .grammar(answer)
-            .start()
-            .unwrap()
+    fn thinking(open: bool, form: Option<Grammar>) -> Box<dyn Constraint> {
+        let budget = ThinkingBudget { tokens: BUDGET, start: vec![1, 2], end: vec![8, 9], open };
+        budget.grammar(form).start().unwrap()
     }
 
     fn only(tokens: &[u32]) -> Allowed {
@@ -150,7 +93,7 @@ mod tests {
     }
 
     /// What is allowed before each token, and after the last.
-    fn run(constraint: &mut Box<dyn Constraint>, tokens: &[u32]) -> Vec<Allowed> {
+    fn run(mut constraint: Box<dyn Constraint>, tokens: &[u32]) -> Vec<Allowed> {
         let mut allowed = vec![constraint.allowed().unwrap()];
         for &token in tokens {
             constraint.accept(token).unwrap();
@@ -162,7 +105,7 @@ mod tests {
     #[test]
     fn the_end_is_forced_once_the_budget_is_spent() {
         let any = Allowed::Any;
-        let allowed = run(&mut thinking(true, None), &[5, 5, 5, 8, 9, 5]);
+        let allowed = run(thinking(true, None), &[5, 5, 5, 8, 9, 5]);
         assert_eq!(
             allowed,
             [any.clone(), any.clone(), any.clone(), only(&[8]), only(&[9]), any.clone(), any]
@@ -172,43 +115,40 @@ mod tests {
     #[test]
     fn reasoning_that_ends_in_time_is_left_alone() {
         for tokens in [&[1, 2, 5, 8, 9, 5, 5, 5, 5][..], &[5, 1, 5, 5, 5, 5], &[1, 1, 2, 8, 9]] {
-            assert!(run(&mut thinking(false, None), tokens).iter().all(|allowed| *allowed == Allowed::Any));
+            assert!(run(thinking(false, None), tokens).iter().all(|allowed| *allowed == Allowed::Any));
         }
     }
 
     #[test]
     fn an_end_that_has_begun_is_completed() {
-        let allowed = run(&mut thinking(false, None), &[1, 2, 5, 5, 8]);
+        let allowed = run(thinking(false, None), &[1, 2, 5, 5, 8]);
         assert_eq!(allowed.last(), Some(&only(&[9])));
     }
 
     #[test]
     fn a_second_reasoning_has_what_the_first_left() {
-        let allowed = run(&mut thinking(false, None), &[1, 2, 5, 8, 9, 1, 2]);
+        let allowed = run(thinking(false, None), &[1, 2, 5, 8, 9, 1, 2]);
         assert_eq!(allowed.last(), Some(&only(&[8])));
     }
 
-    struct Even;
+    struct Fours;
 
-    impl Constraint for Even {
+    impl Constraint for Fours {
         fn allowed(&mut self) -> Result<Allowed> {
-            Ok(only(&[0, 4]))
+            Ok(only(&[4]))
         }
 
         fn accept(&mut self, token: u32) -> Result<()> {
-            if token.is_multiple_of(2) { Ok(()) } else { Err(crate::Error::Constraint("odd".into())) }
+            if token == 4 { Ok(()) } else { Err(crate::Error::Constraint("no four".into())) }
         }
     }
 
     #[test]
-    fn the_form_of_the_answer_is_kept_after_reasoning_or_without_it() {
-        let even = || Some(Grammar::new(|| Ok(Box::new(Even))));
-        let allowed = run(&mut thinking(false, even()), &[1, 2, 5, 8, 9, 4]);
-        let (any, answer) = (Allowed::Any, only(&[0, 4]));
-        let expected =
-            [only(&[0, 1, 4]), only(&[2]), any.clone(), any.clone(), any, answer.clone(), answer.clone()];
-        assert_eq!(allowed, expected);
-        assert_eq!(run(&mut thinking(false, even()), &[4]), [only(&[0, 1, 4]), answer.clone()]);
-        assert_eq!(run(&mut thinking(true, even()), &[8, 9]), [Allowed::Any, Allowed::Any, answer]);
+    fn the_form_of_the_answer_is_kept_after_reasoning() {
+        let fours = Grammar::new(|| Ok(Box::new(Fours)));
+        let allowed = run(thinking(true, Some(fours.clone().after(vec![8, 9]))), &[5, 8, 9, 4, 4]);
+        let (any, four) = (Allowed::Any, only(&[4]));
+        assert_eq!(allowed, [any.clone(), any.clone(), any, four.clone(), four.clone(), four.clone()]);
+        assert_eq!(run(thinking(false, Some(fours)), &[4]), [four.clone(), four]);
     }
 }

@@ -143,25 +143,67 @@ fn a_text_in_a_batch_gets_the_tokens_that_it_gets_alone() {
     let names = batch::models().into_iter().chain(["llama-rope-dynamic".to_owned()]);
     for name in names {
         let model = language(&name);
-        let mut caches = batch::options(&name);
-        if name.ends_with("-wide") {
-            let first = caches.first().cloned().unwrap();
-            caches.extend([
-                CacheOptions { quantized_kv_start: 6, ..first.clone() },
-                CacheOptions { quantized_kv_start: 13, max_kv_size: Some(20), ..first.clone() },
-                CacheOptions { kv_bits: Some(4), quantized_kv_start: 13, ..first },
-                CacheOptions::default(),
-            ]);
+        let caches = batch::options(&name);
+        check(&model, &texts(model.model().vocab_size(), &caches), &name);
+    }
+}
+
+#[test]
+fn short_prompts_are_run_together_as_they_would_be_alone() {
+    for name in batch::models().into_iter().chain(["llama-rope-dynamic".to_owned()]) {
+        let model = language(&name);
+        for cache in batch::options(&name) {
+            let text = |(number, length): (usize, usize)| Text {
+                prompt: (0..length)
+                    .map(|at| ((at * 5 + number * 7) % model.model().vocab_size()) as u32)
+                    .collect(),
+                options: GenerateOptions {
+                    max_tokens: 4,
+                    cache: cache.clone(),
+                    prefill_step: 64,
+                    ..choosing(number)
+                },
+            };
+            let texts: Vec<_> = [9, 3, 17, 12].into_iter().enumerate().map(text).collect();
+            let mut batch = BatchGenerator::new(model.model(), BatchOptions::default()).unwrap();
+            let ids: Vec<_> =
+                texts.iter().map(|text| batch.insert(&text.prompt, text.options.clone()).unwrap()).collect();
+            let events = batch.step();
+            let together = events.iter().filter(|event| matches!(event.kind, EventKind::Prompt { .. }));
+            assert_eq!(together.count(), 4);
+            let mut told = Record::new();
+            record(&mut told, events);
+            record(&mut told, &mut batch);
+            for (id, text) in ids.iter().zip(&texts) {
+                assert_eq!(told[id], alone(&model, text), "{name} with {cache:?}: {id}");
+            }
         }
-        // Caches of one kind are one batch, others are several.
-        let of_one_kind = name.starts_with("llama-untied").then_some(1);
-        for kinds in of_one_kind.into_iter().chain([caches.len()]) {
-            check(
-                &model,
-                &texts(model.model().vocab_size(), &caches[..kinds]),
-                &format!("{name} by {kinds}"),
-            );
-        }
+    }
+}
+
+#[test]
+fn caches_of_one_kind_are_one_batch() {
+    let model = language("llama-untied");
+    for options in batch::options("llama-untied") {
+        let what = format!("{options:?}");
+        check(&model, &texts(model.model().vocab_size(), &[options]), &what);
+    }
+}
+
+#[test]
+fn keys_and_values_of_a_text_are_quantized_when_they_would_be_alone() {
+    let model = language("llama-4bit-wide");
+    let quantized = |kv_bits, quantized_kv_start, max_kv_size| CacheOptions {
+        kv_bits: Some(kv_bits),
+        kv_group_size: 32,
+        quantized_kv_start,
+        max_kv_size,
+        ..CacheOptions::default()
+    };
+    let late = [quantized(2, 13, None)];
+    let mixed = [quantized(2, 6, Some(20)), CacheOptions::default(), quantized(2, 0, None)];
+    for caches in [&late[..], &mixed] {
+        check(&model, &texts(model.model().vocab_size(), caches), &format!("{caches:?}"));
     }
 }
 
@@ -297,6 +339,24 @@ fn a_long_prompt_does_not_hold_the_others_up() {
     }
     assert!(running.iter().all(|ids| ids.len() <= 2), "{running:?}");
     assert!(running.iter().flatten().any(|&id| id == waits));
+}
+
+#[test]
+fn a_cancelled_text_leaves_no_cache_and_no_word() {
+    let model = language("llama-untied");
+    let mut batch = BatchGenerator::new(model.model(), BatchOptions::default()).unwrap();
+    let options = || GenerateOptions { max_tokens: 2, ..GenerateOptions::default() };
+    let finished = batch.insert(BatchPrompt::new([4, 5, 6]).keep_cache(), options()).unwrap();
+    let other = batch.insert(&[1], options()).unwrap();
+    let told = batch.by_ref().map(|event| event.id).collect::<Vec<_>>();
+    assert!(told.contains(&finished) && told.contains(&other));
+    assert!(!batch.cancel(finished));
+    assert!(batch.take_cache(finished).is_none());
+    let third = batch.insert(&[1, 2], options()).unwrap();
+    assert!(third != finished && third != other);
+    assert_eq!(batch.next().map(|event| event.id), Some(third));
+    assert!(batch.cancel(third));
+    assert!(batch.next().is_none());
 }
 
 #[test]

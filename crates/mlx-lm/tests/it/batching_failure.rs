@@ -215,7 +215,7 @@ impl Primitive for Trap {
 fn allergic(token: u32, poison: Poison) -> LanguageModel {
     let model = load("llama-untied");
     let vocab_size = model.vocab_size();
-    LanguageModel::new(Model::of(Allergic { model, token, poison }, "allergic", vocab_size), letters())
+    LanguageModel::new(Model::of(Allergic { model, token, poison }, vocab_size), letters())
 }
 
 #[test]

@@ -156,6 +156,42 @@ fn the_budget_of_a_batch_is_within_a_tenth_of_its_peak() {
     run.check(folder.path(), Dtype::Bfloat16);
 }
 
+/// A Qwen 3 of two layers with eight experts, two of which a token passes.
+fn mixture() -> tempfile::TempDir {
+    let (hidden, inner, keys) = (256, 384, 128);
+    let mut checkpoint = Checkpoint::new(json!({
+        "model_type": "qwen3_moe", "hidden_size": hidden, "intermediate_size": 512, "num_hidden_layers": 2,
+        "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 64, "vocab_size": 256,
+        "rms_norm_eps": 1e-5, "tie_word_embeddings": true, "num_experts": 8, "num_experts_per_tok": 2,
+        "moe_intermediate_size": inner,
+    }));
+    checkpoint =
+        checkpoint.with("model.embed_tokens.weight", &[256, hidden]).with("model.norm.weight", &[hidden]);
+    for layer in 0..2 {
+        let name = |part: &str| format!("model.layers.{layer}.{part}.weight");
+        checkpoint = checkpoint
+            .with(&name("self_attn.q_proj"), &[hidden, hidden])
+            .with(&name("self_attn.k_proj"), &[keys, hidden])
+            .with(&name("self_attn.v_proj"), &[keys, hidden])
+            .with(&name("self_attn.o_proj"), &[hidden, hidden])
+            .with(&name("self_attn.q_norm"), &[64])
+            .with(&name("self_attn.k_norm"), &[64])
+            .with(&name("mlp.gate"), &[8, hidden])
+            .with(&name("mlp.switch_mlp.gate_proj"), &[8, inner, hidden])
+            .with(&name("mlp.switch_mlp.up_proj"), &[8, inner, hidden])
+            .with(&name("mlp.switch_mlp.down_proj"), &[8, hidden, inner])
+            .with(&name("input_layernorm"), &[hidden])
+            .with(&name("post_attention_layernorm"), &[hidden]);
+    }
+    checkpoint.write()
+}
+
+#[test]
+fn the_budget_of_a_mixture_is_within_a_tenth_of_its_peak() {
+    let run = Run { length: 512, chunk: 256, batch: 4, kv_heads: 2, width: 64 };
+    run.check(mixture().path(), Dtype::Float32);
+}
+
 #[test]
 fn weights_are_those_of_the_loaded_model() {
     let entries = fs::read_dir(golden("")).unwrap().map(|entry| entry.unwrap().path());
@@ -181,6 +217,9 @@ fn the_cache_is_that_of_a_run() {
         "qwen3_5-tied",
         "gemma3n-shared",
         "gemma4-shared",
+        "deepseek-v3-converted",
+        "gpt-oss-stacked",
+        "qwen3-moe-tied",
     ] {
         let model = loader(&golden(name), None).load_model().unwrap();
         let mut cache = model.cache();

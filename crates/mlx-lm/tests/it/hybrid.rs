@@ -9,7 +9,15 @@ use mlx_lm::{Loader, Model};
 
 use crate::batch;
 
-const MODELS: [&str; 5] = ["lfm2-tied", "lfm2-bias", "lfm2-4bit", "qwen3_5-wrapper", "qwen3_5_text-4bit"];
+const MODELS: [&str; 7] = [
+    "lfm2-tied",
+    "lfm2-bias",
+    "lfm2-4bit",
+    "qwen3_5-wrapper",
+    "qwen3_5_text-4bit",
+    "qwen3_next-step",
+    "qwen3_5_moe-4bit",
+];
 
 fn load(name: &str) -> Model {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);

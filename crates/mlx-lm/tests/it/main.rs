@@ -27,6 +27,8 @@ mod golden;
 #[cfg(test)]
 mod hybrid;
 #[cfg(test)]
+mod moe;
+#[cfg(test)]
 mod parity;
 #[cfg(test)]
 mod perplexity;

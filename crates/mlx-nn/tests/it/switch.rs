@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use mlx_core::random::{self, Key};
-use mlx_core::{Array, Closeness, Dtype, Quantization, QuantizationMode, Quantized, stack};
+use mlx_core::{Array, Closeness, Dtype, Quantization, QuantizationMode, Quantized, eval, memory, stack};
 use mlx_nn::{Error, Linear, Matrix, Module, SwitchLinear, Weights};
 
 const SCHEMES: [Quantization; 4] = [
@@ -78,6 +78,19 @@ fn half_types_agree_for_few_and_for_many_tokens() {
         let close = Closeness { rtol: 2e-3, atol: 2e-2, ..Closeness::default() };
         assert!(y.allclose(&expected, close).unwrap(), "{tokens} tokens");
     }
+}
+
+#[test]
+fn experts_that_are_not_chosen_are_not_widened() {
+    let weight = Array::ones([64, 128, 128], Dtype::Bfloat16).unwrap();
+    let (x, chosen) = (drawn(2, &[1, 1, 1, 128]).astype(Dtype::Bfloat16).unwrap(), Array::from([[3, 60]]));
+    eval([&weight, &x, &chosen]).unwrap();
+    let layer = SwitchLinear::new(weight.clone(), None);
+    memory::reset_peak().unwrap();
+    let before = memory::active().unwrap();
+    layer.forward(&x, &chosen, false).unwrap().eval().unwrap();
+    let used = memory::peak().unwrap() - before;
+    assert!(used < weight.nbytes() / 4, "{used} bytes for two of {}", weight.nbytes());
 }
 
 #[test]

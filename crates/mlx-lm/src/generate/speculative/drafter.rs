@@ -4,7 +4,6 @@ use mlx_core::NewAxis;
 
 use super::{Speculation, lookup};
 use crate::cache::{Checkpoint, KvCache};
-use crate::generate::prefill::prefill;
 use crate::sampling::{Chooser, Draft, Drafting};
 use crate::{Error, GenerateOptions, Model, Result};
 
@@ -65,7 +64,7 @@ impl<'m> DraftModel<'m> {
     fn new(model: &'m Model, prompt: &[u32], options: &GenerateOptions) -> Result<Self> {
         let mut cache = model.cache().with(&options.cache)?;
         if let Some((_, before)) = prompt.split_last().filter(|_| room(model, prompt) > 0) {
-            prefill(model, before, &mut cache, options.prefill_step)?;
+            model.prefill(before, &mut cache, options.prefill_step)?;
         }
         Ok(Self { model, cache, checkpoint: None })
     }

@@ -8,7 +8,7 @@ use super::drafter::Drafter;
 use super::{Drafts, Speculation};
 use crate::cache::{Checkpoint, KvCache};
 use crate::generate::TOKENS_BETWEEN_CLEARINGS;
-use crate::generate::prefill::prefill;
+use crate::generate::start::Start;
 use crate::sampling::{Choice, Chooser, Draft, Verdict};
 use crate::{Error, GenerateOptions, Model, Result, Token};
 
@@ -17,6 +17,8 @@ pub(in crate::generate) struct Speculative<'m> {
     model: &'m Model,
     /// What the model has read: all of the text but its last token, or less.
     cache: KvCache,
+    /// How many tokens the cache holds of before the text.
+    before: usize,
     chooser: Chooser,
     drafter: Drafter<'m>,
     /// The most tokens of a draft.
@@ -44,25 +46,26 @@ enum Round {
 }
 
 impl<'m> Speculative<'m> {
-    /// Runs what of the prompt the cache does not hold, and starts on the first round.
+    /// Runs the prompt, and starts on the first round.
     pub(in crate::generate) fn new(
         model: &'m Model,
         draft: Option<&'m Model>,
-        cache: KvCache,
-        prompt: &[u32],
-        (speculation, options): (Speculation, &GenerateOptions),
+        speculation: Speculation,
+        start: Start<'_>,
+        options: &GenerateOptions,
     ) -> Result<Self> {
         speculation.check()?;
-        let held = cache.offset().unsigned_abs() as usize;
         if options.grammar.is_some() {
             let message = "a grammar has to know each token before the next: leave one of the two out";
             return Err(Error::Speculation(message.into()));
         }
+        let prompt = start.prompt;
         let mut stream = Self {
             model,
-            cache,
+            before: start.before().unsigned_abs() as usize,
             chooser: Chooser::new(options, prompt, model.vocab_size())?,
             drafter: Drafter::new(speculation, draft, prompt, options)?,
+            cache: start.run(model, options.prefill_step)?,
             tokens: speculation.tokens(),
             text: prompt.to_vec(),
             longest: prompt.len().saturating_add(options.max_tokens),
@@ -71,9 +74,6 @@ impl<'m> Speculative<'m> {
             drafts: Drafts::default(),
             uncleared: 0,
         };
-        if let Some((_, before)) = prompt.split_last() {
-            prefill(model, before.get(held..).unwrap_or_default(), &mut stream.cache, options.prefill_step)?;
-        }
         stream.start();
         Ok(stream)
     }
@@ -88,14 +88,19 @@ impl<'m> Speculative<'m> {
             self.cache.rollback(before, 0)?;
         }
         let given = self.text.len() - self.ready.len();
-        let surplus = (self.cache.offset().unsigned_abs() as usize).saturating_sub(given);
+        let surplus = self.read().saturating_sub(given);
         self.cache.trim(i32::try_from(surplus).unwrap_or(i32::MAX))?;
         Ok(self.cache.clone())
     }
 
+    /// How many tokens of the text the cache holds.
+    fn read(&self) -> usize {
+        (self.cache.offset().unsigned_abs() as usize).saturating_sub(self.before)
+    }
+
     /// Starts to compute the next round, if there may be more tokens.
     fn start(&mut self) {
-        let fits = self.model.context().is_none_or(|context| self.text.len() <= context);
+        let fits = self.model.context().is_none_or(|context| self.before + self.text.len() <= context);
         if fits && self.text.len() < self.longest {
             self.round = self.begin().transpose();
         }
@@ -103,7 +108,7 @@ impl<'m> Speculative<'m> {
 
     fn begin(&mut self) -> Result<Option<Round>> {
         let Some((&last, before)) = self.text.split_last() else { return Ok(None) };
-        if let Some(unread @ [_, ..]) = before.get(self.cache.offset().unsigned_abs() as usize..) {
+        if let Some(unread @ [_, ..]) = before.get(self.read()..) {
             self.model.logits(unread, &mut self.cache)?;
         }
         let last = Array::from([[last]]);
@@ -122,7 +127,7 @@ impl<'m> Speculative<'m> {
         // A round has one more token than its draft.
         let left = self.longest.saturating_sub(length + 1);
         let ends = [self.model.context(), self.model.steady()].into_iter().flatten();
-        let room = ends.map(|end| end.saturating_sub(length)).min().unwrap_or(usize::MAX);
+        let room = ends.map(|end| end.saturating_sub(self.before + length)).min().unwrap_or(usize::MAX);
         let most = i32::try_from(self.tokens.min(left).min(room)).unwrap_or(i32::MAX);
         let most = most.min(self.cache.longest_trial() - 1);
         if most < 1 {

@@ -6,7 +6,7 @@ use mlx_nn::Module;
 
 use super::{Drafts, Speculation};
 use crate::cache::{KvCache, LayerCache};
-use crate::generate::TokenStream;
+use crate::generate::{Start, TokenStream};
 use crate::sampling::{Xtc, logprobs};
 use crate::{Decoder, GenerateOptions, Model, Penalty, Processors, Sampler};
 
@@ -101,7 +101,7 @@ fn counts(speculation: Speculation, sampler: &Sampler, processors: &Processors) 
         speculation: Some(speculation),
         ..GenerateOptions::default()
     };
-    let mut stream = TokenStream::new(&target, Some(&draft), &PROMPT, &options).unwrap();
+    let mut stream = TokenStream::new(&target, Some(&draft), start(&target, &options), &options).unwrap();
     let mut text = PROMPT.to_vec();
     text.extend(stream.by_ref().map(|token| token.unwrap().id));
     let mut counts = vec![0.0; VOCABULARY.pow(CONTEXT as u32 + 1)];
@@ -168,6 +168,10 @@ fn warm() -> Sampler {
     Sampler::default().temperature(1.2)
 }
 
+fn start(model: &Model, options: &GenerateOptions) -> Start<'static> {
+    Start::new(model, &PROMPT, options).unwrap()
+}
+
 #[test]
 fn drafts_leave_the_distribution_under_top_p_as_it_is() {
     let sampler = warm().top_p(0.92);
@@ -221,7 +225,7 @@ fn models_with_a_state_draft_and_judge() {
     let (target, other) = (fading(1), fading(2));
     let write = |draft, speculation| {
         let options = GenerateOptions { max_tokens: 60, speculation, ..GenerateOptions::default() };
-        let mut stream = TokenStream::new(&target, draft, &PROMPT, &options).unwrap();
+        let mut stream = TokenStream::new(&target, draft, start(&target, &options), &options).unwrap();
         let ids: Vec<_> = stream.by_ref().map(|token| token.unwrap().id).collect();
         (ids, stream.drafts())
     };

@@ -7,6 +7,7 @@ use mlx_nn::{Module, Weights};
 use serde::Deserialize;
 
 use super::layer_input::{InputGate, InputSizes};
+use super::mixture::{Mixture, MixtureOptions};
 use super::shared_attention::{Keys, SharedAttention, SharedOptions};
 use super::stack::{Layer, Stack, StackOptions, keeping};
 use crate::config::{Config, positive, size};
@@ -47,7 +48,7 @@ pub(in crate::model) fn load(w: &Weights, config: &Config) -> Result<Stack<Block
     frame.softcap =
         settings.final_logit_softcapping.map(|cap| positive("final_logit_softcapping", cap)).transpose()?;
     let (inputs, keeping) = (InputSizes::read(config, &frame)?, keeping(config, &frame)?);
-    let heads: Heads = config.parse()?;
+    let (heads, mixture): (Heads, _) = (config.parse()?, MixtureOptions::read(config)?);
     let options = StackOptions { keeping, inputs, streams: None };
     Stack::load(w, &frame, &options, |w, layer| {
         let sizes = heads.sizes(&frame, layer)?;
@@ -65,6 +66,7 @@ pub(in crate::model) fn load(w: &Weights, config: &Config) -> Result<Stack<Block
         Ok(Block {
             self_attn: SharedAttention::load(&w.at("self_attn"), attention)?,
             mlp: GatedMlp::load(&w.at("mlp"), &sizes, mlp)?,
+            mixture: mixture.map(|mixture| Mixture::load(w, &frame, mixture)).transpose()?,
             input_layernorm: norm("input_layernorm")?,
             post_attention_layernorm: norm("post_attention_layernorm")?,
             pre_feedforward_layernorm: norm("pre_feedforward_layernorm")?,
@@ -106,11 +108,14 @@ impl Heads {
     }
 }
 
-/// Attention and a gated layer, each between two norms, then the layer's input, and a scale.
+/// Attention and a gated layer, each between two norms, then the layer's input, and a scale. There may be experts
+/// beside the gated layer.
 #[derive(Module)]
 pub(in crate::model) struct Block {
     self_attn: SharedAttention,
     mlp: GatedMlp,
+    #[module(flatten)]
+    mixture: Option<Mixture>,
     input_layernorm: Norm,
     post_attention_layernorm: Norm,
     pre_feedforward_layernorm: Norm,
@@ -124,7 +129,10 @@ impl Layer for Block {
     fn forward(&self, h: &Array, keys: Keys<'_>, input: Option<&Array>) -> MlxResult<Array> {
         let attended = self.self_attn.forward(&self.input_layernorm.forward(h)?, keys)?;
         let h = (h + self.post_attention_layernorm.forward(&attended)?)?;
-        let fed = self.mlp.forward(&self.pre_feedforward_layernorm.forward(&h)?)?;
+        let mut fed = self.mlp.forward(&self.pre_feedforward_layernorm.forward(&h)?)?;
+        if let Some(mixture) = &self.mixture {
+            fed = mixture.forward(&h, &fed)?;
+        }
         let mut h = (h + self.post_feedforward_layernorm.forward(&fed)?)?;
         if let (Some(gate), Some(input)) = (&self.gate, input) {
             h = (&h + gate.forward(&h, input)?)?;

@@ -9,6 +9,7 @@ pub(super) mod gemma3;
 pub(super) mod gemma3n;
 pub(super) mod gemma4;
 mod layer_input;
+mod mixture;
 mod sandwich;
 mod scores;
 mod shared_attention;

@@ -63,7 +63,6 @@ pub(crate) struct Mla {
 }
 
 #[derive(Module)]
-#[expect(clippy::large_enum_variant, reason = "one for each layer, made once")]
 enum Queries {
     Whole { q_proj: Linear },
     Short { q_a_proj: Linear, q_a_layernorm: RmsNorm, q_b_proj: Linear },

@@ -27,7 +27,8 @@ pub(super) use gated::{GatedMlp, GatedNames, GatedOptions};
 pub(super) use kinds::attending;
 pub(super) use mla::{Mla, MlaOptions};
 pub(super) use moe::{
-    ExpertOptions, Feed, Fused, GroupedMoe, Moe, MoeOptions, Router, Routing, Scores, SparseMoe, SwitchGlu,
+    Choice, ExpertOptions, Feed, Fused, GroupedMoe, Moe, MoeOptions, Router, Routing, Scores, SparseMoe,
+    SwitchGlu,
 };
 pub(super) use norm::{Norm, Norms};
 pub(super) use pre_norm::{Attend, FeedForward, PreNorm};

@@ -4,14 +4,14 @@ use mlx_core::{Array, Result as MlxResult};
 use mlx_nn::Module;
 
 use crate::cache::{LayerCache, Mask};
-use crate::model::part::{Attention, Block, GatedDelta, GatedMlp, Norm};
+use crate::model::part::{Attention, Block, Feed, FeedForward, GatedDelta, Norm};
 
-/// The gated delta rule or attention, and a gated layer, each behind a norm.
+/// The gated delta rule or attention, and a gated layer or experts, each behind a norm.
 #[derive(Module)]
 pub(in crate::model) struct Mixed {
     #[module(flatten)]
     pub(super) mixer: Mixer,
-    pub(super) mlp: GatedMlp,
+    pub(super) mlp: Feed,
     pub(super) input_layernorm: Norm,
     pub(super) post_attention_layernorm: Norm,
 }

@@ -3,6 +3,7 @@
 mod block;
 mod plan;
 pub(super) mod qwen3_5;
+pub(super) mod qwen3_next;
 
 use block::{Mixed, Mixer};
 use plan::Plan;

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::{Mixed, Mixer};
 use crate::config::Config;
 use crate::model::part::{
-    Attention, AttentionOptions, CausalConv, DeltaSizes, Frame, GatedDelta, GatedMlp, Norms, attending,
+    Attention, AttentionOptions, CausalConv, DeltaSizes, Feed, Frame, GatedDelta, Norms, SparseMoe, attending,
 };
 use crate::{Error, Result};
 
@@ -17,6 +17,7 @@ pub(super) struct Plan {
     /// Those of the delta layers, which scale by their weights in every checkpoint.
     norms: Norms,
     attends: Vec<bool>,
+    moe: SparseMoe,
     bias: bool,
     by_head: bool,
 }
@@ -60,7 +61,8 @@ impl Plan {
         if is_raw(w, &attends, &sizes) {
             frame.norms = norms.plus_one();
         }
-        Ok(Self { frame, sizes, norms, attends, bias: settings.attention_bias, by_head })
+        let moe = SparseMoe::read(config, frame.mlp(), true)?;
+        Ok(Self { frame, sizes, norms, attends, moe, bias: settings.attention_bias, by_head })
     }
 
     /// The layer in the scope `w`.
@@ -82,7 +84,7 @@ impl Plan {
         };
         Ok(Mixed {
             mixer,
-            mlp: GatedMlp::load(&w.at("mlp"), &frame.sizes, frame.mlp())?,
+            mlp: Feed::load(&w.at("mlp"), &frame.sizes, frame.mlp(), self.moe.at(layer))?,
             input_layernorm: frame.norm(w, "input_layernorm")?,
             post_attention_layernorm: frame.norm(w, "post_attention_layernorm")?,
         })

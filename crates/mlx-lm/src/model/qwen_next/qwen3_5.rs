@@ -1,4 +1,4 @@
-//! Qwen 3.5, 3.6 and 3.8.
+//! Qwen 3.5, 3.6 and 3.8, dense and with experts.
 
 use mlx_nn::Weights;
 

@@ -129,7 +129,7 @@ pub(super) fn model(kind: Kind) -> LanguageModel {
         attends: kind != Kind::Recurrent,
         recurs: matches!(kind, Kind::Recurrent | Kind::Hybrid),
     };
-    LanguageModel::new(Model::of(decoder, "small", VOCABULARY as usize), tokenizer())
+    LanguageModel::new(Model::of(decoder, VOCABULARY as usize), tokenizer())
 }
 
 fn tokenizer() -> Tokenizer {

@@ -18,7 +18,6 @@ pub(crate) struct Moe {
 
 /// What every token passes.
 #[derive(Module)]
-#[expect(clippy::large_enum_variant, reason = "one for each layer, made once")]
 enum SharedExperts {
     Plain { shared_experts: GatedMlp },
     Gated { shared_expert: GatedMlp, shared_expert_gate: Linear },
