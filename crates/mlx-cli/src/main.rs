@@ -23,8 +23,8 @@ use args::{Args, Command};
 fn main() -> ExitCode {
     let result = match Args::parse().command {
         Command::Generate(options) => command::generate::run(&options),
-        Command::Logits(options) => command::logits::run(&options),
         Command::Chat(options) => command::chat::run(&options),
+        Command::Logits(options) => command::logits::run(&options),
         Command::Info(options) => command::info::run(&options),
         Command::Convert(options) => command::convert::run(&options),
         Command::Quantize(options) => command::convert::quantize(&options),
