@@ -164,7 +164,7 @@ fn short_prompts_are_run_together_as_they_would_be_alone() {
                     ..choosing(number)
                 },
             };
-            let texts: Vec<_> = [9, 3, 17, 12].into_iter().enumerate().map(text).collect();
+            let texts: Vec<_> = [13, 10, 17, 15].into_iter().enumerate().map(text).collect();
             let mut batch = BatchGenerator::new(model.model(), BatchOptions::default()).unwrap();
             let ids: Vec<_> =
                 texts.iter().map(|text| batch.insert(&text.prompt, text.options.clone()).unwrap()).collect();

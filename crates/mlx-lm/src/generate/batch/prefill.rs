@@ -197,12 +197,12 @@ struct Pack {
 }
 
 impl Pack {
-    /// Adds a prompt, if its cache goes with those of the others, there is room, and at most half would be padding.
+    /// Adds a prompt, if its cache goes with those of the others, there is room, and at most a quarter would be padding.
     fn takes(&mut self, prompt: &Prompt, room: Room) -> bool {
         let (prompts, tokens) = (self.prompts + 1, self.tokens + prompt.rest().len());
         let longest = self.longest.max(prompt.rest().len());
         let padded = prompts * longest;
-        if padded > room.tokens || padded > 2 * tokens {
+        if padded > room.tokens || 3 * padded > 4 * tokens {
             return false;
         }
         if self.kind.as_ref().is_some_and(|kind| !kind.joins(&prompt.cache)) {
