@@ -33,6 +33,17 @@ pub(super) fn of(model_type: &str) -> Map<String, Value> {
             json!({"rope_theta": 1e6, "num_key_value_heads": 8, "num_local_experts": 8, "num_experts_per_tok": 2})
         }
         "qwen2_moe" => json!({"rope_theta": 1e6}),
+        _ => gemma(model_type),
+    };
+    match defaults {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
+    }
+}
+
+/// Those of a Gemma; null for other families.
+fn gemma(model_type: &str) -> Value {
+    match model_type {
         "gemma" => json!({"hidden_act": "gelu_pytorch_tanh"}),
         "gemma2" => json!({
             "hidden_act": "gelu_pytorch_tanh",
@@ -68,10 +79,6 @@ pub(super) fn of(model_type: &str) -> Map<String, Value> {
             "hidden_size_per_layer_input": 256,
         }),
         _ => Value::Null,
-    };
-    match defaults {
-        Value::Object(fields) => fields,
-        _ => Map::new(),
     }
 }
 
