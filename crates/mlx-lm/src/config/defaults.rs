@@ -14,25 +14,6 @@ pub(super) fn of(model_type: &str) -> Map<String, Value> {
         "qwen3_5_moe_text" => {
             json!({"rope_theta": 1e5, "partial_rotary_factor": 0.25, "intermediate_size": 1})
         }
-        "deepseek_v3" | "kimi_k2" | "joyai_llm_flash" => json!({
-            "rope_interleave": true,
-            "kv_lora_rank": 512,
-            "q_lora_rank": 1536,
-            "qk_rope_head_dim": 64,
-            "qk_nope_head_dim": 128,
-            "v_head_dim": 128,
-        }),
-        "gpt_oss" => json!({
-            "attention_bias": true,
-            "head_dim": 64,
-            "rope_theta": 150_000.0,
-            "sliding_window": 128,
-            "swiglu_limit": 7.0,
-        }),
-        "mixtral" => {
-            json!({"rope_theta": 1e6, "num_key_value_heads": 8, "num_local_experts": 8, "num_experts_per_tok": 2})
-        }
-        "qwen2_moe" => json!({"rope_theta": 1e6}),
         "gemma" => json!({"hidden_act": "gelu_pytorch_tanh"}),
         "gemma2" => json!({
             "hidden_act": "gelu_pytorch_tanh",
@@ -67,11 +48,37 @@ pub(super) fn of(model_type: &str) -> Map<String, Value> {
             "global_head_dim": 512,
             "hidden_size_per_layer_input": 256,
         }),
-        _ => Value::Null,
+        _ => of_mixture(model_type),
     };
     match defaults {
         Value::Object(fields) => fields,
         _ => Map::new(),
+    }
+}
+
+/// Those of families with experts.
+fn of_mixture(model_type: &str) -> Value {
+    match model_type {
+        "deepseek_v3" | "kimi_k2" | "joyai_llm_flash" => json!({
+            "rope_interleave": true,
+            "kv_lora_rank": 512,
+            "q_lora_rank": 1536,
+            "qk_rope_head_dim": 64,
+            "qk_nope_head_dim": 128,
+            "v_head_dim": 128,
+        }),
+        "gpt_oss" => json!({
+            "attention_bias": true,
+            "head_dim": 64,
+            "rope_theta": 150_000.0,
+            "sliding_window": 128,
+            "swiglu_limit": 7.0,
+        }),
+        "mixtral" => {
+            json!({"rope_theta": 1e6, "num_key_value_heads": 8, "num_local_experts": 8, "num_experts_per_tok": 2})
+        }
+        "qwen2_moe" => json!({"rope_theta": 1e6}),
+        _ => Value::Null,
     }
 }
 
