@@ -10,30 +10,8 @@ pub(super) fn of(model_type: &str) -> Map<String, Value> {
         "glm4" => json!({"max_position_embeddings": 32768, "rope_traditional": true}),
         "lfm2" => json!({"rope_theta": 1e6, "rms_norm_eps": 1e-5, "tie_word_embeddings": true}),
         "qwen3_5_text" => json!({"rope_theta": 1e5, "partial_rotary_factor": 0.25}),
-        // None of its layers is dense, so that the width of those is not used.
-        "qwen3_5_moe_text" => {
-            json!({"rope_theta": 1e5, "partial_rotary_factor": 0.25, "intermediate_size": 1})
-        }
-        "deepseek_v3" | "kimi_k2" | "joyai_llm_flash" => json!({
-            "rope_interleave": true,
-            "kv_lora_rank": 512,
-            "q_lora_rank": 1536,
-            "qk_rope_head_dim": 64,
-            "qk_nope_head_dim": 128,
-            "v_head_dim": 128,
-        }),
-        "gpt_oss" => json!({
-            "attention_bias": true,
-            "head_dim": 64,
-            "rope_theta": 150_000.0,
-            "sliding_window": 128,
-            "swiglu_limit": 7.0,
-        }),
-        "mixtral" => {
-            json!({"rope_theta": 1e6, "num_key_value_heads": 8, "num_local_experts": 8, "num_experts_per_tok": 2})
-        }
-        "qwen2_moe" => json!({"rope_theta": 1e6}),
-        _ => gemma(model_type),
+        family if family.starts_with("gemma") => gemma(family),
+        family => mixture(family),
     };
     match defaults {
         Value::Object(fields) => fields,
@@ -41,7 +19,7 @@ pub(super) fn of(model_type: &str) -> Map<String, Value> {
     }
 }
 
-/// Those of a Gemma; null for other families.
+/// Those of a Gemma.
 fn gemma(model_type: &str) -> Value {
     match model_type {
         "gemma" => json!({"hidden_act": "gelu_pytorch_tanh"}),
@@ -78,6 +56,36 @@ fn gemma(model_type: &str) -> Value {
             "global_head_dim": 512,
             "hidden_size_per_layer_input": 256,
         }),
+        _ => Value::Null,
+    }
+}
+
+/// Those of families with experts.
+fn mixture(model_type: &str) -> Value {
+    match model_type {
+        "deepseek_v3" | "kimi_k2" | "joyai_llm_flash" => json!({
+            "rope_interleave": true,
+            "kv_lora_rank": 512,
+            "q_lora_rank": 1536,
+            "qk_rope_head_dim": 64,
+            "qk_nope_head_dim": 128,
+            "v_head_dim": 128,
+        }),
+        "gpt_oss" => json!({
+            "attention_bias": true,
+            "head_dim": 64,
+            "rope_theta": 150_000.0,
+            "sliding_window": 128,
+            "swiglu_limit": 7.0,
+        }),
+        "mixtral" => {
+            json!({"rope_theta": 1e6, "num_key_value_heads": 8, "num_local_experts": 8, "num_experts_per_tok": 2})
+        }
+        "qwen2_moe" => json!({"rope_theta": 1e6}),
+        // None of its layers is dense, so that the width of those is not used.
+        "qwen3_5_moe_text" => {
+            json!({"rope_theta": 1e5, "partial_rotary_factor": 0.25, "intermediate_size": 1})
+        }
         _ => Value::Null,
     }
 }
