@@ -242,7 +242,7 @@ fn models_with_a_state_draft_and_judge() {
 #[test]
 fn scores_that_are_no_numbers_end_a_drafted_text_with_an_error() {
     let mut scores = Chain::new(1).scores.to_vec::<f32>().unwrap();
-    scores[..VOCABULARY].fill(f32::NAN);
+    scores[VOCABULARY..2 * VOCABULARY].fill(f32::NAN);
     let scores = Array::from_slice(&scores, [VOCABULARY as i32; 2]).unwrap();
     let (target, draft) = (Model::of(Chain { scores }, VOCABULARY), chain(1));
     for sampler in [Sampler::greedy(), warm()] {
