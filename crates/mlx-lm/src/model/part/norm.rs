@@ -11,7 +11,17 @@ use crate::config::Config;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Norms {
     eps: f32,
-    plus_one: bool,
+    scale: Scale,
+}
+
+/// What is stored of the scales.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Scale {
+    Whole,
+    /// 1 less, and so they stay.
+    LessOne,
+    /// 1 less, which is added when they are read.
+    Incomplete,
 }
 
 #[derive(Deserialize)]
@@ -23,12 +33,17 @@ impl Norms {
     /// Norms that scale by their weights.
     pub(crate) fn read(config: &Config) -> Result<Self> {
         let Stored { rms_norm_eps: eps } = config.parse()?;
-        Ok(Self { eps, plus_one: false })
+        Ok(Self { eps, scale: Scale::Whole })
     }
 
     /// Norms that scale by 1 more than their weights, as Gemma's do.
     pub(crate) fn plus_one(self) -> Self {
-        Self { plus_one: true, ..self }
+        Self { scale: Scale::LessOne, ..self }
+    }
+
+    /// Norms that scale by 1 more than what is stored, and hold what they scale by: MLX's form of such checkpoints.
+    pub(crate) fn completed(self) -> Self {
+        Self { scale: Scale::Incomplete, ..self }
     }
 
     /// A norm that does not scale.
@@ -38,12 +53,15 @@ impl Norms {
 
     /// The norm `name` of `width` features.
     pub(crate) fn load(self, w: &Weights, name: &str, width: i32) -> Result<Norm> {
-        if !self.plus_one {
+        if self.scale == Scale::Whole {
             return Ok(Norm::Plain(w.rms_norm(name, width, self.eps)?));
         }
         let zeros = |shape: &[i32], _: &_| Array::zeros(shape, Dtype::Float32);
         let weight = w.at(name).parameter("weight", [width], zeros)?;
-        Ok(Norm::PlusOne(PlusOne { weight, eps: self.eps }))
+        Ok(match self.scale {
+            Scale::Incomplete => Norm::Plain(RmsNorm::new((weight + 1.0)?, self.eps)),
+            Scale::Whole | Scale::LessOne => Norm::PlusOne(PlusOne { weight, eps: self.eps }),
+        })
     }
 }
 

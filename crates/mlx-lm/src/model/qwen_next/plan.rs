@@ -59,7 +59,7 @@ impl Plan {
         let attends = attending(config, frame.sizes.layers, "linear_attention", regular)?;
         let norms = frame.norms;
         if is_raw(w, &attends, &sizes) {
-            frame.norms = norms.plus_one();
+            frame.norms = norms.completed();
         }
         let moe = SparseMoe::read(config, frame.mlp(), true)?;
         Ok(Self { frame, sizes, norms, attends, moe, bias: settings.attention_bias, by_head })
