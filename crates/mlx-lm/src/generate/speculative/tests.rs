@@ -249,8 +249,7 @@ fn scores_that_are_no_numbers_end_a_drafted_text_with_an_error() {
         let speculation = Some(Speculation::Draft { tokens: 3 });
         let options =
             GenerateOptions { max_tokens: 500, sampler: sampler.seed(1), speculation, ..Default::default() };
-        let start = Start::new(&target, &[1, 2, 0], &options).unwrap();
-        let stream = TokenStream::new(&target, Some(&draft), start, &options).unwrap();
+        let stream = TokenStream::new(&target, Some(&draft), start(&target, &options), &options).unwrap();
         let results: Vec<_> = stream.collect();
         assert!(matches!(results.as_slice(), [Err(Error::Scores { .. })]), "{results:?}");
     }
