@@ -9,10 +9,9 @@ from unittest.mock import patch
 import mlx.core as mx
 import mlx.nn as nn
 import numpy as np
-from fixture import golden, relative_rms, to_numpy, write_json, write_tensors
-from llama import LLAMA3, YARN, load, logits, patched, random_weights, sample, write_checkpoint
+from fixture import golden, relative_rms, write_json, write_tensors
+from llama import LLAMA3, YARN, expected_scores, load, logits, patched, random_weights, write_checkpoint
 from mlx_lm.models.base import create_causal_mask
-from mlx_lm.models.cache import make_prompt_cache
 
 BASE = {
     "hidden_size": 16,
@@ -200,15 +199,9 @@ def write_variant(name, changes, random, batch):
     write_json(folder / "config.json", config)
     write_checkpoint(folder, weights, shards=1)
 
-    prompt = sample(random, BASE, 24)
-    expected = {"tokens": prompt, "continue": sample(random, BASE, 6)}
     with patches(name):
         model = windowed(name, load(folder, spelled(config)))
-        expected["prefill"], expected["decode"] = logits(model, expected)
-        if batch:
-            expected["batch"] = np.stack([sample(random, BASE, 9) for _ in range(2)])
-            rows = [model(mx.array(row)[None], cache=make_prompt_cache(model))[0] for row in expected["batch"]]
-            expected["batch_prefill"] = to_numpy(mx.stack(rows))
+        expected = expected_scores(model, random, BASE, 24, batch)
         write_tensors(folder / "expected.safetensors", expected)
         check(folder, config, expected)
 

@@ -2,9 +2,8 @@
 
 import mlx.core as mx
 import numpy as np
-from fixture import golden, relative_rms, to_numpy, write_json, write_tensors
-from llama import load, logits, patched, random_weights, sample, write_checkpoint
-from mlx_lm.models.cache import make_prompt_cache
+from fixture import golden, relative_rms, write_json, write_tensors
+from llama import expected_scores, load, logits, patched, random_weights, write_checkpoint
 
 SLIDING, FULL = "sliding_attention", "full_attention"
 GEMMA3N = {
@@ -190,13 +189,7 @@ def write_variant(name, text, random, batch):
     write_json(folder / "config.json", config)
     write_checkpoint(folder, weights, shards=1)
 
-    expected = {"tokens": sample(random, text, 24), "continue": sample(random, text, 6)}
-    model = load(folder, config)
-    expected["prefill"], expected["decode"] = logits(model, expected)
-    if batch:
-        expected["batch"] = np.stack([sample(random, text, 9) for _ in range(2)])
-        rows = [model(mx.array(row)[None], cache=make_prompt_cache(model))[0] for row in expected["batch"]]
-        expected["batch_prefill"] = to_numpy(mx.stack(rows))
+    expected = expected_scores(load(folder, config), random, text, 24, batch)
     write_tensors(folder / "expected.safetensors", expected)
     check(folder, text, expected)
     if name in SPELLED:

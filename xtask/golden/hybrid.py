@@ -2,12 +2,10 @@
 in float32."""
 
 import mlx.core as mx
-import moe  # noqa: F401: it makes up for an argument that mlx-lm passes and MLX of this version lacks
 import numpy as np
 from dense import BASE, FOUR_BITS, UNTIED, checkpoint_weights, newer
-from fixture import golden, relative_rms, to_numpy, write_json, write_tensors
-from llama import load, logits, patched, sample, write_checkpoint
-from mlx_lm.models.cache import make_prompt_cache
+from fixture import golden, relative_rms, write_json, write_tensors
+from llama import expected_scores, load, logits, patched, write_checkpoint
 
 # With heads that are wide enough for keys and values of few bits.
 QUANTIZED = FOUR_BITS | {"num_attention_heads": 1, "num_key_value_heads": 1}
@@ -148,13 +146,7 @@ def write_variant(name, changes, random, batch):
     write_checkpoint(folder, stored(name, config, weights), shards=1)
 
     model = Headed(load(folder, known(config)), head)
-    prompt = sample(random, BASE, 40)
-    expected = {"tokens": prompt, "continue": sample(random, BASE, 6)}
-    expected["prefill"], expected["decode"] = logits(model, expected)
-    if batch:
-        expected["batch"] = np.stack([sample(random, BASE, 9) for _ in range(2)])
-        rows = [model(mx.array(row)[None], cache=make_prompt_cache(model))[0] for row in expected["batch"]]
-        expected["batch_prefill"] = to_numpy(mx.stack(rows))
+    expected = expected_scores(model, random, BASE, 40, batch)
     write_tensors(folder / "expected.safetensors", expected)
     check(folder, config, expected)
     if head is not None:

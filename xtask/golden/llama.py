@@ -273,6 +273,17 @@ def logits(model, inputs):
     return to_numpy(prefill), to_numpy(mx.stack(decode))
 
 
+def expected_scores(model, random, config, length, batch):
+    """Tokens, and the model's scores after them: in one pass, through the cache, and of two texts where `batch`."""
+    expected = {"tokens": sample(random, config, length), "continue": sample(random, config, 6)}
+    expected["prefill"], expected["decode"] = logits(model, expected)
+    if batch:
+        expected["batch"] = np.stack([sample(random, config, 9) for _ in range(2)])
+        rows = [model(mx.array(row)[None], cache=make_prompt_cache(model))[0] for row in expected["batch"]]
+        expected["batch_prefill"] = to_numpy(mx.stack(rows))
+    return expected
+
+
 def check(folder, config, model, expected):
     """Holds the logits against numpy, and against the model that a key left unread would give."""
     name, size = folder.name, sum(file.stat().st_size for file in folder.glob("model*.safetensors"))

@@ -15,10 +15,9 @@ from unittest.mock import patch
 import mlx.core as mx
 import numpy as np
 from dense import BASE, UNTIED, checkpoint_weights
-from fixture import Named, golden, relative_rms, to_numpy, write_json, write_tensors
-from llama import YARN, load, logits, patched, sample, write_checkpoint
+from fixture import Named, golden, relative_rms, write_json, write_tensors
+from llama import YARN, expected_scores, load, logits, patched, write_checkpoint
 from mlx_lm.models import gpt_oss, rope_utils
-from mlx_lm.models.cache import make_prompt_cache
 
 FOUR_BITS = {"quantization": {"group_size": 32, "bits": 4}}
 WIDE = {"hidden_size": 64, "num_hidden_layers": 1, "head_dim": 16, "intermediate_size": 32}
@@ -216,18 +215,12 @@ def write_variant(name, config, random, batch):
     write_json(folder / "config.json", config)
     write_checkpoint(folder, weights, shards=1)
 
-    expected = {"tokens": sample(random, BASE, 24), "continue": sample(random, BASE, 6)}
     with tempfile.TemporaryDirectory() as temporary:
         source = pathlib.Path(temporary)
         readable = config if known is weights else {k: v for k, v in config.items() if v != FP8}
         write_json(source / "config.json", readable)
         write_checkpoint(source, known, shards=1)
-        model = reference(source, readable)
-        expected["prefill"], expected["decode"] = logits(model, expected)
-        if batch:
-            expected["batch"] = np.stack([sample(random, BASE, 9) for _ in range(2)])
-            rows = [model(mx.array(row)[None], cache=make_prompt_cache(model))[0] for row in expected["batch"]]
-            expected["batch_prefill"] = to_numpy(mx.stack(rows))
+        expected = expected_scores(reference(source, readable), random, BASE, 24, batch)
         write_tensors(folder / "expected.safetensors", expected)
         check(name, source, readable, expected)
     size = sum(file.stat().st_size for file in folder.iterdir())
