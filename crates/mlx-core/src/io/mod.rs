@@ -20,7 +20,7 @@ pub use gguf::{Gguf, GgufValue, load_gguf, read_gguf, save_gguf, write_gguf};
 pub use npy::{load_npy, read_npy, save_npy, write_npy};
 pub use npz::{Compression, load_npz, read_npz, save_npz, write_npz};
 pub use safetensors::{Safetensors, load_safetensors, read_safetensors, save_safetensors, write_safetensors};
-pub use shard::{load_sharded, save_sharded};
+pub use shard::{load_sharded, save_sharded, shards};
 
 use crate::{Array, Result};
 

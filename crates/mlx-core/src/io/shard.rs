@@ -1,5 +1,6 @@
 //! Safetensors in several files with an index, as Hugging Face stores large models.
 
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
@@ -80,7 +81,7 @@ pub fn save_sharded<'a>(
         metadata: serde_json::Map::from_iter([("total_size".to_owned(), total.into())]),
         weight_map: BTreeMap::new(),
     };
-    let (shards, mut names) = (split(arrays, most), Vec::new());
+    let (shards, mut names) = (self::shards(arrays, most), Vec::new());
     for (at, shard) in shards.iter().enumerate() {
         let name = match shards.len() {
             1 => "model.safetensors".to_owned(),
@@ -107,15 +108,19 @@ fn write_index(path: &Path, index: &Index) -> Result<()> {
     })
 }
 
-/// The arrays in their order, in parts of at most `most` bytes or of one array; at least one part.
-fn split<'a>(arrays: Vec<(&'a str, &'a Array)>, most: usize) -> Vec<Vec<(&'a str, &'a Array)>> {
+/// Named arrays in their order, in parts of at most `most` bytes or of one array; at least one part.
+pub fn shards<N, A: Borrow<Array>>(
+    arrays: impl IntoIterator<Item = (N, A)>,
+    most: usize,
+) -> Vec<Vec<(N, A)>> {
     let (mut parts, mut part, mut bytes) = (Vec::new(), Vec::new(), 0_usize);
     for (name, array) in arrays {
-        if !part.is_empty() && bytes.saturating_add(array.nbytes()) > most {
+        let nbytes = array.borrow().nbytes();
+        if !part.is_empty() && bytes.saturating_add(nbytes) > most {
             parts.push(std::mem::take(&mut part));
             bytes = 0;
         }
-        bytes = bytes.saturating_add(array.nbytes());
+        bytes = bytes.saturating_add(nbytes);
         part.push((name, array));
     }
     parts.push(part);

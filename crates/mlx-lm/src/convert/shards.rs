@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use mlx_core::{Array, io, memory};
+use mlx_core::{io, memory};
 use mlx_nn::Parameters;
 use serde_json::json;
 
@@ -22,7 +22,7 @@ pub(super) fn write(
 ) -> Result<()> {
     let mut progress = Progress { done: 0, total: arrays.nbytes() };
     let metadata = BTreeMap::from([("format".to_owned(), "mlx".to_owned())]);
-    let shards = split(arrays, most);
+    let shards = io::shards(arrays, most);
     let (count, mut files) = (shards.len(), BTreeMap::new());
     for (shard, number) in shards.into_iter().zip(1..) {
         let name = match count {
@@ -42,21 +42,6 @@ pub(super) fn write(
     }
     let about = json!({"total_size": progress.total, "total_parameters": elements});
     write_json(&folder.join("model.safetensors.index.json"), &json!({"metadata": about, "weight_map": files}))
-}
-
-/// The arrays in parts of at most `most` bytes or of one array; at least one part.
-fn split(arrays: Parameters, most: usize) -> Vec<Vec<(String, Array)>> {
-    let (mut parts, mut part, mut bytes) = (Vec::new(), Vec::new(), 0_usize);
-    for (name, array) in arrays {
-        if !part.is_empty() && bytes.saturating_add(array.nbytes()) > most {
-            parts.push(std::mem::take(&mut part));
-            bytes = 0;
-        }
-        bytes = bytes.saturating_add(array.nbytes());
-        part.push((name, array));
-    }
-    parts.push(part);
-    parts
 }
 
 /// Writes indented JSON.
