@@ -1,6 +1,7 @@
 //! The options of speculative decoding, the first two under mlx-lm's names.
 
 use clap::Args;
+use mlx_core::Dtype;
 use mlx_lm::{LanguageModel, Loader, Speculation};
 
 use crate::args::ModelArgs;
@@ -22,17 +23,16 @@ pub(crate) struct Drafting {
 }
 
 impl Drafting {
-    /// The model with its draft model, if there is one, loaded as `model` says and computing in the type that
-    /// `loading` sets.
+    /// The model with its draft model, if there is one, loaded as `model` says and computing in `dtype`.
     pub(crate) fn equip(
         &self,
         target: LanguageModel,
         model: &ModelArgs,
-        loading: impl FnOnce(Loader) -> Loader,
+        dtype: Option<Dtype>,
     ) -> mlx_lm::Result<LanguageModel> {
         let Some(draft) = &self.draft_model else { return Ok(target) };
         let source = download::source(&ModelArgs { model: draft.clone(), offline: model.offline })?;
-        target.with_draft(loading(Loader::new(source)).load_model()?)
+        target.with_draft(Loader::new(source).dtype(dtype).load_model()?)
     }
 
     pub(crate) fn speculation(&self) -> Option<Speculation> {

@@ -25,8 +25,8 @@ impl Loader {
     /// The type that the model computes in. Without it that is the checkpoint's own; a GGUF file, which has
     /// none, computes in `float32` on the CPU and in `float16` elsewhere.
     #[must_use]
-    pub fn dtype(self, dtype: Dtype) -> Self {
-        Self { dtype: Some(dtype), ..self }
+    pub fn dtype(self, dtype: impl Into<Option<Dtype>>) -> Self {
+        Self { dtype: dtype.into(), ..self }
     }
 
     /// The model with its tokenizer.

@@ -63,10 +63,7 @@ struct Speed {
 /// Runs and prints.
 pub(crate) fn run(args: &Bench) -> Outcome {
     args.threads.map_or(Ok(()), cpus::limit)?;
-    let mut loader = Loader::new(download::source(&args.model)?);
-    if let Some(dtype) = args.dtype {
-        loader = loader.dtype(dtype);
-    }
+    let loader = Loader::new(download::source(&args.model)?).dtype(args.dtype);
     let model = loader.load_model()?;
     let prompt = tokens(args.prompt_tokens, model.vocab_size());
     let mut out = io::stdout().lock();

@@ -50,11 +50,7 @@ pub(crate) struct CachePrompt {
 /// Runs the prompt and writes the file.
 pub(crate) fn run(args: &CachePrompt) -> Outcome {
     let text = prompt::text(&args.prompt)?;
-    let mut loader = Loader::new(download::source(&args.model)?);
-    if let Some(dtype) = args.dtype {
-        loader = loader.dtype(dtype);
-    }
-    let model = loader.load()?;
+    let model = Loader::new(download::source(&args.model)?).dtype(args.dtype).load()?;
     let tokens = prompt::beginning(&model, args.system_prompt.as_deref(), &text, args.raw)?;
     let mut cache = model.model().cache().with(&args.cache.options())?;
     let bar = progress::count("tokens");

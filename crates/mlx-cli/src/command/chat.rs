@@ -51,11 +51,7 @@ const HELP: &str = "q: end, r: begin anew, h: help; any other line is a message"
 
 /// Answers line by line, until the end of stdin.
 pub(crate) fn run(args: &Chat) -> Outcome {
-    let mut loader = Loader::new(download::source(&args.model)?);
-    if let Some(dtype) = args.dtype {
-        loader = loader.dtype(dtype);
-    }
-    let model = loader.load()?;
+    let model = Loader::new(download::source(&args.model)?).dtype(args.dtype).load()?;
     let mut session = begin(&model, args)?;
     if io::stdin().is_terminal() {
         writeln!(io::stderr(), "{HELP}")?;

@@ -15,12 +15,8 @@ use crate::prompt;
 /// Streams the answer.
 pub(crate) fn run(args: &Generate) -> Outcome {
     let prompt = prompt::text(&args.prompt)?;
-    let in_type = |loader: Loader| match args.dtype {
-        Some(dtype) => loader.dtype(dtype),
-        None => loader,
-    };
-    let model = in_type(Loader::new(download::source(&args.model)?)).load()?;
-    let model = args.drafting.equip(model, &args.model, in_type)?;
+    let model = Loader::new(download::source(&args.model)?).dtype(args.dtype).load()?;
+    let model = args.drafting.equip(model, &args.model, args.dtype)?;
     let options = options(&model, args)?;
     let stream = match &args.prompt_cache_file {
         Some(path) => go_on(&model, path, &prompt::rest(&model, &prompt, args.raw)?, options)?,

@@ -23,11 +23,7 @@ pub(crate) fn run(loader: Option<Loader>, need: &Need) -> Outcome {
 }
 
 fn budget(loader: Loader, need: &Need) -> mlx_lm::Result<Budget> {
-    let loader = match need.dtype {
-        Some(dtype) => loader.dtype(dtype),
-        None => loader,
-    };
-    loader.budget(&BudgetOptions {
+    loader.dtype(need.dtype).budget(&BudgetOptions {
         length: need.length,
         batch: need.batch,
         prefill_step: need.prefill_step_size,

@@ -51,11 +51,7 @@ pub(crate) struct Perplexity {
 /// Measures and prints.
 pub(crate) fn run(args: &Perplexity) -> Outcome {
     let text = read(&args.data_path)?;
-    let mut loader = Loader::new(download::source(&args.model)?);
-    if let Some(dtype) = args.dtype {
-        loader = loader.dtype(dtype);
-    }
-    let model = loader.load()?;
+    let model = Loader::new(download::source(&args.model)?).dtype(args.dtype).load()?;
     let tokens = model.tokenizer().encode(&text, false)?;
     let options = PerplexityOptions {
         sequence_length: args.sequence_length,
