@@ -3,7 +3,7 @@
 use mlx_nn::Weights;
 use serde::Deserialize;
 
-use super::part::{Attention, AttentionOptions, Dense, Feed, Frame, GroupedMoe, PreNorm};
+use super::part::{AttentionOptions, Dense, Feed, Frame, GroupedMoe, PreNorm};
 use crate::Result;
 use crate::config::Config;
 
@@ -26,8 +26,6 @@ pub(super) fn load(w: &Weights, config: &Config) -> Result<Dense<PreNorm<Feed>>>
             head_norms: Some(frame.norms).filter(|_| settings.use_qk_norm),
             ..frame.attention(layer)?
         };
-        let attention = Attention::load(&w.at("self_attn"), &frame.sizes, attention)?;
-        let mlp = Feed::load(&w.at("mlp"), &frame.sizes, frame.mlp(), moe.at(layer))?;
-        PreNorm::around(w, &frame, attention, mlp)
+        PreNorm::with_experts(w, &frame, attention, moe.at(layer))
     })
 }

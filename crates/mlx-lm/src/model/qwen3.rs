@@ -3,7 +3,7 @@
 use mlx_nn::Weights;
 use serde::Deserialize;
 
-use super::part::{AttentionOptions, Dense, Frame, PreNorm};
+use super::part::{AttentionOptions, Dense, Frame, PreNorm, late};
 use crate::Result;
 use crate::config::Config;
 
@@ -11,16 +11,11 @@ use crate::config::Config;
 struct Settings {
     #[serde(default)]
     attention_bias: bool,
-    #[serde(default)]
-    use_sliding_window: bool,
-    #[serde(default)]
-    max_window_layers: usize,
 }
 
 pub(super) fn load(w: &Weights, config: &Config) -> Result<Dense<PreNorm>> {
     let settings: Settings = config.parse()?;
-    let slides = |layer| settings.use_sliding_window && layer >= settings.max_window_layers;
-    let frame = Frame::read(config, slides)?;
+    let frame = Frame::read(config, late(config)?)?;
     Dense::load(w, &frame, |w, layer| {
         let attention = AttentionOptions {
             bias: settings.attention_bias,

@@ -3,7 +3,7 @@
 use mlx_nn::Weights;
 use serde::Deserialize;
 
-use super::part::{Attention, AttentionOptions, Dense, Feed, Frame, PreNorm, SparseMoe};
+use super::part::{AttentionOptions, Dense, Feed, Frame, PreNorm, SparseMoe, late};
 use crate::Result;
 use crate::config::Config;
 
@@ -12,16 +12,11 @@ struct Settings {
     #[serde(default)]
     attention_bias: bool,
     use_qk_norm: Option<bool>,
-    #[serde(default)]
-    use_sliding_window: bool,
-    #[serde(default)]
-    max_window_layers: usize,
 }
 
 pub(super) fn load(w: &Weights, config: &Config) -> Result<Dense<PreNorm<Feed>>> {
     let settings: Settings = config.parse()?;
-    let slides = |layer| settings.use_sliding_window && layer >= settings.max_window_layers;
-    let frame = Frame::read(config, slides)?;
+    let frame = Frame::read(config, late(config)?)?;
     let moe = SparseMoe::read(config, frame.mlp(), false)?;
     Dense::load(w, &frame, |w, layer| {
         let attention = AttentionOptions {
@@ -30,8 +25,6 @@ pub(super) fn load(w: &Weights, config: &Config) -> Result<Dense<PreNorm<Feed>>>
             head_norms: Some(frame.norms).filter(|_| settings.use_qk_norm.unwrap_or(true)),
             ..frame.attention(layer)?
         };
-        let attention = Attention::load(&w.at("self_attn"), &frame.sizes, attention)?;
-        let mlp = Feed::load(&w.at("mlp"), &frame.sizes, frame.mlp(), moe.at(layer))?;
-        PreNorm::around(w, &frame, attention, mlp)
+        PreNorm::with_experts(w, &frame, attention, moe.at(layer))
     })
 }

@@ -33,7 +33,7 @@ pub(super) use moe::{
 pub(super) use norm::{Norm, Norms};
 pub(super) use pre_norm::{Attend, FeedForward, PreNorm};
 pub(super) use sizes::Sizes;
-pub(super) use windows::Windows;
+pub(super) use windows::{Windows, late};
 
 use named::Named;
 use rotation::Rotation;

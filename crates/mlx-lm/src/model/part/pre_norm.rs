@@ -3,7 +3,7 @@
 use mlx_core::{Array, Result as MlxResult};
 use mlx_nn::{Module, Weights};
 
-use super::{Attention, AttentionOptions, Block, Frame, GatedMlp, GatedOptions, Norm};
+use super::{Attention, AttentionOptions, Block, Feed, Frame, GatedMlp, GatedOptions, MoeOptions, Norm};
 use crate::Result;
 use crate::cache::{LayerCache, Mask};
 
@@ -38,6 +38,19 @@ impl PreNorm {
     ) -> Result<Self> {
         let self_attn = Attention::load(&w.at("self_attn"), &frame.sizes, attention)?;
         Self::around(w, frame, self_attn, GatedMlp::load(&w.at("mlp"), &frame.sizes, mlp)?)
+    }
+}
+
+impl PreNorm<Feed> {
+    /// The block at the path of `w`, with experts if there are options for them.
+    pub(crate) fn with_experts(
+        w: &Weights,
+        frame: &Frame,
+        attention: AttentionOptions,
+        experts: Option<&MoeOptions>,
+    ) -> Result<Self> {
+        let self_attn = Attention::load(&w.at("self_attn"), &frame.sizes, attention)?;
+        Self::around(w, frame, self_attn, Feed::load(&w.at("mlp"), &frame.sizes, frame.mlp(), experts)?)
     }
 }
 

@@ -19,6 +19,20 @@ struct Stored {
     sliding_window: Option<i32>,
 }
 
+#[derive(Deserialize)]
+struct Late {
+    #[serde(default)]
+    use_sliding_window: bool,
+    #[serde(default)]
+    max_window_layers: usize,
+}
+
+/// Which layers slide in families where those do from some layer on, if at all.
+pub(crate) fn late(config: &Config) -> Result<impl Fn(usize) -> bool + use<>> {
+    let Late { use_sliding_window, max_window_layers } = config.parse()?;
+    Ok(move |layer| use_sliding_window && layer >= max_window_layers)
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum LayerType {
