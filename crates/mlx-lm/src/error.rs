@@ -52,6 +52,9 @@ pub enum Error {
         /// Not a number, or infinite.
         best: f32,
     },
+    /// A prompt was not run to its end, as [`PromptProgress`](crate::PromptProgress) asked.
+    #[error("cancelled")]
+    Cancelled,
     /// A prompt that cannot be run.
     #[error("{0}")]
     Prompt(String),

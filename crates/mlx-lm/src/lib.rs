@@ -44,7 +44,8 @@ pub use convert::Convert;
 pub use error::{Error, Result};
 pub use generate::{
     BatchGenerator, BatchOptions, BatchPrompt, Drafts, Event, EventKind, FinishReason, GenerateOptions,
-    Piece, SequenceId, Speculation, Stats, TextBatchGenerator, TextStream, Token, TokenStream,
+    Piece, PromptProgress, SequenceId, Speculation, Stats, TextBatchGenerator, TextStream, Token,
+    TokenStream,
 };
 pub use language_model::{LanguageModel, load};
 pub use loader::Loader;

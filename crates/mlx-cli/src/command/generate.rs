@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::args::Generate;
 use crate::download;
 use crate::failure::Outcome;
-use crate::prompt;
+use crate::{progress, prompt};
 
 /// Streams the answer.
 pub(crate) fn run(args: &Generate) -> Outcome {
@@ -57,6 +57,7 @@ fn options(model: &LanguageModel, args: &Generate) -> Outcome<GenerateOptions> {
         speculation: args.drafting.speculation(),
         stop: args.stop.clone(),
         prefill_step: args.prefill_step_size,
+        prompt_progress: Some(progress::prompt()),
         cache: args.cache.options(),
     })
 }

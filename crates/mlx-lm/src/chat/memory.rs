@@ -1,7 +1,8 @@
 //! What a model remembers of a conversation, and how much of that serves the next prompt.
 
 use crate::cache::{CacheOptions, KvCache};
-use crate::{Model, Result};
+use crate::generate::run_prompt;
+use crate::{GenerateOptions, Model, Result};
 
 /// Earlier states that are kept where tokens cannot be taken back. Each may hold a cache of its own.
 const SNAPSHOTS: usize = 4;
@@ -54,10 +55,16 @@ impl Memory {
     }
 
     /// Runs tokens of the prompt up to `end`.
-    pub(super) fn run(&mut self, model: &Model, prompt: &[u32], end: usize, step: usize) -> Result<()> {
-        let new = prompt.get(self.now.tokens.len()..end).unwrap_or_default();
-        model.prefill(new, &mut self.now.cache, step)?;
-        self.now.tokens.extend_from_slice(new);
+    pub(super) fn run(
+        &mut self,
+        model: &Model,
+        prompt: &[u32],
+        end: usize,
+        options: &GenerateOptions,
+    ) -> Result<()> {
+        let new = self.now.tokens.len()..end;
+        run_prompt(model, prompt, new.clone(), &mut self.now.cache, options)?;
+        self.now.tokens.extend_from_slice(prompt.get(new).unwrap_or_default());
         Ok(())
     }
 

@@ -206,7 +206,7 @@ impl<'m> ChatSession<'m> {
         let last = prompt.len().saturating_sub(1);
         for end in [before_last.min(last), last] {
             if end > self.memory.tokens().len() {
-                self.memory.run(model, prompt, end, self.options.prefill_step)?;
+                self.memory.run(model, prompt, end, options)?;
                 self.memory.keep();
             }
         }

@@ -3,6 +3,7 @@
 mod batch;
 mod pieces;
 mod plain;
+mod progress;
 mod resident;
 mod speculative;
 mod start;
@@ -14,6 +15,8 @@ mod tokens;
 pub use batch::{
     BatchGenerator, BatchOptions, BatchPrompt, Event, EventKind, SequenceId, TextBatchGenerator,
 };
+pub use progress::PromptProgress;
+pub(crate) use progress::run as run_prompt;
 pub(crate) use resident::Resident;
 pub use speculative::{Drafts, Speculation};
 pub(crate) use start::Start;
@@ -58,6 +61,8 @@ pub struct GenerateOptions {
     pub stop: Vec<String>,
     /// Prompt tokens that are run together; fewer need less memory.
     pub prefill_step: usize,
+    /// Who is told how far the prompt is run, and may end it there. A batch tells of it by events instead.
+    pub prompt_progress: Option<PromptProgress>,
     /// How much of the text is remembered, and how.
     pub cache: CacheOptions,
 }
@@ -73,6 +78,7 @@ impl Default for GenerateOptions {
             speculation: None,
             stop: Vec::new(),
             prefill_step: 2048,
+            prompt_progress: None,
             cache: CacheOptions::default(),
         }
     }

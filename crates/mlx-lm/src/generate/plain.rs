@@ -28,7 +28,7 @@ impl<'m> Plain<'m> {
         let mut stream = Self {
             model,
             chooser: Chooser::new(options, start.prompt, model.vocab_size())?,
-            cache: start.run(model, options.prefill_step)?,
+            cache: start.run(model, options)?,
             pending: None,
             complete: false,
             produced: 0,

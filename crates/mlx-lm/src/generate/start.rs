@@ -1,5 +1,6 @@
 //! What a generation begins with.
 
+use super::progress;
 use crate::cache::KvCache;
 use crate::{GenerateOptions, Model, Result};
 
@@ -33,11 +34,10 @@ impl<'p> Start<'p> {
     }
 
     /// Runs what is left of the prompt but for its last token, and returns the cache.
-    pub(super) fn run(self, model: &Model, step: usize) -> Result<KvCache> {
+    pub(super) fn run(self, model: &Model, options: &GenerateOptions) -> Result<KvCache> {
         let mut cache = self.cache;
-        if let Some((_, before)) = self.prompt.split_last() {
-            model.prefill(before.get(self.held..).unwrap_or_default(), &mut cache, step)?;
-        }
+        let last = self.prompt.len().saturating_sub(1);
+        progress::run(model, self.prompt, self.held..last, &mut cache, options)?;
         Ok(cache)
     }
 }

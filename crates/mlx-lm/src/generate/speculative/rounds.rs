@@ -65,7 +65,7 @@ impl<'m> Speculative<'m> {
             before: start.before().unsigned_abs() as usize,
             chooser: Chooser::new(options, prompt, model.vocab_size())?,
             drafter: Drafter::new(speculation, draft, prompt, options)?,
-            cache: start.run(model, options.prefill_step)?,
+            cache: start.run(model, options)?,
             tokens: speculation.tokens(),
             text: prompt.to_vec(),
             longest: prompt.len().saturating_add(options.max_tokens),

@@ -4,15 +4,16 @@ mod decoder;
 mod families;
 mod parts;
 
-use std::sync::Arc;
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use mlx_core::Array;
 use mlx_lm::chat::Finished;
 use mlx_lm::sampling::{History, Processor};
 use mlx_lm::{
-    ChatEvent, ChatSession, ChatStats, ChatStream, GenerateOptions, LanguageModel, Processors, Sampler,
-    Speculation,
+    ChatEvent, ChatSession, ChatStats, ChatStream, Error, GenerateOptions, LanguageModel, Processors,
+    PromptProgress, Sampler, Speculation,
 };
 use mlx_text::Message;
 
@@ -118,6 +119,32 @@ fn drafted_answers_are_the_same_and_leave_the_same_to_remember() {
             });
             assert_eq!(plain, drafted, "{kind:?} {steps}");
         }
+    }
+}
+
+#[test]
+fn a_prompt_that_is_cancelled_half_way_is_run_from_there_or_before_by_the_next_turn() {
+    for kind in KINDS {
+        let model = model(kind);
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let ledger = Arc::clone(&told);
+        let progress = PromptProgress::new(move |done, all| {
+            let mut told = ledger.lock().unwrap();
+            told.push((done, all));
+            if told.len() == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        let options = GenerateOptions { prompt_progress: Some(progress), prefill_step: 5, ..options() };
+        let mut chat = session(&model).options(options).unwrap();
+        let error = chat.send("A question that is long enough").err().unwrap();
+        assert!(matches!(error, Error::Cancelled), "{error}");
+        let all_tokens = told.lock().unwrap()[0].1;
+        assert_eq!(*told.lock().unwrap(), [(5, all_tokens), (10, all_tokens)]);
+        assert_eq!(chat.history().len(), 1, "{kind:?}");
+
+        all(chat.send("A question that is long enough").unwrap());
+        assert_eq!(told.lock().unwrap().last(), Some(&(all_tokens - 1, all_tokens)));
+        let history = chat.history()[..2].to_vec();
+        assert_eq!(chat.remembered(), fresh(&model, &history), "{kind:?}");
     }
 }
 
