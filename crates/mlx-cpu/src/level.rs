@@ -1,0 +1,63 @@
+//! What the processor can do.
+
+use std::fmt;
+use std::sync::OnceLock;
+
+/// A set of instructions that kernels are compiled for, from the plainest to the widest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// What every processor of the target has; on Arm that is NEON.
+    Baseline,
+    /// AVX2, FMA and F16C: 8 floats at once.
+    Avx2,
+    /// AVX-512 F, BW, DQ and VL: 16 floats at once.
+    Avx512,
+}
+
+impl Level {
+    const ALL: [Self; 3] = [Self::Baseline, Self::Avx2, Self::Avx512];
+
+    /// The widest that this processor has, or what `MLX_CPU_LEVEL` names if it has that.
+    pub fn best() -> Self {
+        static BEST: OnceLock<Level> = OnceLock::new();
+        *BEST.get_or_init(|| {
+            let wanted = std::env::var("MLX_CPU_LEVEL").ok();
+            let mut levels = Self::available();
+            let named = levels.clone().find(|level| wanted.as_deref() == Some(level.name()));
+            named.or_else(|| levels.next_back()).unwrap_or(Self::Baseline)
+        })
+    }
+
+    /// All that this processor has, in order.
+    pub fn available() -> impl DoubleEndedIterator<Item = Self> + Clone {
+        Self::ALL.into_iter().filter(|level| level.is_available())
+    }
+
+    /// Whether this processor has it.
+    pub fn is_available(self) -> bool {
+        match self {
+            Self::Baseline => true,
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => crate::simd::Avx2::new().is_some(),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => crate::simd::Avx512::new().is_some(),
+            #[cfg(not(target_arch = "x86_64"))]
+            _ => false,
+        }
+    }
+
+    /// Its name: `baseline`, `avx2` or `avx512`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Baseline => "baseline",
+            Self::Avx2 => "avx2",
+            Self::Avx512 => "avx512",
+        }
+    }
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

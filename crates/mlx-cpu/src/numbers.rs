@@ -1,0 +1,128 @@
+//! Slices of floats, stored in one of three types.
+
+use half::{bf16, f16};
+
+use crate::simd::Simd;
+
+/// Floats to read.
+#[derive(Clone, Copy, Debug)]
+pub enum Numbers<'a> {
+    /// Singles.
+    F32(&'a [f32]),
+    /// Halves.
+    F16(&'a [f16]),
+    /// Upper halves of singles.
+    Bf16(&'a [bf16]),
+}
+
+/// Floats to write.
+#[derive(Debug)]
+pub enum NumbersMut<'a> {
+    /// Singles.
+    F32(&'a mut [f32]),
+    /// Halves.
+    F16(&'a mut [f16]),
+    /// Upper halves of singles.
+    Bf16(&'a mut [bf16]),
+}
+
+impl Numbers<'_> {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::F32(all) => all.len(),
+            Self::F16(all) => all.len(),
+            Self::Bf16(all) => all.len(),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl NumbersMut<'_> {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::F32(all) => all.len(),
+            Self::F16(all) => all.len(),
+            Self::Bf16(all) => all.len(),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Does something with a slice, whatever the type of its elements.
+macro_rules! with {
+    ($type:ident, $numbers:expr, |$all:ident| $body:expr) => {
+        match $numbers {
+            $crate::$type::F32($all) => $body,
+            $crate::$type::F16($all) => $body,
+            $crate::$type::Bf16($all) => $body,
+        }
+    };
+}
+
+pub(crate) use with;
+
+/// A type of float that is computed with in single precision.
+pub(crate) trait Float: Copy + Default + Send + Sync + 'static {
+    fn to_f32(self) -> f32;
+    fn from_f32(value: f32) -> Self;
+    fn load<S: Simd>(s: S, from: &[Self]) -> S::F;
+    fn store<S: Simd>(s: S, to: &mut [Self], v: S::F);
+}
+
+macro_rules! floats {
+    ($($float:ty: $to:expr, $from:expr, $load:ident, $store:ident;)*) => {$(
+        impl Float for $float {
+            #[inline(always)]
+            fn to_f32(self) -> f32 {
+                $to(self)
+            }
+
+            #[inline(always)]
+            fn from_f32(value: f32) -> Self {
+                $from(value)
+            }
+
+            #[inline(always)]
+            fn load<S: Simd>(s: S, from: &[Self]) -> S::F {
+                s.$load(from)
+            }
+
+            #[inline(always)]
+            fn store<S: Simd>(s: S, to: &mut [Self], v: S::F) {
+                s.$store(to, v);
+            }
+        }
+    )*};
+}
+
+floats! {
+    f32: std::convert::identity, std::convert::identity, load, store;
+    f16: f16::to_f32, f16::from_f32, load_f16, store_f16;
+    bf16: bf16::to_f32, bf16::from_f32, load_bf16, store_bf16;
+}
+
+/// Writes the numbers as singles.
+#[inline(always)]
+pub(crate) fn widen<S: Simd, T: Float>(s: S, from: &[T], to: &mut [f32]) {
+    for (from, to) in from.chunks(S::LANES).zip(to.chunks_mut(S::LANES)) {
+        s.store(to, T::load(s, from));
+    }
+}
+
+/// Writes singles as numbers of another type.
+#[inline(always)]
+pub(crate) fn narrow<S: Simd, T: Float>(s: S, from: &[f32], to: &mut [T]) {
+    for (from, to) in from.chunks(S::LANES).zip(to.chunks_mut(S::LANES)) {
+        T::store(s, to, s.load(from));
+    }
+}

@@ -1,0 +1,84 @@
+//! Parts of one slice that several threads write.
+
+use std::marker::PhantomData;
+use std::ops::Range;
+use std::slice;
+
+use super::each_range;
+
+/// The address of a slice that threads divide among themselves.
+struct Shared<'a, T> {
+    first: *mut T,
+    length: usize,
+    slice: PhantomData<&'a mut [T]>,
+}
+
+// SAFETY: it is a mutable slice whose parts go to threads, which `T: Send` allows.
+unsafe impl<T: Send> Sync for Shared<'_, T> {}
+
+impl<'a, T> Shared<'a, T> {
+    fn new(slice: &'a mut [T]) -> Self {
+        Self { first: slice.as_mut_ptr(), length: slice.len(), slice: PhantomData }
+    }
+
+    /// The part of these places, cut to what there is.
+    ///
+    /// # Safety
+    /// Nobody else may have any of the places while this part lives.
+    unsafe fn part(&self, places: Range<usize>) -> &'a mut [T] {
+        let end = places.end.min(self.length);
+        let start = places.start.min(end);
+        // SAFETY: within the slice, which is borrowed for `'a`; alone by this function's contract.
+        unsafe { slice::from_raw_parts_mut(self.first.add(start), end - start) }
+    }
+}
+
+/// Calls `work` for the parts of `length` elements of a slice, the last of which may be shorter, with their number, on all
+/// threads; `grain` parts are taken at a time.
+pub(crate) fn each_part<T: Send>(
+    slice: &mut [T],
+    length: usize,
+    grain: usize,
+    work: impl Fn(usize, &mut [T]) + Sync,
+) {
+    let length = length.max(1);
+    let shared = Shared::new(slice);
+    each_range(shared.length.div_ceil(length), grain, |numbers| {
+        for number in numbers {
+            // SAFETY: each number is given out once, and parts of different numbers do not overlap.
+            work(number, unsafe { shared.part(number * length..(number + 1) * length) });
+        }
+    });
+}
+
+/// Some columns of a matrix in row-major order.
+pub(crate) struct Columns<'a, T> {
+    matrix: &'a Shared<'a, T>,
+    width: usize,
+    columns: Range<usize>,
+}
+
+impl<T> Columns<'_, T> {
+    /// The first and the one after the last.
+    pub(crate) fn range(&self) -> Range<usize> {
+        self.columns.clone()
+    }
+
+    /// What these columns hold of a row.
+    pub(crate) fn row(&mut self, row: usize) -> &mut [T] {
+        let first = row * self.width;
+        // SAFETY: these columns were given out once, and `self` is borrowed while one of their rows is.
+        unsafe { self.matrix.part(first + self.columns.start..first + self.columns.end) }
+    }
+}
+
+/// Calls `work` for ranges of `count` columns of a matrix of `width` columns, on all threads.
+pub(crate) fn each_columns<T: Send>(
+    matrix: &mut [T],
+    width: usize,
+    count: usize,
+    work: impl Fn(Columns<'_, T>) + Sync,
+) {
+    let shared = Shared::new(matrix);
+    each_range(width, count, |columns| work(Columns { matrix: &shared, width, columns }));
+}

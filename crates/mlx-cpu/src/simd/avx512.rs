@@ -1,0 +1,93 @@
+//! Vectors of 16 floats, with AVX-512 F, BW, DQ and VL.
+
+use std::arch::x86_64::*;
+
+use half::{bf16, f16};
+
+use super::x86::{loads, registers, stores};
+use super::{Kernel, Simd};
+
+const LANES: usize = 16;
+
+/// Proof that the processor has AVX-512 F, BW, DQ and VL, and AVX2, FMA and F16C.
+#[derive(Clone, Copy)]
+pub(crate) struct Avx512(());
+
+impl Avx512 {
+    pub(crate) fn new() -> Option<Self> {
+        let has = super::Avx2::new().is_some()
+            && is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512vl");
+        has.then_some(Self(()))
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")]
+fn run<K: Kernel>(simd: Avx512, kernel: K) -> K::Output {
+    kernel.run(simd)
+}
+
+/// The upper half of each float, rounded to nearest, ties to even; what is no number stays so.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")]
+fn halved(v: __m512) -> __m256i {
+    let bits = _mm512_castps_si512(v);
+    let odd = _mm512_and_si512(_mm512_srli_epi32::<16>(bits), _mm512_set1_epi32(1));
+    let half = _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff));
+    let rounded = _mm512_srli_epi32::<16>(_mm512_add_epi32(bits, half));
+    let none = _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(v, v);
+    _mm512_cvtepi32_epi16(_mm512_mask_mov_epi32(rounded, none, _mm512_set1_epi32(0x7fc0)))
+}
+
+impl Simd for Avx512 {
+    const LANES: usize = LANES;
+    const TILE: (usize, usize) = (12, 2);
+    type F = __m512;
+    type I = __m512i;
+
+    fn enter<K: Kernel>(self, kernel: K) -> K::Output {
+        // SAFETY: `self` proves that the processor has the features of the function.
+        unsafe { run(self, kernel) }
+    }
+
+    loads! {
+        load(&[f32]) -> __m512 = |from| _mm512_loadu_ps(from);
+        load_f16(&[f16]) -> __m512 = |from| _mm512_cvtph_ps(_mm256_loadu_si256(from.cast()));
+        load_bf16(&[bf16]) -> __m512 = |from| {
+            let bits = _mm512_cvtepu16_epi32(_mm256_loadu_si256(from.cast()));
+            _mm512_castsi512_ps(_mm512_slli_epi32::<16>(bits))
+        };
+        load_int(&[u32]) -> __m512i = |from| _mm512_loadu_si512(from.cast());
+    }
+
+    stores! {
+        store(&mut [f32], v: __m512) = |to| _mm512_storeu_ps(to, v);
+        store_bf16(&mut [bf16], v: __m512) = |to| _mm256_storeu_si256(to.cast(), halved(v));
+        store_f16(&mut [f16], v: __m512) = |to| _mm256_storeu_si256(to.cast(), _mm512_cvtps_ph::<0>(v));
+    }
+
+    registers! {
+        splat(value: f32) -> __m512 = _mm512_set1_ps(value);
+        add(a: __m512, b: __m512) -> __m512 = _mm512_add_ps(a, b);
+        sub(a: __m512, b: __m512) -> __m512 = _mm512_sub_ps(a, b);
+        mul(a: __m512, b: __m512) -> __m512 = _mm512_mul_ps(a, b);
+        div(a: __m512, b: __m512) -> __m512 = _mm512_div_ps(a, b);
+        mul_add(a: __m512, b: __m512, c: __m512) -> __m512 = _mm512_fmadd_ps(a, b, c);
+        max(a: __m512, b: __m512) -> __m512 = _mm512_max_ps(a, b);
+        min(a: __m512, b: __m512) -> __m512 = _mm512_min_ps(a, b);
+        sum(v: __m512) -> f32 = _mm512_reduce_add_ps(v);
+        greatest(v: __m512) -> f32 = _mm512_reduce_max_ps(v);
+        lookup(table: __m512, at: __m512i) -> __m512 = _mm512_permutexvar_ps(at, table);
+        splat_int(value: i32) -> __m512i = _mm512_set1_epi32(value);
+        and(a: __m512i, b: __m512i) -> __m512i = _mm512_and_si512(a, b);
+        or(a: __m512i, b: __m512i) -> __m512i = _mm512_or_si512(a, b);
+        add_int(a: __m512i, b: __m512i) -> __m512i = _mm512_add_epi32(a, b);
+        shift_left(v: __m512i, by: __m512i) -> __m512i = _mm512_sllv_epi32(v, by);
+        shift_right(v: __m512i, by: __m512i) -> __m512i = _mm512_srlv_epi32(v, by);
+        to_float(v: __m512i) -> __m512 = _mm512_cvtepi32_ps(v);
+        to_int(v: __m512) -> __m512i = _mm512_cvtps_epi32(v);
+        from_bits(v: __m512i) -> __m512 = _mm512_castsi512_ps(v);
+        to_bits(v: __m512) -> __m512i = _mm512_castps_si512(v);
+    }
+}

@@ -1,0 +1,8 @@
+//! Kernels against the same arithmetic in double precision, at every level that this processor has.
+
+#![allow(clippy::indexing_slicing, clippy::unwrap_used, clippy::panic, reason = "a broken test has to stop")]
+
+#[cfg(test)]
+mod quantized;
+#[cfg(test)]
+mod random;
