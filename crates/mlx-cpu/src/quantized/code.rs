@@ -76,16 +76,10 @@ impl<const BITS: usize> Code for Affine<BITS> {
     #[inline(always)]
     fn consecutive<S: Simd>(s: S, units: S::I, number: usize) -> S::F {
         let first = number * S::LANES;
-        let unit = each_lane(
-            s,
-            #[inline(always)]
-            |lane| ((first + lane) / Self::COUNT) as u32,
-        );
-        let skip = each_lane(
-            s,
-            #[inline(always)]
-            |lane| ((first + lane) % Self::COUNT * BITS) as u32,
-        );
+        let unit = each_lane(s, |lane| (lane / Self::COUNT) as u32);
+        let unit = s.add_int(unit, s.splat_int((first / Self::COUNT) as i32));
+        let skip = each_lane(s, |lane| (lane % Self::COUNT * BITS) as u32);
+        let skip = s.add_int(skip, s.splat_int((first % Self::COUNT * BITS) as i32));
         let units = s.to_bits(s.lookup(s.from_bits(units), unit));
         s.to_float(s.and(s.shift_right(units, skip), s.splat_int(Self::MASK)))
     }
