@@ -37,7 +37,12 @@ fn main() {
     let level = Level::best();
     for (rows, columns) in [(4096, 4096), (3072, 1024), (1536, 576)] {
         for bits in [4, 8, 2, 3] {
-            let (group, copies) = (64, (std::env::var("MB").map_or(64, |t| t.parse::<usize>().unwrap()) << 20) / (rows * columns * bits / 8) + 1);
+            let (group, copies) = (
+                64,
+                (std::env::var("MB").map_or(64, |t| t.parse::<usize>().unwrap()) << 20)
+                    / (rows * columns * bits / 8)
+                    + 1,
+            );
             let packed = words(copies * rows * columns * bits / 32);
             let scales: Vec<half::bf16> = vec![half::bf16::from_f32(0.01); rows * columns / group];
             let matrices: Vec<_> = packed
