@@ -14,6 +14,7 @@ pub mod quantized;
 mod scratch;
 #[allow(unsafe_code)]
 mod simd;
+mod singles;
 
 pub use level::Level;
 pub use numbers::{Numbers, NumbersMut};

@@ -113,8 +113,9 @@ impl<U: Float, C: Code> Kernel for Rows<'_, '_, U, C> {
     #[inline(always)]
     fn run<S: Simd>(mut self, s: S) {
         let groups = self.w.columns / self.w.group;
-        // Behind the scales of a row stands room for what a vector reads past them.
+        // Behind the scales of a row stand zeros for what a vector reads past them.
         let mut memory = Scratch::new(2 * (groups + LONGEST));
+        memory.fill(0.0);
         let (scales, biases) = memory.split_at_mut(groups + LONGEST);
         for (at, row) in self.out.range().enumerate() {
             self.w.scales.write(s, row * groups, &mut scales[..groups]);
