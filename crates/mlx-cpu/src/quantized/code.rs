@@ -21,10 +21,16 @@ pub(super) trait Code: Sync + 'static {
     /// What codes stand for that are the lower bits of lanes, with any bits above.
     fn decode<S: Simd>(s: S, codes: S::I) -> S::F;
 
-    /// Units from number `first` of a row on, one a lane.
+    /// Words that hold a unit for each of so many lanes.
     #[inline(always)]
-    fn units<S: Simd>(s: S, row: &[u32], first: usize) -> S::I {
-        spread(s, row, Self::UNIT, first)
+    fn words(lanes: usize) -> usize {
+        lanes * Self::UNIT / 32
+    }
+
+    /// The units of some [`words`](Self::words), one a lane. Where there are fewer words, the last units are 0.
+    #[inline(always)]
+    fn units<S: Simd>(s: S, words: &[u32]) -> S::I {
+        spread(s, words, Self::UNIT, 0)
     }
 
     /// Unit number `unit` of several rows that begin `stride` words after each other, one a lane.
