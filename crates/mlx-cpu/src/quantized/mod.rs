@@ -6,7 +6,9 @@ mod fields;
 mod panel;
 mod scales;
 
-use crate::{Level, Numbers, NumbersMut, product, singles};
+use std::ops::Range;
+
+use crate::{Level, Numbers, NumbersMut, Pairs, product, singles};
 
 pub use scales::Scales;
 
@@ -90,6 +92,18 @@ impl<'a> Quantized<'a> {
         self.columns
     }
 
+    /// Some of the rows.
+    fn part(&self, rows: Range<usize>) -> Self {
+        let (groups, words) = (self.columns / self.group, self.row(0).len());
+        let of_groups = rows.start * groups..rows.end * groups;
+        Self {
+            words: self.words.get(rows.start * words..rows.end * words).unwrap_or_default(),
+            scales: self.scales.part(of_groups.clone()),
+            biases: self.biases.map(|biases| biases.part(of_groups)),
+            ..*self
+        }
+    }
+
     /// The words of a row.
     fn row(&self, row: usize) -> &'a [u32] {
         let length = self.columns * self.coding.bits() / 32;
@@ -135,6 +149,30 @@ pub fn multiply_plain(level: Level, x: Numbers<'_>, w: &Quantized<'_>, out: Numb
     if fits {
         singles::converted(level, x, out, |x, out| {
             coded!(w, C => product::multiply(level, x, &panel::Plain::<C>::new(w), out));
+        });
+    }
+    fits
+}
+
+/// `x[left] · w[right]ᵀ` for each of the pairs: `[matrices, rows, columns] -> [pairs, rows, rows of w]`, where the matrices of
+/// the stack stand one below the other in `w`. Each of them that is needed is read once.
+///
+/// Returns whether the sizes fit and the numbers of the pairs are within them.
+pub fn gather(
+    level: Level,
+    x: Numbers<'_>,
+    w: &Quantized<'_>,
+    pairs: Pairs<'_>,
+    out: NumbersMut<'_>,
+) -> bool {
+    let rows = w.rows().checked_div(pairs.stack).unwrap_or(0);
+    let fits = rows * pairs.stack == w.rows() && pairs.fit([x.len(), w.columns(), rows], out.len());
+    if fits {
+        singles::converted(level, x, out, |x, out| {
+            pairs.each_matrix([w.columns(), rows], x, out, |matrix, x, out| {
+                let w = w.part(matrix * rows..(matrix + 1) * rows);
+                coded!(w, C => transposed::<C>(level, x, &w, out));
+            });
         });
     }
     fits

@@ -1,5 +1,7 @@
 //! What codes are multiplied by.
 
+use std::ops::Range;
+
 use super::code::E4m3;
 use crate::Numbers;
 use crate::numbers::{Float, widen, with};
@@ -23,6 +25,15 @@ impl Scales<'_> {
         match self {
             Self::Numbers(numbers) => numbers.len(),
             Self::E8m0(bytes) | Self::E4m3(bytes, _) => bytes.len(),
+        }
+    }
+
+    /// Some of them.
+    pub(super) fn part(&self, places: Range<usize>) -> Self {
+        match *self {
+            Self::Numbers(numbers) => Self::Numbers(numbers.part(places)),
+            Self::E8m0(bytes) => Self::E8m0(bytes.get(places).unwrap_or_default()),
+            Self::E4m3(bytes, factor) => Self::E4m3(bytes.get(places).unwrap_or_default(), factor),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Products with quantized matrices.
 
 mod case;
+mod gathered;
 
 use half::{bf16, f16};
 use mlx_cpu::quantized::{self, Coding, Quantized, Scales};
