@@ -5,6 +5,7 @@
 
 #![deny(unsafe_code)]
 
+mod gather;
 mod level;
 mod numbers;
 #[allow(unsafe_code)]
@@ -14,7 +15,9 @@ pub mod quantized;
 mod scratch;
 #[allow(unsafe_code)]
 mod simd;
+mod singles;
 
+pub use gather::Pairs;
 pub use level::Level;
 pub use numbers::{Numbers, NumbersMut};
 pub use pool::threads;

@@ -98,8 +98,10 @@ impl Simd for Avx2 {
         and(a: __m256i, b: __m256i) -> __m256i = _mm256_and_si256(a, b);
         or(a: __m256i, b: __m256i) -> __m256i = _mm256_or_si256(a, b);
         add_int(a: __m256i, b: __m256i) -> __m256i = _mm256_add_epi32(a, b);
+        sub_int(a: __m256i, b: __m256i) -> __m256i = _mm256_sub_epi32(a, b);
         shift_left(v: __m256i, by: __m256i) -> __m256i = _mm256_sllv_epi32(v, by);
         shift_right(v: __m256i, by: __m256i) -> __m256i = _mm256_srlv_epi32(v, by);
+        shift_right_signed(v: __m256i, by: __m256i) -> __m256i = _mm256_srav_epi32(v, by);
         to_float(v: __m256i) -> __m256 = _mm256_cvtepi32_ps(v);
         to_int(v: __m256) -> __m256i = _mm256_cvtps_epi32(v);
         from_bits(v: __m256i) -> __m256 = _mm256_castsi256_ps(v);

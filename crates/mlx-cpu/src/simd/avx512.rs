@@ -84,8 +84,10 @@ impl Simd for Avx512 {
         and(a: __m512i, b: __m512i) -> __m512i = _mm512_and_si512(a, b);
         or(a: __m512i, b: __m512i) -> __m512i = _mm512_or_si512(a, b);
         add_int(a: __m512i, b: __m512i) -> __m512i = _mm512_add_epi32(a, b);
+        sub_int(a: __m512i, b: __m512i) -> __m512i = _mm512_sub_epi32(a, b);
         shift_left(v: __m512i, by: __m512i) -> __m512i = _mm512_sllv_epi32(v, by);
         shift_right(v: __m512i, by: __m512i) -> __m512i = _mm512_srlv_epi32(v, by);
+        shift_right_signed(v: __m512i, by: __m512i) -> __m512i = _mm512_srav_epi32(v, by);
         to_float(v: __m512i) -> __m512 = _mm512_cvtepi32_ps(v);
         to_int(v: __m512) -> __m512i = _mm512_cvtps_epi32(v);
         from_bits(v: __m512i) -> __m512 = _mm512_castsi512_ps(v);

@@ -163,6 +163,11 @@ impl Simd for Baseline {
     }
 
     #[inline(always)]
+    fn sub_int(self, a: Self::I, b: Self::I) -> Self::I {
+        zip(a, b, i32::wrapping_sub)
+    }
+
+    #[inline(always)]
     fn shift_left(self, v: Self::I, by: Self::I) -> Self::I {
         zip(v, by, |x, by| x.wrapping_shl(by as u32))
     }
@@ -170,6 +175,11 @@ impl Simd for Baseline {
     #[inline(always)]
     fn shift_right(self, v: Self::I, by: Self::I) -> Self::I {
         zip(v, by, |x, by| (x as u32).wrapping_shr(by as u32) as i32)
+    }
+
+    #[inline(always)]
+    fn shift_right_signed(self, v: Self::I, by: Self::I) -> Self::I {
+        zip(v, by, |x, by| x.wrapping_shr(by as u32))
     }
 
     #[inline(always)]

@@ -96,10 +96,13 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     fn and(self, a: Self::I, b: Self::I) -> Self::I;
     fn or(self, a: Self::I, b: Self::I) -> Self::I;
     fn add_int(self, a: Self::I, b: Self::I) -> Self::I;
+    fn sub_int(self, a: Self::I, b: Self::I) -> Self::I;
     /// Each lane moved up by as many bits as `by` says, 0 to 31.
     fn shift_left(self, v: Self::I, by: Self::I) -> Self::I;
     /// Each lane moved down by as many bits as `by` says, 0 to 31, with zeros above.
     fn shift_right(self, v: Self::I, by: Self::I) -> Self::I;
+    /// The same with copies of the sign above.
+    fn shift_right_signed(self, v: Self::I, by: Self::I) -> Self::I;
     /// The integers as floats.
     fn to_float(self, v: Self::I) -> Self::F;
     /// The nearest integers; ties go to even ones.
