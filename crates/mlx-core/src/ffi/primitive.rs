@@ -31,6 +31,7 @@ pub(crate) fn apply(kernel: Arc<dyn Kernel>, inputs: &[&Array], outputs: &[Spec]
     call::vector("kernel", |out, s| {
         let callbacks = sys::mlx_shim_kernel {
             name: name.as_ptr(),
+            fills: kernel.fills(),
             payload: Box::into_raw(Box::new(kernel)).cast(),
             run: Some(run),
             same: Some(same),
@@ -176,7 +177,8 @@ impl Output<'_> {
         Dtype::from_raw(self.0.dtype)
     }
 
-    /// The elements in row-major order, to be written. They are zero at first.
+    /// The elements in row-major order, to be written. They are zero at first, unless the kernel
+    /// [fills](crate::kernel::Primitive::FILLS) them.
     ///
     /// # Errors
     /// The result has another type.
@@ -190,8 +192,9 @@ impl Output<'_> {
         if !data.is_aligned() {
             return Err("the memory of the result is not aligned".into());
         }
-        // SAFETY: C allocated the buffer for this result alone, in order, and filled it with zeros, which are valid
-        // for every element. `self` is borrowed, so there is one such slice at a time.
+        // SAFETY: C allocated the buffer for this result alone, in order, and filled it with zeros, which are valid for
+        // every element, or left any bytes in it, which are valid for all but truth values, and those it does fill. `self`
+        // is borrowed, so there is one such slice at a time.
         Ok(unsafe { slice::from_raw_parts_mut(data, size) })
     }
 }

@@ -7,8 +7,11 @@ pub(super) trait Code: Sync + 'static {
     /// Codes in a unit.
     const COUNT: usize;
 
-    /// Units from number `first` of a row on, one a lane.
-    fn units<S: Simd>(s: S, row: &[u32], first: usize) -> S::I;
+    /// Words that hold a unit for each of so many lanes.
+    fn words(lanes: usize) -> usize;
+
+    /// The units of some [`words`](Self::words), one a lane. Where there are fewer words, the last units are 0.
+    fn units<S: Simd>(s: S, words: &[u32]) -> S::I;
 
     /// Unit number `unit` of several rows that begin `stride` words after each other, one a lane.
     fn column<S: Simd>(s: S, rows: &[u32], stride: usize, unit: usize) -> S::I;
@@ -54,12 +57,13 @@ impl<const BITS: usize> Code for Affine<BITS> {
     const COUNT: usize = Self::UNIT / BITS;
 
     #[inline(always)]
-    fn units<S: Simd>(s: S, row: &[u32], first: usize) -> S::I {
-        if Self::UNIT == 32 {
-            s.load_int(row.get(first..).unwrap_or_default())
-        } else {
-            each_lane(s, |lane| three_bytes(row, first + lane))
-        }
+    fn words(lanes: usize) -> usize {
+        lanes * Self::UNIT / 32
+    }
+
+    #[inline(always)]
+    fn units<S: Simd>(s: S, words: &[u32]) -> S::I {
+        if Self::UNIT == 32 { s.load_int(words) } else { each_lane(s, |lane| three_bytes(words, lane)) }
     }
 
     #[inline(always)]

@@ -66,7 +66,7 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// A vector of integers.
     type I: Copy;
 
-    /// Does `kernel`, compiled for these instructions.
+    /// Does `kernel`, compiled for these instructions as a function of its own.
     fn enter<K: Kernel>(self, kernel: K) -> K::Output;
 
     fn splat(self, value: f32) -> Self::F;
