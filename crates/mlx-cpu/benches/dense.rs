@@ -1,12 +1,18 @@
 //! How fast products of dense matrices are, beside what memory and arithmetic allow:
 //! `cargo bench -p mlx-cpu --bench dense`.
 
-#![expect(clippy::indexing_slicing, clippy::print_stdout, reason = "a benchmark prints, and may stop")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a benchmark prints, and may stop"
+)]
 
 use std::hint::black_box;
 use std::time::Instant;
 
 use half::bf16;
+use mlx_cpu::convolution::{self, Axis, Channels};
 use mlx_cpu::dense::{self, Order, Sizes};
 use mlx_cpu::{Level, Numbers, NumbersMut};
 
@@ -67,8 +73,39 @@ fn measure(name: &str, sizes: Sizes, left: Numbers<'_>, rights: &[Numbers<'_>]) 
     );
 }
 
+/// A convolution of a model.
+fn convolution(name: &str, axes: [Axis; 2], channels: Channels) {
+    let [rows, columns] = axes.map(|axis| axis.positions().unwrap());
+    let places = axes[0].kernel * axes[1].kernel;
+    let x = numbers(axes[0].length * axes[1].length * channels.input);
+    let w = numbers(channels.output * places * channels.input / channels.groups);
+    let mut out = vec![0.0_f32; rows * columns * channels.output];
+    let time = best(15, || {
+        let (x, w, out) = (Numbers::F32(&x), Numbers::F32(&w), NumbersMut::F32(&mut out));
+        assert!(convolution::conv2d(Level::best(), axes, channels, x, w, out));
+    });
+    let flops = 2.0 * (w.len() * rows * columns) as f64;
+    println!("{name}: {:.2} ms, {:.0} GFLOP/s", time * 1e3, flops / time / 1e9);
+}
+
+fn convolutions() {
+    let axis = |length, kernel, stride, padding| Axis { length, kernel, stride, padding, dilation: 1 };
+    let one = axis(1, 1, 1, [0; 2]);
+    let channels = |input, output, groups| Channels { input, output, groups };
+    let patch = axis(224, 14, 14, [0; 2]);
+    convolution("conv1d of 3000, 80 -> 384, 3", [one, axis(3000, 3, 1, [1; 2])], channels(80, 384, 1));
+    convolution("conv1d of 3000, 384 -> 384, 3/2", [one, axis(3000, 3, 2, [1; 2])], channels(384, 384, 1));
+    convolution("conv2d of 224x224, 3 -> 768, 14/14", [patch; 2], channels(3, 768, 1));
+    convolution(
+        "conv1d of 512, 2048 depthwise, 4",
+        [one, axis(512, 4, 1, [3, 0])],
+        channels(2048, 2048, 2048),
+    );
+}
+
 fn main() {
     println!("{} threads; memory gives {:.1} GB/s", mlx_cpu::threads(), memory());
+    convolutions();
     for (columns, depth) in [(4096, 4096), (3072, 1024), (1536, 576)] {
         let copies = (96 << 20) / (columns * depth * 4) + 1;
         let singles: Vec<_> = (0..copies).map(|_| numbers(columns * depth)).collect();

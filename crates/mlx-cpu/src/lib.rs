@@ -6,6 +6,7 @@
 
 #![deny(unsafe_code)]
 
+pub mod convolution;
 pub mod dense;
 mod level;
 mod numbers;

@@ -2,44 +2,29 @@
 
 #![expect(clippy::indexing_slicing, reason = "within the memory that is lent for it")]
 
-use std::array;
 use std::ops::Range;
 
-use crate::numbers::{Float, widen};
+use crate::numbers::Float;
 use crate::pool::{self, Columns};
-use crate::scratch::Scratch;
 use crate::simd::{Kernel, Simd};
-use crate::{Level, simd};
 
 /// `x · wᵀ`: `[m, depth]`, `[n, depth] -> [m, n]`.
-pub(super) fn multiply<T: Float, W: Float, U: Float>(
-    level: Level,
-    depth: usize,
-    x: &[T],
-    w: &[W],
-    out: &mut [U],
-) {
-    simd::dispatch(level, Dots { depth, x, w, out });
+pub(super) struct Dots<'a, W> {
+    pub(super) depth: usize,
+    pub(super) x: &'a [f32],
+    pub(super) w: &'a [W],
+    pub(super) out: &'a mut [f32],
 }
 
-struct Dots<'a, T, W, U> {
-    depth: usize,
-    x: &'a [T],
-    w: &'a [W],
-    out: &'a mut [U],
-}
-
-impl<T: Float, W: Float, U: Float> Kernel for Dots<'_, T, W, U> {
+impl<W: Float> Kernel for Dots<'_, W> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let mut x = Scratch::new(self.x.len());
-        widen(s, self.x, &mut x);
         let columns = self.w.len() / self.depth;
         let grain = super::grain(self.depth).next_multiple_of(ABREAST);
         pool::each_columns(self.out, columns, grain, |out| {
-            s.enter(Lines { depth: self.depth, x: &x, w: self.w, out });
+            s.enter(Lines { depth: self.depth, x: self.x, w: self.w, out });
         });
     }
 }
@@ -50,14 +35,14 @@ const ABREAST: usize = 3;
 const TOGETHER: usize = 4;
 
 /// The products with some rows of `w`.
-struct Lines<'a, 'b, W, U> {
+struct Lines<'a, 'b, W> {
     depth: usize,
     x: &'a [f32],
     w: &'a [W],
-    out: Columns<'b, U>,
+    out: Columns<'b, f32>,
 }
 
-impl<W: Float, U: Float> Kernel for Lines<'_, '_, W, U> {
+impl<W: Float> Kernel for Lines<'_, '_, W> {
     type Output = ();
 
     #[inline(always)]
@@ -73,22 +58,20 @@ impl<W: Float, U: Float> Kernel for Lines<'_, '_, W, U> {
                     (ABREAST, 2) => self.products::<S, 2, ABREAST, 1>(s, row, first),
                     (ABREAST, 3) => self.products::<S, 3, ABREAST, 1>(s, row, first),
                     (ABREAST, _) => self.products::<S, TOGETHER, ABREAST, 1>(s, row, first),
-                    _ => (row..rows.min(row + TOGETHER)).for_each(
-                        #[inline(always)]
-                        |row| {
-                            (first..first + count).for_each(
-                                #[inline(always)]
-                                |column| self.products::<S, 1, 1, 4>(s, row, column),
-                            );
-                        },
-                    ),
+                    _ => {
+                        for row in row..rows.min(row + TOGETHER) {
+                            for column in first..first + count {
+                                self.products::<S, 1, 1, 4>(s, row, column);
+                            }
+                        }
+                    }
                 }
             }
         }
     }
 }
 
-impl<W: Float, U: Float> Lines<'_, '_, W, U> {
+impl<W: Float> Lines<'_, '_, W> {
     /// The products of `N` rows of `x` with `R` rows of `w`, in `V` sums each.
     #[inline(always)]
     fn products<S: Simd, const N: usize, const R: usize, const V: usize>(
@@ -98,19 +81,19 @@ impl<W: Float, U: Float> Lines<'_, '_, W, U> {
         column: usize,
     ) {
         let depth = self.depth;
-        let x: [&[f32]; N] = array::from_fn(
-            #[inline(always)]
-            |n| &self.x[(row + n) * depth..][..depth],
-        );
-        let w: [&[W]; R] = array::from_fn(
-            #[inline(always)]
-            |r| &self.w[(column + r) * depth..][..depth],
-        );
+        let mut x = [&self.x[row * depth..][..depth]; N];
+        for (n, x) in x.iter_mut().enumerate().skip(1) {
+            *x = &self.x[(row + n) * depth..][..depth];
+        }
+        let mut w = [&self.w[column * depth..][..depth]; R];
+        for (r, w) in w.iter_mut().enumerate().skip(1) {
+            *w = &self.w[(column + r) * depth..][..depth];
+        }
         let dots = dots::<S, W, N, R, V>(s, depth, x, w);
         let first = self.out.range().start;
         for (n, dots) in dots.into_iter().enumerate() {
             for (r, dot) in dots.into_iter().enumerate() {
-                self.out.row(row + n)[column + r - first] = U::from_f32(dot);
+                self.out.row(row + n)[column + r - first] = dot;
             }
         }
     }
@@ -160,14 +143,14 @@ fn add<S: Simd, W: Float, const N: usize, const R: usize, const V: usize>(
     sums: &mut [[[S::F; V]; R]; N],
     v: usize,
 ) {
-    let w: [S::F; R] = array::from_fn(
-        #[inline(always)]
-        |r| W::load(s, &w[r][places.clone()]),
-    );
+    let mut vectors = [s.splat(0.0); R];
+    for (vector, w) in vectors.iter_mut().zip(w) {
+        *vector = W::load(s, &w[places.clone()]);
+    }
     for n in 0..N {
         let x = s.load(&x[n][places.clone()]);
         for r in 0..R {
-            sums[n][r][v] = s.mul_add(x, w[r], sums[n][r][v]);
+            sums[n][r][v] = s.mul_add(x, vectors[r], sums[n][r][v]);
         }
     }
 }

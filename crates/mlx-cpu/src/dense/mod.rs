@@ -3,9 +3,14 @@
 mod dots;
 mod sums;
 
-use crate::numbers::{Float, with};
+use crate::numbers::{Float, narrow, widen, with};
 use crate::product::dense::{Plain, Transposed};
-use crate::{Level, Numbers, NumbersMut, pool, product};
+use crate::scratch::Scratch;
+use crate::simd::{Kernel, Simd};
+use crate::{Level, Numbers, NumbersMut, pool, product, simd};
+
+use dots::Dots;
+use sums::Sums;
 
 /// How the right side of a product is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,13 +130,37 @@ impl<T: Float, W: Float> Pairs<'_, T, W> {
         let x = part(self.left, number, rows * depth);
         let w = part(self.right, number, depth * columns);
         match order {
-            Order::Plain if rows <= FEW => sums::multiply(self.level, depth, x, w, out),
+            _ if rows <= FEW => simd::dispatch(self.level, Few { depth, order, x, w, out }),
             Order::Plain => product::multiply(self.level, x, &Plain { elements: w, depth, columns }, out),
-            Order::Transposed if rows <= FEW => dots::multiply(self.level, depth, x, w, out),
             Order::Transposed => {
                 product::multiply(self.level, x, &Transposed { elements: w, depth, columns }, out);
             }
         }
+    }
+}
+
+/// A few rows with a matrix.
+struct Few<'a, T, W, U> {
+    depth: usize,
+    order: Order,
+    x: &'a [T],
+    w: &'a [W],
+    out: &'a mut [U],
+}
+
+impl<T: Float, W: Float, U: Float> Kernel for Few<'_, T, W, U> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Self { depth, w, .. } = self;
+        let (mut x, mut out) = (Scratch::new(self.x.len()), Scratch::new(self.out.len()));
+        widen(s, self.x, &mut x);
+        match self.order {
+            Order::Plain => s.enter(Sums { depth, x: &x, w, out: &mut out }),
+            Order::Transposed => s.enter(Dots { depth, x: &x, w, out: &mut out }),
+        }
+        narrow(s, &out, self.out);
     }
 }
 

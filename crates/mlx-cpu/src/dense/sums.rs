@@ -2,43 +2,30 @@
 
 #![expect(clippy::indexing_slicing, reason = "within the memory that is lent for it")]
 
-use std::array;
-
-use crate::numbers::{Float, narrow};
+use crate::numbers::Float;
 use crate::pool::{self, Columns};
 use crate::scratch::Scratch;
 use crate::simd::{Kernel, Simd};
-use crate::{Level, simd};
 
 /// `x · w`: `[m, depth]`, `[depth, n] -> [m, n]`.
-pub(super) fn multiply<T: Float, W: Float, U: Float>(
-    level: Level,
-    depth: usize,
-    x: &[T],
-    w: &[W],
-    out: &mut [U],
-) {
-    simd::dispatch(level, Sums { depth, x, w, out });
-}
-
-struct Sums<'a, T, W, U> {
-    depth: usize,
-    x: &'a [T],
-    w: &'a [W],
-    out: &'a mut [U],
+pub(super) struct Sums<'a, W> {
+    pub(super) depth: usize,
+    pub(super) x: &'a [f32],
+    pub(super) w: &'a [W],
+    pub(super) out: &'a mut [f32],
 }
 
 /// Columns of which sums are kept at a time: long enough to read memory in a stream.
 const WIDTH: usize = 512;
 
-impl<T: Float, W: Float, U: Float> Kernel for Sums<'_, T, W, U> {
+impl<W: Float> Kernel for Sums<'_, W> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let width = self.w.len() / self.depth;
-        let share = width.div_ceil(pool::threads()).next_multiple_of(S::LANES);
-        let grain = super::grain(self.depth).next_multiple_of(S::LANES).clamp(share.min(WIDTH / 4), WIDTH);
+        let fair = width / (4 * pool::threads());
+        let grain = fair.clamp(super::grain(self.depth).min(WIDTH), WIDTH).next_multiple_of(S::LANES);
         pool::each_columns(self.out, width, grain, |out| {
             s.enter(Part { depth: self.depth, width, x: self.x, w: self.w, out });
         });
@@ -46,18 +33,18 @@ impl<T: Float, W: Float, U: Float> Kernel for Sums<'_, T, W, U> {
 }
 
 /// Some columns of the product.
-struct Part<'a, 'b, T, W, U> {
+struct Part<'a, 'b, W> {
     depth: usize,
     width: usize,
-    x: &'a [T],
+    x: &'a [f32],
     w: &'a [W],
-    out: Columns<'b, U>,
+    out: Columns<'b, f32>,
 }
 
 /// Rows of `w` that are added at a time.
 const ABREAST: usize = 4;
 
-impl<T: Float, W: Float, U: Float> Kernel for Part<'_, '_, T, W, U> {
+impl<W: Float> Kernel for Part<'_, '_, W> {
     type Output = ();
 
     #[inline(always)]
@@ -76,25 +63,25 @@ impl<T: Float, W: Float, U: Float> Kernel for Part<'_, '_, T, W, U> {
             first += 1;
         }
         for (row, sums) in sums.chunks_exact(columns.len()).enumerate() {
-            narrow(s, sums, self.out.row(row));
+            self.out.row(row).copy_from_slice(sums);
         }
     }
 }
 
-impl<T: Float, W: Float, U: Float> Part<'_, '_, T, W, U> {
+impl<W: Float> Part<'_, '_, W> {
     /// Adds `R` rows of `w` to the sums of each row of `x`, times its elements.
     #[inline(always)]
     fn add<S: Simd, const R: usize>(&self, s: S, first: usize, sums: &mut [f32]) {
         let columns = self.out.range();
-        let w: [&[W]; R] = array::from_fn(
-            #[inline(always)]
-            |r| &self.w[(first + r) * self.width + columns.start..][..columns.len()],
-        );
+        let mut w = [&self.w[..0]; R];
+        for (r, w) in w.iter_mut().enumerate() {
+            *w = &self.w[(first + r) * self.width + columns.start..][..columns.len()];
+        }
         for (x, sums) in self.x.chunks_exact(self.depth).zip(sums.chunks_exact_mut(columns.len())) {
-            let factors: [S::F; R] = array::from_fn(
-                #[inline(always)]
-                |r| s.splat(x[first + r].to_f32()),
-            );
+            let mut factors = [s.splat(0.0); R];
+            for (factor, &x) in factors.iter_mut().zip(&x[first..]) {
+                *factor = s.splat(x);
+            }
             for (number, sums) in sums.chunks_mut(S::LANES).enumerate() {
                 let mut sum = s.load(sums);
                 for r in 0..R {

@@ -16,6 +16,7 @@ use crate::simd::{Kernel, Simd};
 use crate::{Level, pool, simd};
 
 use packed::Packed;
+use tile::Tiles;
 
 /// The right side of a product `[m, k] · [k, n]`.
 pub(crate) trait Right: Sync {
@@ -75,8 +76,13 @@ impl<L: Left, R: Right, U: Float> Kernel for Product<'_, L, R, U> {
             let rows = first..rows.min(first + together);
             let memory = &mut memory[..Packed::size(rows.len(), tile, depth)];
             let left = Packed::new(s, self.left, rows.clone(), depth, memory);
-            pool::each_columns(out, columns, width * panels(rows.len() * depth, columns, width), |out| {
-                s.enter(Panels { left: &left, right: self.right, rows: rows.len(), out });
+            let rows = rows.len();
+            pool::each_columns(out, columns, width * panels(rows * depth, columns, width), |out| {
+                let columns = out.range();
+                let count = columns.len().div_ceil(width);
+                let mut sums = Scratch::new(count * rows.next_multiple_of(tile) * width);
+                s.enter(Panels { left: &left, right: self.right, rows, columns, sums: &mut sums });
+                s.enter(Write { sums: &sums, rows, out });
             });
         }
     }
@@ -93,38 +99,54 @@ fn panels(left: usize, columns: usize, width: usize) -> usize {
 /// Products of numbers that are not worth being shared: some 10 µs.
 const LEAST: usize = 500_000;
 
-/// A few columns of a product.
-struct Panels<'a, 'b, R, U> {
+/// A few columns of a product, panel by panel.
+struct Panels<'a, R> {
     left: &'a Packed<'a>,
     right: &'a R,
+    rows: usize,
+    columns: Range<usize>,
+    /// For each panel, for each row of whole tiles: as many floats as a tile has columns.
+    sums: &'a mut [f32],
+}
+
+impl<R: Right> Kernel for Panels<'_, R> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let (tile, vectors) = S::TILE;
+        let width = vectors * S::LANES;
+        let size = self.rows.next_multiple_of(tile) * width;
+        self.sums.fill(0.0);
+        let mut panel = Scratch::new(DEPTH * width);
+        for first in (0..self.right.depth()).step_by(DEPTH) {
+            let depth = first..self.right.depth().min(first + DEPTH);
+            let panel = &mut panel[..depth.len() * width];
+            for (start, sums) in self.columns.clone().step_by(width).zip(self.sums.chunks_exact_mut(size)) {
+                let columns = start..self.columns.end.min(start + width);
+                self.right.write(s, depth.clone(), columns, width, panel);
+                let (left, stride) = (self.left.block(first), self.left.stride());
+                s.enter(Tiles { left, stride, panel, rows: self.rows, sums });
+            }
+        }
+    }
+}
+
+/// Writes what panels hold to the columns of a matrix.
+struct Write<'a, 'b, U> {
+    sums: &'a [f32],
     rows: usize,
     out: Columns<'b, U>,
 }
 
-impl<R: Right, U: Float> Kernel for Panels<'_, '_, R, U> {
+impl<U: Float> Kernel for Write<'_, '_, U> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(mut self, s: S) {
         let (tile, vectors) = S::TILE;
         let width = vectors * S::LANES;
-        let columns = self.out.range();
-        let size = self.rows.next_multiple_of(tile) * width;
-        let mut sums = Scratch::new(columns.len().div_ceil(width) * size);
-        sums.fill(0.0);
-        let mut panel = Scratch::new(DEPTH * width);
-        for first in (0..self.right.depth()).step_by(DEPTH) {
-            let depth = first..self.right.depth().min(first + DEPTH);
-            let panel = &mut panel[..depth.len() * width];
-            for (start, sums) in columns.clone().step_by(width).zip(sums.chunks_exact_mut(size)) {
-                let columns = start..columns.end.min(start + width);
-                self.right.write(s, depth.clone(), columns, width, panel);
-                for (sums, left) in sums.chunks_exact_mut(tile * width).zip(self.left.tiles(depth.clone())) {
-                    tile::add(s, left, panel, sums);
-                }
-            }
-        }
-        for (number, sums) in sums.chunks_exact(size).enumerate() {
+        for (number, sums) in self.sums.chunks_exact(self.rows.next_multiple_of(tile) * width).enumerate() {
             for (row, sums) in sums.chunks_exact(width).take(self.rows).enumerate() {
                 narrow(s, sums, &mut self.out.row(row)[number * width..]);
             }

@@ -41,11 +41,14 @@ impl<'a> Packed<'a> {
         Self { memory, tile, block: tiles * tile * DEPTH }
     }
 
-    /// Some columns of every tile, which begin a block and do not go beyond it.
-    #[inline(always)]
-    pub(super) fn tiles(&self, columns: Range<usize>) -> impl Iterator<Item = &[f32]> {
-        let block = self.memory.chunks_exact(self.block).nth(columns.start / DEPTH).unwrap_or_default();
-        block.chunks_exact(self.tile * DEPTH).filter_map(move |tile| tile.get(..self.tile * columns.len()))
+    /// The block that begins with a column: tiles that begin [`stride`](Self::stride) floats after each other.
+    pub(super) fn block(&self, column: usize) -> &[f32] {
+        self.memory.chunks_exact(self.block).nth(column / DEPTH).unwrap_or_default()
+    }
+
+    /// From a tile of a block to the next one.
+    pub(super) fn stride(&self) -> usize {
+        self.tile * DEPTH
     }
 }
 

@@ -2,8 +2,6 @@
 
 #![expect(clippy::indexing_slicing, reason = "rows are as long as the first, and `to` has as many rows")]
 
-use std::array;
-
 use crate::numbers::Float;
 use crate::simd::{MOST_LANES, Simd};
 
@@ -17,10 +15,10 @@ pub(super) fn transpose<'a, S: Simd, T: Float>(
     width: usize,
     to: &mut [f32],
 ) {
-    let rows: [&[T]; MOST_LANES] = array::from_fn(
-        #[inline(always)]
-        |lane| row(lane.min(S::LANES - 1)),
-    );
+    let mut rows = [row(0); MOST_LANES];
+    for (lane, to) in rows.iter_mut().enumerate().take(S::LANES).skip(1) {
+        *to = row(lane);
+    }
     let length = rows[0].len();
     for first in (0..length).step_by(S::LANES) {
         let mut square = [s.splat(0.0); MOST_LANES];

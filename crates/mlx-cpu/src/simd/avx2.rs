@@ -1,5 +1,7 @@
 //! Vectors of 8 floats, with AVX2, FMA and F16C.
 
+#![expect(clippy::indexing_slicing, reason = "places in arrays, within their lengths")]
+
 use std::arch::x86_64::*;
 
 use half::{bf16, f16};

@@ -1,5 +1,7 @@
 //! Vectors of 16 floats, with AVX-512 F, BW, DQ and VL.
 
+#![expect(clippy::indexing_slicing, reason = "places in arrays, within their lengths")]
+
 use std::arch::x86_64::*;
 
 use half::{bf16, f16};

@@ -1,5 +1,7 @@
 //! Vectors as arrays, for the compiler to make of them what the target has.
 
+#![expect(clippy::indexing_slicing, reason = "places in arrays, within their lengths")]
+
 use half::{bf16, f16};
 
 use super::{Kernel, MOST_LANES, Simd};
