@@ -13,6 +13,9 @@ pub(super) trait Code: Sync + 'static {
     /// Unit number `unit` of several rows that begin `stride` words after each other, one a lane.
     fn column<S: Simd>(s: S, rows: &[u32], stride: usize, unit: usize) -> S::I;
 
+    /// What codes stand for that follow each other, as many as there are lanes, from `number` times as many on.
+    fn consecutive<S: Simd>(s: S, units: S::I, number: usize) -> S::F;
+
     /// What code number `at` of each unit stands for.
     fn value<S: Simd>(s: S, units: S::I, at: usize) -> S::F;
 
@@ -68,6 +71,23 @@ impl<const BITS: usize> Code for Affine<BITS> {
             let row = rows.get(lane * stride..).unwrap_or_default();
             if Self::UNIT == 32 { row.get(unit).copied().unwrap_or(0) } else { three_bytes(row, unit) }
         })
+    }
+
+    #[inline(always)]
+    fn consecutive<S: Simd>(s: S, units: S::I, number: usize) -> S::F {
+        let first = number * S::LANES;
+        let unit = each_lane(
+            s,
+            #[inline(always)]
+            |lane| ((first + lane) / Self::COUNT) as u32,
+        );
+        let skip = each_lane(
+            s,
+            #[inline(always)]
+            |lane| ((first + lane) % Self::COUNT * BITS) as u32,
+        );
+        let units = s.to_bits(s.lookup(s.from_bits(units), unit));
+        s.to_float(s.and(s.shift_right(units, skip), s.splat_int(Self::MASK)))
     }
 
     #[inline(always)]

@@ -3,6 +3,7 @@
 mod code;
 mod few;
 mod panel;
+mod rows;
 mod scales;
 
 use crate::numbers::{Float, with};
