@@ -2,10 +2,11 @@
 //!
 //! Each kernel is written once over vectors and compiled for several [`Level`]s, of which [`Level::best`] is what the
 //! processor has. Work is shared among [`threads`]. Start with [`quantized::multiply`] and
-//! [`dense::multiply`].
+//! [`attention::attention`].
 
 #![deny(unsafe_code)]
 
+pub mod attention;
 pub mod convolution;
 pub mod dense;
 mod gather;

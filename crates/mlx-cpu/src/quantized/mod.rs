@@ -4,6 +4,7 @@ mod code;
 mod few;
 mod fields;
 mod panel;
+mod rows;
 mod scales;
 
 use std::ops::Range;
@@ -13,6 +14,24 @@ use crate::{Level, Numbers, NumbersMut, Pairs, product, singles};
 pub use scales::Scales;
 
 use code::{Affine, Code, E2m1, E4m3};
+
+/// Does something with the type of a matrix's codes.
+macro_rules! coded {
+    ($w:expr, $code:ident => $body:expr) => {
+        coded!($w, $code => $body; Affine(2): Affine<2>, Affine(3): Affine<3>, Affine(4): Affine<4>, Affine(5): Affine<5>,
+            Affine(6): Affine<6>, Affine(_): Affine<8>, E2m1: E2m1, E4m3: E4m3)
+    };
+    ($w:expr, $code:ident => $body:expr; $($name:ident$(($bits:tt))?: $type:ty),*) => {
+        match $w.coding {
+            $(Coding::$name$(($bits))? => {
+                type $code = $type;
+                $body
+            })*
+        }
+    };
+}
+
+use coded;
 
 /// How the elements of a matrix are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,22 +128,6 @@ impl<'a> Quantized<'a> {
         let length = self.columns * self.coding.bits() / 32;
         self.words.get(row * length..(row + 1) * length).unwrap_or_default()
     }
-}
-
-/// Does something with the type of a matrix's codes.
-macro_rules! coded {
-    ($w:expr, $code:ident => $body:expr) => {
-        coded!($w, $code => $body; Affine(2): Affine<2>, Affine(3): Affine<3>, Affine(4): Affine<4>, Affine(5): Affine<5>,
-            Affine(6): Affine<6>, Affine(_): Affine<8>, E2m1: E2m1, E4m3: E4m3)
-    };
-    ($w:expr, $code:ident => $body:expr; $($name:ident$(($bits:tt))?: $type:ty),*) => {
-        match $w.coding {
-            $(Coding::$name$(($bits))? => {
-                type $code = $type;
-                $body
-            })*
-        }
-    };
 }
 
 /// Up to so many rows are multiplied by unpacking the matrix for a few of them at a time, without keeping it.

@@ -43,6 +43,17 @@ fn halved(v: __m512) -> __m256i {
     _mm512_cvtepi32_epi16(_mm512_mask_mov_epi32(rounded, none, _mm512_set1_epi32(0x7fc0)))
 }
 
+/// The upper half and the lower half of each, added.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")]
+fn folded(v: __m512) -> __m256 {
+    _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps::<1>(v))
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")]
+fn sums([a, b, c, d]: [__m512; 4]) -> [f32; 4] {
+    super::avx2::sums([folded(a), folded(b), folded(c), folded(d)])
+}
+
 impl Simd for Avx512 {
     const LANES: usize = LANES;
     const TILE: (usize, usize) = (12, 2);
@@ -113,6 +124,7 @@ impl Simd for Avx512 {
         max(a: __m512, b: __m512) -> __m512 = _mm512_max_ps(a, b);
         min(a: __m512, b: __m512) -> __m512 = _mm512_min_ps(a, b);
         sum(v: __m512) -> f32 = _mm512_reduce_add_ps(v);
+        sums(v: [__m512; 4]) -> [f32; 4] = sums(v);
         greatest(v: __m512) -> f32 = _mm512_reduce_max_ps(v);
         lookup(table: __m512, at: __m512i) -> __m512 = _mm512_permutexvar_ps(at, table);
         splat_int(value: i32) -> __m512i = _mm512_set1_epi32(value);

@@ -130,6 +130,14 @@ impl Simd for Baseline {
     }
 
     #[inline(always)]
+    fn sums(self, v: [Self::F; 4]) -> [f32; 4] {
+        v.map(
+            #[inline(always)]
+            |v| self.sum(v),
+        )
+    }
+
+    #[inline(always)]
     fn greatest(self, v: Self::F) -> f32 {
         v.into_iter().fold(f32::NEG_INFINITY, f32::max)
     }

@@ -89,6 +89,8 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     fn min(self, a: Self::F, b: Self::F) -> Self::F;
     /// The sum of all lanes.
     fn sum(self, v: Self::F) -> f32;
+    /// The sum of all lanes of each.
+    fn sums(self, v: [Self::F; 4]) -> [f32; 4];
     /// The greatest lane.
     fn greatest(self, v: Self::F) -> f32;
     /// The columns of a square, of which the first `LANES` vectors are the rows.
