@@ -5,15 +5,23 @@
 
 #![deny(unsafe_code)]
 
+pub mod choice;
+mod function;
+pub mod gate;
 mod level;
+pub mod norm;
 mod numbers;
 #[allow(unsafe_code)]
 mod pool;
 mod product;
 pub mod quantized;
+pub mod rope;
+mod rows;
 mod scratch;
 #[allow(unsafe_code)]
 mod simd;
+pub mod softmax;
+mod sums;
 
 pub use level::Level;
 pub use numbers::{Numbers, NumbersMut};

@@ -1,5 +1,7 @@
 //! Vectors as arrays, for the compiler to make of them what the target has.
 
+#![expect(clippy::indexing_slicing, reason = "lanes of arrays, within their lengths")]
+
 use half::{bf16, f16};
 
 use super::{Kernel, Simd};
@@ -119,6 +121,14 @@ impl Simd for Baseline {
     #[inline(always)]
     fn min(self, a: Self::F, b: Self::F) -> Self::F {
         zip(a, b, |a, b| if a < b { a } else { b })
+    }
+
+    #[inline(always)]
+    fn less(self, a: Self::F, b: Self::F, yes: Self::F, no: Self::F) -> Self::F {
+        std::array::from_fn(
+            #[inline(always)]
+            |lane| if a[lane] < b[lane] { yes[lane] } else { no[lane] },
+        )
     }
 
     #[inline(always)]
