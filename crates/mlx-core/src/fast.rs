@@ -1,5 +1,7 @@
 //! Fused ops of transformers.
 
+use std::f32::consts::{FRAC_1_SQRT_2, FRAC_2_PI};
+
 use crate::ffi::raw;
 use crate::{Array, Dtype, Error, Kind, Result, cpu};
 
@@ -55,10 +57,14 @@ impl Activation {
     pub(crate) fn in_ops(self, x: &Array) -> Result<Array> {
         match self {
             Self::Silu => x * x.sigmoid()?,
-            Self::Gelu => (x * ((x / 2.0_f32.sqrt())?.erf()? + 1.0)?)? / 2.0,
+            Self::Gelu => {
+                let below = ((x * FRAC_1_SQRT_2)?.erf()? + 1.0)?;
+                (x * below)? / 2.0
+            }
             Self::GeluApprox => {
-                let bent = ((x.power(3)? * 0.044_715)? + x)?;
-                ((bent * (2.0 / std::f32::consts::PI).sqrt())?.tanh()? + 1.0)? * (x * 0.5)?
+                let cubic = (x + (x.power(3)? * 0.044_715)?)?;
+                let below = ((cubic * FRAC_2_PI.sqrt())?.tanh()? + 1.0)?;
+                (x * 0.5)? * below
             }
         }
     }

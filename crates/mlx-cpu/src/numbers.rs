@@ -80,7 +80,19 @@ macro_rules! with {
     };
 }
 
-pub(crate) use with;
+/// Does something with slices that are all of one type; `false` if they are not.
+macro_rules! same {
+    ([$($from:ident),+], [$($to:ident),+], $body:expr) => {
+        match ($($from,)+ $($to,)+) {
+            ($($crate::Numbers::F32($from),)+ $($crate::NumbersMut::F32($to),)+) => $body,
+            ($($crate::Numbers::F16($from),)+ $($crate::NumbersMut::F16($to),)+) => $body,
+            ($($crate::Numbers::Bf16($from),)+ $($crate::NumbersMut::Bf16($to),)+) => $body,
+            _ => false,
+        }
+    };
+}
+
+pub(crate) use {same, with};
 
 /// A type of float that is computed with in single precision.
 pub(crate) trait Float: Copy + Default + Send + Sync + 'static {

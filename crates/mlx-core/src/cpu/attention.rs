@@ -40,14 +40,16 @@ pub(crate) fn attention(
     let dtype = promoted([q, k, v]);
     let floats = [q, k, v].iter().all(|array| fits(array.dtype()));
     let masks = array.is_none_or(|mask| {
-        let typed = mask.dtype() == Dtype::Bool || (fits(mask.dtype()) && mask.dtype().promote(dtype) == dtype);
+        let typed =
+            mask.dtype() == Dtype::Bool || (fits(mask.dtype()) && mask.dtype().promote(dtype) == dtype);
         typed && broadcasts(mask.shape(), [b, heads, length, keys])
     });
     let sunk = sinks.is_none_or(|sinks| sinks.shape() == [heads] && fits(sinks.dtype()));
     if !(shapes && floats && masks && sunk && super::is_on()) {
         return None;
     }
-    let op = Attend { scale, causal: matches!(mask, Mask::Causal), mask: array.is_some(), sinks: sinks.is_some() };
+    let op =
+        Attend { scale, causal: matches!(mask, Mask::Causal), mask: array.is_some(), sinks: sinks.is_some() };
     Some(super::apply(op, [Some(q), Some(k), Some(v), array, sinks].into_iter().flatten()))
 }
 
@@ -61,7 +63,8 @@ fn promoted(arrays: [&Array; 3]) -> Dtype {
 }
 
 fn broadcasts(shape: &[i32], to: [i32; 4]) -> bool {
-    shape.len() <= 4 && shape.iter().rev().zip(to.iter().rev()).all(|(&length, &to)| length == 1 || length == to)
+    shape.len() <= 4
+        && shape.iter().rev().zip(to.iter().rev()).all(|(&length, &to)| length == 1 || length == to)
 }
 
 /// The strides of an array as those of four axes, with 0 where it is repeated.
@@ -112,7 +115,9 @@ impl Primitive for Attend {
     }
 
     fn run(&self, inputs: &[Input<'_>], outputs: &mut [Output<'_>]) -> Result<(), Failure> {
-        let ([q, k, v, others @ ..], [out]) = (inputs, outputs) else { return Err("an input is missing".into()) };
+        let ([q, k, v, others @ ..], [out]) = (inputs, outputs) else {
+            return Err("an input is missing".into());
+        };
         let (mask, sinks) = self.places(others);
         let sinks = sinks.map(Floats::of).transpose()?;
         let (added, seen);
@@ -137,7 +142,14 @@ impl Primitive for Attend {
             sinks: sinks.as_ref().map(Floats::numbers),
         };
         let (q, k, v) = (Side::of(q)?, Side::of(k)?, Side::of(v)?);
-        super::checked(attention::attention(Level::best(), &q.heads()?, &k.heads()?, &v.heads()?, &how, results(out)?))
+        super::checked(attention::attention(
+            Level::best(),
+            &q.heads()?,
+            &k.heads()?,
+            &v.heads()?,
+            &how,
+            results(out)?,
+        ))
     }
 
     fn fallback(&self, inputs: &[Array]) -> Result<Vec<Array>> {

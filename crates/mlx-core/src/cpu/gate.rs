@@ -28,7 +28,9 @@ impl Primitive for Gated {
     }
 
     fn run(&self, inputs: &[Input<'_>], outputs: &mut [Output<'_>]) -> Result<(), Failure> {
-        let ([gate, others @ ..], [out]) = (inputs, outputs) else { return Err("an input is missing".into()) };
+        let ([gate, others @ ..], [out]) = (inputs, outputs) else {
+            return Err("an input is missing".into());
+        };
         let (by, gate, out) = (function(self.0), Floats::of(gate)?, results(out)?);
         super::checked(match others.first().map(Floats::of).transpose()? {
             Some(x) => gate::multiply(Level::best(), by, [gate.numbers(), x.numbers()], out),
@@ -54,6 +56,6 @@ fn function(activation: Activation) -> gate::Activation {
     match activation {
         Activation::Silu => gate::Activation::Silu,
         Activation::Gelu => gate::Activation::Gelu,
-        Activation::GeluApprox => gate::Activation::GeluTanh,
+        Activation::GeluApprox => gate::Activation::GeluApprox,
     }
 }

@@ -138,7 +138,9 @@ impl Primitive for AddRmsNorm {
     }
 
     fn run(&self, inputs: &[Input<'_>], outputs: &mut [Output<'_>]) -> Result<(), Failure> {
-        let ([x, y, weight], [sum, out]) = (inputs, outputs) else { return Err("an input is missing".into()) };
+        let ([x, y, weight], [sum, out]) = (inputs, outputs) else {
+            return Err("an input is missing".into());
+        };
         let (a, b, weight) = (Floats::of(x)?, Floats::of(y)?, Floats::of(weight)?);
         let norm = Norm { width: width(x), epsilon: self.0, weight: Some(weight.numbers()), bias: None };
         let (sum, out) = (results(sum)?, results(out)?);

@@ -36,7 +36,9 @@ impl<'a> Floats<'a> {
         macro_rules! of {
             ($variant:ident) => {
                 match input.strided()? {
-                    Some((all, strides)) if strides.last() == Some(&1) => Some((Self::$variant(Cow::Borrowed(all)), strides)),
+                    Some((all, strides)) if strides.last() == Some(&1) => {
+                        Some((Self::$variant(Cow::Borrowed(all)), strides))
+                    }
                     _ => None,
                 }
             };

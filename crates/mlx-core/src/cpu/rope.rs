@@ -72,7 +72,9 @@ impl Primitive for Turn {
             offsets: &offsets,
         };
         let (floats, strides) = Floats::strided(x)?;
-        let &[batch, head, row, _] = strides.as_slice() else { return Err("the input has not four axes".into()) };
+        let &[batch, head, row, _] = strides.as_slice() else {
+            return Err("the input has not four axes".into());
+        };
         let heads = Heads::new(floats.numbers(), sizes(x.shape())?, [batch, head, row]);
         let heads = heads.ok_or("the strides lead out of the input")?;
         super::checked(rope::rope(Level::best(), &heads, &how, None, results(out)?))

@@ -27,7 +27,12 @@ impl Primitive for Softmax {
     fn run(&self, inputs: &[Input<'_>], outputs: &mut [Output<'_>]) -> Result<(), Failure> {
         let ([x], [out]) = (inputs, outputs) else { return Err("an input is missing".into()) };
         let width = x.shape().last().map_or(1, |length| length.unsigned_abs() as usize);
-        super::checked(mlx_cpu::softmax::softmax(Level::best(), Floats::of(x)?.numbers(), width, results(out)?))
+        super::checked(mlx_cpu::softmax::softmax(
+            Level::best(),
+            Floats::of(x)?.numbers(),
+            width,
+            results(out)?,
+        ))
     }
 
     fn fallback(&self, inputs: &[Array]) -> Result<Vec<Array>> {

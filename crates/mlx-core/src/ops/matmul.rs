@@ -2,7 +2,7 @@
 
 use crate::ffi::raw;
 use crate::ops::select;
-use crate::{cpu, Array, Device, Dtype, Error, Index, Kind, Operand, Result};
+use crate::{Array, Device, Dtype, Error, Index, Kind, Operand, Result, cpu};
 
 /// Which axes [`Array::tensordot`] sums over: a number of last and first axes, or a list for each side.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -123,6 +123,8 @@ impl Simd for Avx512 {
         mul_add(a: __m512, b: __m512, c: __m512) -> __m512 = _mm512_fmadd_ps(a, b, c);
         max(a: __m512, b: __m512) -> __m512 = _mm512_max_ps(a, b);
         min(a: __m512, b: __m512) -> __m512 = _mm512_min_ps(a, b);
+        less(a: __m512, b: __m512, yes: __m512, no: __m512) -> __m512 =
+            _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_LT_OQ>(a, b), no, yes);
         sum(v: __m512) -> f32 = _mm512_reduce_add_ps(v);
         sums(v: [__m512; 4]) -> [f32; 4] = sums(v);
         greatest(v: __m512) -> f32 = _mm512_reduce_max_ps(v);

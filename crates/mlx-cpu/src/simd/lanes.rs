@@ -124,6 +124,14 @@ impl Simd for Baseline {
     }
 
     #[inline(always)]
+    fn less(self, a: Self::F, b: Self::F, yes: Self::F, no: Self::F) -> Self::F {
+        std::array::from_fn(
+            #[inline(always)]
+            |lane| if a[lane] < b[lane] { yes[lane] } else { no[lane] },
+        )
+    }
+
+    #[inline(always)]
     fn sum(self, v: Self::F) -> f32 {
         let [a, b, c, d, e, f, g, h] = v;
         ((a + e) + (b + f)) + ((c + g) + (d + h))

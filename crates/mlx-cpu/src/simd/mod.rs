@@ -87,6 +87,8 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     fn max(self, a: Self::F, b: Self::F) -> Self::F;
     /// The lesser; `b` where `a` is no number.
     fn min(self, a: Self::F, b: Self::F) -> Self::F;
+    /// `yes` where `a < b`, else `no`: also where one of the two is no number.
+    fn less(self, a: Self::F, b: Self::F, yes: Self::F, no: Self::F) -> Self::F;
     /// The sum of all lanes.
     fn sum(self, v: Self::F) -> f32;
     /// The sum of all lanes of each.
@@ -115,6 +117,7 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// The nearest integers; ties go to even ones.
     fn to_int(self, v: Self::F) -> Self::I;
     /// The floats of these bits.
+    #[allow(clippy::wrong_self_convention, reason = "`self` proves the instructions")]
     fn from_bits(self, v: Self::I) -> Self::F;
     /// The bits of these floats.
     fn to_bits(self, v: Self::F) -> Self::I;
