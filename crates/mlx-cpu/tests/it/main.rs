@@ -5,6 +5,22 @@
 #[cfg(test)]
 mod attention;
 #[cfg(test)]
+mod choice;
+#[cfg(test)]
+mod convolution;
+#[cfg(test)]
+mod dense;
+#[cfg(test)]
+mod float;
+#[cfg(test)]
+mod gate;
+#[cfg(test)]
+mod norm;
+#[cfg(test)]
 mod quantized;
 #[cfg(test)]
 mod random;
+#[cfg(test)]
+mod rope;
+#[cfg(test)]
+mod softmax;
