@@ -5,12 +5,14 @@
 
 #![deny(unsafe_code)]
 
+pub mod arithmetic;
 pub mod choice;
 mod function;
 pub mod gate;
 mod level;
 pub mod norm;
 mod numbers;
+mod places;
 #[allow(unsafe_code)]
 mod pool;
 mod product;
