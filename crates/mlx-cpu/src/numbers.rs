@@ -2,6 +2,8 @@
 
 #![expect(clippy::indexing_slicing, reason = "places within the length of both slices")]
 
+use std::ops::Range;
+
 use half::{bf16, f16};
 
 use crate::places;
@@ -42,6 +44,15 @@ impl Numbers<'_> {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Some of them.
+    pub(crate) fn part(&self, places: Range<usize>) -> Self {
+        match self {
+            Self::F32(all) => Self::F32(all.get(places).unwrap_or_default()),
+            Self::F16(all) => Self::F16(all.get(places).unwrap_or_default()),
+            Self::Bf16(all) => Self::Bf16(all.get(places).unwrap_or_default()),
+        }
     }
 }
 

@@ -5,7 +5,13 @@
 #[cfg(test)]
 mod arithmetic;
 #[cfg(test)]
+mod attention;
+#[cfg(test)]
 mod choice;
+#[cfg(test)]
+mod convolution;
+#[cfg(test)]
+mod dense;
 #[cfg(test)]
 mod float;
 #[cfg(test)]
