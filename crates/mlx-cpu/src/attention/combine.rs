@@ -54,11 +54,10 @@ impl Parts<'_> {
             return self.mean(s, kv_head, to);
         }
         let base = greatest.max(UNSEEN);
-        let weight = |score: f32| s.greatest(exp(s, s.splat(score - base)));
-        let mut total = weight(sink);
+        let mut total = weight(s, sink - base);
         to.fill(0.0);
         for (sums, score, weights) in parts {
-            let factor = weight(score);
+            let factor = weight(s, score - base);
             total += factor * weights;
             for (to, sums) in to.chunks_mut(S::LANES).zip(sums.chunks(S::LANES)) {
                 s.store(to, s.mul_add(s.load(sums), s.splat(factor), s.load(to)));
@@ -91,4 +90,9 @@ impl Parts<'_> {
             s.store(to, s.div(s.load(to), count));
         }
     }
+}
+
+#[inline(always)]
+fn weight<S: Simd>(s: S, score: f32) -> f32 {
+    s.greatest(exp(s, s.splat(score)))
 }

@@ -108,10 +108,11 @@ impl<'a> Work<'a> {
         let reach = self.reach(row);
         let before = reach.start.clamp(keys.start, keys.end) - keys.start;
         let behind = reach.end.clamp(keys.start, keys.end) - keys.start;
-        if before > 0 || behind < keys.len() {
-            for (key, score) in scores.iter_mut().step_by(step).enumerate() {
-                *score = if before <= key && key < behind { *score } else { UNSEEN };
-            }
+        for score in scores.iter_mut().step_by(step).take(before) {
+            *score = UNSEEN;
+        }
+        for score in scores.iter_mut().step_by(step).skip(behind) {
+            *score = UNSEEN;
         }
     }
 }

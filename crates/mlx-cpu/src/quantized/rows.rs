@@ -13,7 +13,9 @@ impl Quantized<'_> {
 
     #[inline(always)]
     fn unpack_coded<S: Simd, C: Code>(&self, s: S, row: usize, to: &mut [f32]) {
-        let (words, first) = (self.row(row), row * (self.columns / self.group));
+        // With what follows the row, whole vectors can be read to its end.
+        let words = self.words.get(row * self.row(0).len()..).unwrap_or_default();
+        let first = row * (self.columns / self.group);
         for (group, to) in to.chunks_exact_mut(self.group).enumerate() {
             let scale = s.splat(self.scales.at(first + group));
             let bias = s.splat(self.biases.map_or(0.0, |biases| scales::at(biases, first + group)));
