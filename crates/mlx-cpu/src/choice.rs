@@ -181,6 +181,9 @@ fn logarithm(sums: &[(f32, f64)]) -> f32 {
     (f64::from(most) + total.ln()) as f32
 }
 
+/// Elements that are looked through at once, and then one by one if there is reason to.
+const BLOCK: usize = 32;
+
 /// The keys of the greatest numbers.
 struct Best {
     count: usize,
@@ -191,13 +194,16 @@ impl Find for Best {
 
     #[inline(always)]
     fn find<S: Simd, T: Float>(&self, s: S, part: &[T], first: usize) -> Vec<u64> {
-        const BLOCK: usize = 32;
         let count = self.count.min(part.len());
         let mut best = BinaryHeap::with_capacity(count + 1);
         // The greatest number that is not enough.
         let mut bound = f32::NAN;
         for (number, block) in part.chunks(BLOCK).enumerate() {
-            if count == 0 || !any_above(s, block, bound) {
+            let skips = block.first_chunk().is_some_and(
+                #[inline(always)]
+                |block| !any_above(s, block, bound),
+            );
+            if skips || count == 0 {
                 continue;
             }
             for (at, x) in block.iter().enumerate() {
@@ -220,14 +226,14 @@ impl Find for Best {
 
 /// Whether there may be a number above the bound, or one that is none.
 #[inline(always)]
-fn any_above<S: Simd, T: Float>(s: S, block: &[T], bound: f32) -> bool {
+fn any_above<S: Simd, T: Float>(s: S, block: &[T; BLOCK], bound: f32) -> bool {
     let next = s.splat(bound.next_up());
     let [yes, no] = [1.0, 0.0].map(
         #[inline(always)]
         |x| s.splat(x),
     );
     let mut count = no;
-    for part in block.chunks(S::LANES) {
+    for part in block.chunks_exact(S::LANES) {
         count = s.add(count, s.less(T::load(s, part), next, no, yes));
     }
     s.sum(count) > 0.0

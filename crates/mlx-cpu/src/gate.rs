@@ -6,13 +6,11 @@ use crate::function::{erf, exp, tanh};
 use crate::numbers::{Float, narrow, same, widen};
 use crate::rows::{self, Rows};
 use crate::simd::{Kernel, Simd};
-use crate::{Level, Numbers, NumbersMut};
+use crate::{Level, Numbers, NumbersMut, places};
 
 /// A function of each number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activation {
-    /// `x`.
-    Identity,
     /// `1 / (1 + exp(-x))`.
     Sigmoid,
     /// `x · sigmoid(x)`.
@@ -99,20 +97,26 @@ impl<T: Float> Rows for Gated<'_, T> {
         let mut y = self.factors.y.map(|y| y[first..].chunks(BLOCK));
         let mut block = [0.0; BLOCK];
         for (x, out) in x.chunks(BLOCK).zip(out.chunks_mut(BLOCK)) {
-            let block = &mut block[..x.len()];
-            widen(s, x, block);
-            s.enter(Apply { function: self.function, to: block });
+            widen(s, x, &mut block);
+            s.enter(Apply { function: self.function, to: &mut block[..x.len().next_multiple_of(S::LANES)] });
             if let Some(y) = y.as_mut().and_then(Iterator::next) {
-                for (x, y) in block.chunks_mut(S::LANES).zip(y.chunks(S::LANES)) {
-                    s.store(x, s.mul(s.load(x), T::load(s, y)));
-                }
+                places::each(
+                    s,
+                    out.len(),
+                    #[inline(always)]
+                    |at| {
+                        let factors = (s.load(&block[at.clone()]), T::load(s, &y[at.clone()]));
+                        T::store(s, &mut out[at], s.mul(factors.0, factors.1));
+                    },
+                );
+            } else {
+                narrow(s, &block, out);
             }
-            narrow(s, block, out);
         }
     }
 }
 
-/// A function of numbers, in place.
+/// A function of whole vectors, in place.
 struct Apply<'a> {
     function: Activation,
     to: &'a mut [f32],
@@ -124,7 +128,6 @@ impl Kernel for Apply<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         match self.function {
-            Activation::Identity => {}
             Activation::Sigmoid => apply::<S, Sigmoid>(s, self.to),
             Activation::Silu => apply::<S, Silu>(s, self.to),
             Activation::Gelu => apply::<S, Gelu>(s, self.to),
@@ -137,7 +140,7 @@ impl Kernel for Apply<'_> {
 
 #[inline(always)]
 fn apply<S: Simd, F: Function>(s: S, to: &mut [f32]) {
-    for x in to.chunks_mut(S::LANES) {
+    for x in to.chunks_exact_mut(S::LANES) {
         s.store(x, F::of(s, s.load(x)));
     }
 }

@@ -6,6 +6,7 @@
 
 #![deny(unsafe_code)]
 
+pub mod arithmetic;
 pub mod attention;
 pub mod choice;
 pub mod convolution;
@@ -16,6 +17,7 @@ mod gather;
 mod level;
 pub mod norm;
 mod numbers;
+mod places;
 #[allow(unsafe_code)]
 mod pool;
 mod product;

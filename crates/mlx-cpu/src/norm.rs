@@ -7,7 +7,7 @@ use crate::rows::{self, Rows};
 use crate::scratch::Scratch;
 use crate::simd::{Kernel, Simd};
 use crate::sums::sum;
-use crate::{Level, Numbers, NumbersMut, pool, simd};
+use crate::{Level, Numbers, NumbersMut, places, pool, simd};
 
 /// How rows are normalized, and what they are multiplied by and moved by afterwards.
 #[derive(Clone, Copy, Debug)]
@@ -158,16 +158,21 @@ impl Wide<'_> {
             |v| s.mul(s.sub(v, mean), s.sub(v, mean)),
         );
         let factor = s.splat((1.0 / (squares / count + self.epsilon).sqrt()) as f32);
-        for (at, (from, to)) in from.chunks(S::LANES).zip(to.chunks_mut(S::LANES)).enumerate() {
-            let mut v = s.mul(s.sub(T::load(s, from), mean), factor);
-            if let Some(weight) = self.weight {
-                v = s.mul(v, s.load(&weight[at * S::LANES..]));
-            }
-            if let Some(bias) = self.bias {
-                v = s.add(v, s.load(&bias[at * S::LANES..]));
-            }
-            U::store(s, to, v);
-        }
+        places::each(
+            s,
+            self.width,
+            #[inline(always)]
+            |at| {
+                let mut v = s.mul(s.sub(T::load(s, &from[at.clone()]), mean), factor);
+                if let Some(weight) = self.weight {
+                    v = s.mul(v, s.load(&weight[at.clone()]));
+                }
+                if let Some(bias) = self.bias {
+                    v = s.add(v, s.load(&bias[at.clone()]));
+                }
+                U::store(s, &mut to[at], v);
+            },
+        );
     }
 }
 
@@ -222,9 +227,15 @@ impl<T: Float> Kernel for SomeSums<'_, T> {
         let terms = x.chunks(norm.width).zip(y.chunks(norm.width));
         let results = sum.chunks_mut(norm.width).zip(out.chunks_mut(norm.width));
         for ((x, y), (sum, out)) in terms.zip(results) {
-            for ((x, y), sum) in x.chunks(S::LANES).zip(y.chunks(S::LANES)).zip(sum.chunks_mut(S::LANES)) {
-                T::store(s, sum, s.add(T::load(s, x), T::load(s, y)));
-            }
+            places::each(
+                s,
+                norm.width,
+                #[inline(always)]
+                |at| {
+                    let v = s.add(T::load(s, &x[at.clone()]), T::load(s, &y[at.clone()]));
+                    T::store(s, &mut sum[at], v);
+                },
+            );
             norm.write::<S, T, T, false>(s, sum, out);
         }
     }

@@ -1,9 +1,12 @@
 //! Slices of floats, stored in one of three types.
 
+#![expect(clippy::indexing_slicing, reason = "places within the length of both slices")]
+
 use std::ops::Range;
 
 use half::{bf16, f16};
 
+use crate::places;
 use crate::simd::Simd;
 
 /// Floats to read.
@@ -137,15 +140,23 @@ floats! {
 /// Writes the numbers as singles.
 #[inline(always)]
 pub(crate) fn widen<S: Simd, T: Float>(s: S, from: &[T], to: &mut [f32]) {
-    for (from, to) in from.chunks(S::LANES).zip(to.chunks_mut(S::LANES)) {
-        s.store(to, T::load(s, from));
-    }
+    let length = from.len().min(to.len());
+    places::each(
+        s,
+        length,
+        #[inline(always)]
+        |at| s.store(&mut to[at.clone()], T::load(s, &from[at])),
+    );
 }
 
 /// Writes singles as numbers of another type.
 #[inline(always)]
 pub(crate) fn narrow<S: Simd, T: Float>(s: S, from: &[f32], to: &mut [T]) {
-    for (from, to) in from.chunks(S::LANES).zip(to.chunks_mut(S::LANES)) {
-        T::store(s, to, s.load(from));
-    }
+    let length = from.len().min(to.len());
+    places::each(
+        s,
+        length,
+        #[inline(always)]
+        |at| T::store(s, &mut to[at.clone()], s.load(&from[at])),
+    );
 }

@@ -9,7 +9,7 @@ use crate::pool::{self, Columns};
 use crate::rows;
 use crate::scratch::Scratch;
 use crate::simd::{Kernel, Simd};
-use crate::{Level, Numbers, NumbersMut, simd};
+use crate::{Level, Numbers, NumbersMut, places, simd};
 
 /// Numbers `[batch, heads, length, width]`, in any order but for the last axis.
 #[derive(Clone, Copy, Debug)]
@@ -213,25 +213,39 @@ fn rotate<S: Simd, T: Float, U: Float>(s: S, rope: &Rope<'_>, table: &[f32], fro
     let dims = rope.dims;
     let (cosines, sines) = table.split_at(dims);
     if rope.traditional {
-        let (from, to) = (&from[..dims], &mut to[..dims]);
-        let table = cosines.chunks(S::LANES).zip(sines.chunks(S::LANES));
-        for ((from, to), (cos, sin)) in from.chunks(S::LANES).zip(to.chunks_mut(S::LANES)).zip(table) {
-            let x = T::load(s, from);
-            let turned = s.mul(s.lookup(x, s.load_int(&OTHER)), s.load(sin));
-            U::store(s, to, s.mul_add(x, s.load(cos), turned));
-        }
+        places::each(
+            s,
+            dims,
+            #[inline(always)]
+            |at| {
+                let x = T::load(s, &from[at.clone()]);
+                let turned = s.mul(s.lookup(x, s.load_int(&OTHER)), s.load(&sines[at.clone()]));
+                U::store(s, &mut to[at.clone()], s.mul_add(x, s.load(&cosines[at]), turned));
+            },
+        );
     } else {
         let half = dims / 2;
         let (first, second) = to[..dims].split_at_mut(half);
-        for (at, (first, second)) in first.chunks_mut(S::LANES).zip(second.chunks_mut(S::LANES)).enumerate() {
-            let place = at * S::LANES;
-            let [x, y] = [T::load(s, &from[place..half]), T::load(s, &from[half + place..dims])];
-            let [cos, sin] = [s.load(&cosines[place..half]), s.load(&sines[place..half])];
-            U::store(s, first, s.sub(s.mul(x, cos), s.mul(y, sin)));
-            U::store(s, second, s.mul_add(x, sin, s.mul(y, cos)));
-        }
+        let (before, behind) = from[..dims].split_at(half);
+        places::each(
+            s,
+            half,
+            #[inline(always)]
+            |at| {
+                let [x, y] = [T::load(s, &before[at.clone()]), T::load(s, &behind[at.clone()])];
+                let [cos, sin] = [s.load(&cosines[at.clone()]), s.load(&sines[at.clone()])];
+                U::store(s, &mut first[at.clone()], s.sub(s.mul(x, cos), s.mul(y, sin)));
+                U::store(s, &mut second[at], s.mul_add(x, sin, s.mul(y, cos)));
+            },
+        );
     }
-    for (from, to) in from[dims..].chunks(S::LANES).zip(to[dims..].chunks_mut(S::LANES)) {
-        U::store(s, to, T::load(s, from));
-    }
+    let (from, to) = (&from[dims..], &mut to[dims..]);
+    places::each(
+        s,
+        to.len(),
+        #[inline(always)]
+        |at| {
+            U::store(s, &mut to[at.clone()], T::load(s, &from[at]));
+        },
+    );
 }

@@ -8,7 +8,7 @@ use crate::rows::{self, Rows};
 use crate::scratch::Scratch;
 use crate::simd::Simd;
 use crate::sums::{greatest, sum};
-use crate::{Level, Numbers, NumbersMut};
+use crate::{Level, Numbers, NumbersMut, places};
 
 /// `exp(x) / sum(exp(x))` for each row of `width` numbers, in single precision, rounded once.
 ///
@@ -35,21 +35,32 @@ impl<T: Float> Rows for Softmax<'_, T> {
     #[inline(always)]
     fn write<S: Simd>(&self, s: S, number: usize, out: &mut [T]) {
         let row = &self.x[number * self.width..][..self.width];
-        let mut powers = Scratch::new(self.width);
+        let mut memory = Scratch::new(self.width);
+        let powers = &mut *memory;
         let most = s.splat(greatest(s, row));
-        for (from, to) in row.chunks(S::LANES).zip(powers.chunks_mut(S::LANES)) {
-            s.store(to, exp(s, s.sub(T::load(s, from), most)));
-        }
+        places::each(
+            s,
+            self.width,
+            #[inline(always)]
+            |at| {
+                s.store(&mut powers[at.clone()], exp(s, s.sub(T::load(s, &row[at]), most)));
+            },
+        );
         let total = sum(
             s,
-            &powers,
+            powers,
             s.splat(0.0),
             #[inline(always)]
             |v| v,
         );
         let factor = s.splat((1.0 / total) as f32);
-        for (from, to) in powers.chunks(S::LANES).zip(out.chunks_mut(S::LANES)) {
-            T::store(s, to, s.mul(s.load(from), factor));
-        }
+        places::each(
+            s,
+            self.width,
+            #[inline(always)]
+            |at| {
+                T::store(s, &mut out[at.clone()], s.mul(s.load(&powers[at]), factor));
+            },
+        );
     }
 }

@@ -3,6 +3,8 @@
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, clippy::panic, reason = "a broken test has to stop")]
 
 #[cfg(test)]
+mod arithmetic;
+#[cfg(test)]
 mod attention;
 #[cfg(test)]
 mod choice;
