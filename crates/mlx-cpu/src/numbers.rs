@@ -1,5 +1,7 @@
 //! Slices of floats, stored in one of three types.
 
+use std::ops::Range;
+
 use half::{bf16, f16};
 
 use crate::simd::Simd;
@@ -40,6 +42,15 @@ impl Numbers<'_> {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+
+    /// Some of them.
+    pub(crate) fn part(&self, places: Range<usize>) -> Self {
+        match self {
+            Self::F32(all) => Self::F32(all.get(places).unwrap_or_default()),
+            Self::F16(all) => Self::F16(all.get(places).unwrap_or_default()),
+            Self::Bf16(all) => Self::Bf16(all.get(places).unwrap_or_default()),
+        }
+    }
 }
 
 impl NumbersMut<'_> {
@@ -69,7 +80,19 @@ macro_rules! with {
     };
 }
 
-pub(crate) use with;
+/// Does something with slices that are all of one type; `false` if they are not.
+macro_rules! same {
+    ([$($from:ident),+], [$($to:ident),+], $body:expr) => {
+        match ($($from,)+ $($to,)+) {
+            ($($crate::Numbers::F32($from),)+ $($crate::NumbersMut::F32($to),)+) => $body,
+            ($($crate::Numbers::F16($from),)+ $($crate::NumbersMut::F16($to),)+) => $body,
+            ($($crate::Numbers::Bf16($from),)+ $($crate::NumbersMut::Bf16($to),)+) => $body,
+            _ => false,
+        }
+    };
+}
+
+pub(crate) use {same, with};
 
 /// A type of float that is computed with in single precision.
 pub(crate) trait Float: Copy + Default + Send + Sync + 'static {

@@ -3,17 +3,30 @@
 //! MLX's own ops for Linux CPUs are plain loops; those of `mlx-cpu` use vectors and all cores. They are primitives in
 //! MLX's lazy graph: gradients and `vmap` go through MLX's own ops. `MLX_CPU_KERNELS=0` turns them off.
 
+mod attention;
+mod gate;
+mod matmul;
+mod norm;
 mod numbers;
 mod quantized_matmul;
+mod rope;
+mod softmax;
 
 use std::cell::Cell;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use mlx_cpu::Level;
 
+use crate::kernel::{self, Failure, Primitive};
 use crate::{Array, Device, Error, Kind, Result};
 
+pub(crate) use attention::attention;
+pub(crate) use gate::gated;
+pub(crate) use matmul::matmul;
+pub(crate) use norm::{add_rms_norm, layer_norm, rms_norm};
 pub(crate) use quantized_matmul::quantized_matmul;
+pub(crate) use rope::rope;
+pub(crate) use softmax::softmax;
 
 thread_local! {
     static PLAIN: Cell<bool> = const { Cell::new(false) };
@@ -51,9 +64,15 @@ pub(crate) fn plainly<R>(f: impl FnOnce() -> R) -> R {
     f()
 }
 
-/// The single result of a kernel.
+/// Adds an op with one result to the graph.
 #[track_caller]
-fn only(outputs: Vec<Array>, op: &'static str) -> Result<Array> {
-    let found = outputs.into_iter().next();
-    found.ok_or_else(|| Error::new(Kind::Mlx, op, "the kernel has no result"))
+fn apply<'a, P: Primitive>(op: P, inputs: impl IntoIterator<Item = &'a Array>) -> Result<Array> {
+    let outputs = kernel::apply(&Arc::new(op), inputs)?;
+    let only = outputs.into_iter().next();
+    only.ok_or_else(|| Error::new(Kind::Mlx, P::NAME, "the kernel has no result"))
+}
+
+/// What a kernel of `mlx-cpu` said of the sizes it was given.
+fn checked(fits: bool) -> Result<(), Failure> {
+    if fits { Ok(()) } else { Err("the shapes do not fit".into()) }
 }

@@ -30,6 +30,60 @@ impl<'a> Floats<'a> {
         })
     }
 
+    /// The elements of an input whose last axis is in order, and how far apart neighbours along the other axes are. A copy
+    /// is in row-major order.
+    pub(super) fn strided(input: &'a Input<'_>) -> Result<(Self, Vec<usize>), Failure> {
+        macro_rules! of {
+            ($variant:ident) => {
+                match input.strided()? {
+                    Some((all, strides)) if strides.last() == Some(&1) => {
+                        Some((Self::$variant(Cow::Borrowed(all)), strides))
+                    }
+                    _ => None,
+                }
+            };
+        }
+        let found = match input.dtype() {
+            Dtype::Float16 => of!(F16),
+            Dtype::Bfloat16 => of!(Bf16),
+            _ => of!(F32),
+        };
+        match found {
+            Some(found) => Ok(found),
+            None => Ok((Self::of(input)?, in_order(input.shape()))),
+        }
+    }
+
+    /// The elements of matrices `[…, rows, columns]` that are stored by columns, one matrix after the other; none if they
+    /// are not.
+    pub(super) fn transposed(input: &'a Input<'_>, rows: i32, columns: i32) -> Result<Option<Self>, Failure> {
+        let mut stored = input.shape().to_vec();
+        if let Some(last) = stored.last_chunk_mut() {
+            *last = [columns, rows];
+        }
+        let mut wanted = in_order(&stored);
+        if let Some([row, column]) = wanted.last_chunk_mut() {
+            std::mem::swap(row, column);
+        }
+        let lies = |strides: &[usize]| {
+            let axes = strides.iter().zip(&wanted).zip(input.shape());
+            columns > 1 && rows > 1 && axes.into_iter().all(|((a, b), &length)| length == 1 || a == b)
+        };
+        macro_rules! of {
+            ($variant:ident) => {
+                match input.strided()? {
+                    Some((all, strides)) if lies(&strides) => Some(Self::$variant(Cow::Borrowed(all))),
+                    _ => None,
+                }
+            };
+        }
+        Ok(match input.dtype() {
+            Dtype::Float16 => of!(F16),
+            Dtype::Bfloat16 => of!(Bf16),
+            _ => of!(F32),
+        })
+    }
+
     pub(super) fn numbers(&self) -> Numbers<'_> {
         match self {
             Self::F32(all) => Numbers::F32(all),
@@ -46,4 +100,22 @@ pub(super) fn results<'a>(output: &'a mut Output<'_>) -> Result<NumbersMut<'a>, 
         Dtype::Bfloat16 => NumbersMut::Bf16(output.values()?),
         _ => NumbersMut::F32(output.values()?),
     })
+}
+
+/// The strides of row-major order.
+pub(super) fn in_order(shape: &[i32]) -> Vec<usize> {
+    let mut strides = Vec::with_capacity(shape.len());
+    let mut next = 1;
+    for &length in shape.iter().rev() {
+        strides.push(next);
+        next *= length.unsigned_abs() as usize;
+    }
+    strides.reverse();
+    strides
+}
+
+/// Lengths as sizes.
+pub(super) fn sizes<const N: usize>(shape: &[i32]) -> Result<[usize; N], Failure> {
+    let sizes: Vec<_> = shape.iter().map(|length| length.unsigned_abs() as usize).collect();
+    sizes.try_into().map_err(|_| "an input has another number of axes".into())
 }

@@ -1,13 +1,11 @@
 //! Products with quantized matrices.
 
-use std::sync::Arc;
-
 use mlx_cpu::Level;
 use mlx_cpu::quantized::{self, Coding, Scales};
 
 use super::numbers::{Floats, fits, results};
 use crate::ffi::raw;
-use crate::kernel::{self, Failure, Input, Output, Primitive, Spec};
+use crate::kernel::{Failure, Input, Output, Primitive, Spec};
 use crate::{Array, Error, Kind, Quantization, QuantizationMode, Quantized, Result};
 
 /// `x · wᵀ`, of `x`, words, scales and biases.
@@ -23,9 +21,7 @@ pub(crate) fn quantized_matmul(x: &Array, w: &Quantized) -> Option<Result<Array>
     if !known || !floats || w.weight.ndim() != 2 || !super::is_on() {
         return None;
     }
-    let op = Arc::new(QuantizedMatmul(w.scheme));
-    let outputs = kernel::apply(&op, [x, &w.weight, &w.scales, biases]);
-    Some(outputs.and_then(|outputs| super::only(outputs, "quantized_matmul")))
+    Some(super::apply(QuantizedMatmul(w.scheme), [x, &w.weight, &w.scales, biases]))
 }
 
 impl Primitive for QuantizedMatmul {
@@ -62,11 +58,7 @@ impl Primitive for QuantizedMatmul {
             Coding::Affine(self.0.bits.unsigned_abs()),
         );
         let w = w.ok_or("the parts of the matrix do not fit together")?;
-        if quantized::multiply(Level::best(), x.numbers(), &w, results(out)?) {
-            Ok(())
-        } else {
-            Err("the shapes do not fit".into())
-        }
+        super::checked(quantized::multiply(Level::best(), x.numbers(), &w, results(out)?))
     }
 
     fn fallback(&self, inputs: &[Array]) -> Result<Vec<Array>> {

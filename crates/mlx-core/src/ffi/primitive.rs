@@ -159,6 +159,27 @@ impl Input<'_> {
         Ok(Cow::Owned(unsafe { collect(data, shape, strides) }?.into_iter().map(T::from_bits).collect()))
     }
 
+    /// The elements from the first to the last, and how far apart neighbours along each axis are; none where some axis
+    /// goes backwards or the elements may not be borrowed.
+    ///
+    /// # Errors
+    /// The input holds another type.
+    pub fn strided<T: Element>(&self) -> Result<Option<(&[T], Vec<usize>)>, Failure> {
+        check_type::<T>(self.0)?;
+        let strides: Option<Vec<_>> =
+            self.strides().iter().map(|&stride| usize::try_from(stride).ok()).collect();
+        let data = self.0.data.cast_const().cast::<T::Bits>();
+        let Some(strides) = strides.filter(|_| data.is_aligned() && size(self.shape()) > 0) else {
+            return Ok(None);
+        };
+        let places = self.shape().iter().zip(&strides);
+        let last: usize = places.map(|(&length, stride)| (length.unsigned_abs() as usize - 1) * stride).sum();
+        // SAFETY: MLX keeps the buffer alive and unchanged while the kernel runs. The element that the greatest index of
+        // each axis names is in it, no axis goes backwards, and every bit pattern is a valid `Bits`.
+        let bits = unsafe { slice::from_raw_parts(data, last + 1) };
+        Ok(elements(bits).map(|elements| (elements, strides)))
+    }
+
     /// How far apart neighbours along each axis lie, in elements.
     fn strides(&self) -> &[i64] {
         // SAFETY: C passes `ndim` strides, which live as long as the buffer.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::ffi::raw;
-use crate::{Array, Axes, Category, Dtype, Error, Kind, Result};
+use crate::{Array, Axes, Category, Dtype, Error, Kind, Result, cpu};
 
 macro_rules! reduce {
     ($($(#[$doc:meta])* $name:ident, $axes:ident;)*) => {
@@ -112,7 +112,15 @@ impl Array {
             // Along other axes than the last, MLX would cut the result to whole numbers.
             return self.astype(Dtype::Float32)?.softmax(axes);
         }
-        match axes.into().list {
+        let axes = axes.into().list;
+        if axes
+            .as_deref()
+            .is_some_and(|axes| matches!(axes, [axis] if *axis == -1 || *axis + 1 == self.ndim() as i32))
+            && let Some(weights) = cpu::softmax(self)
+        {
+            return weights;
+        }
+        match axes {
             Some(list) => raw::softmax_axes(self, &list, true),
             None => raw::softmax(self, true),
         }

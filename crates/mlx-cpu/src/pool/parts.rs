@@ -51,6 +51,23 @@ pub(crate) fn each_part<T: Send>(
     });
 }
 
+/// Calls `work` for the parts of two slices of one length, as [`each_part`] does for those of one.
+pub(crate) fn each_part_of_two<T: Send>(
+    [first, second]: [&mut [T]; 2],
+    length: usize,
+    work: impl Fn(usize, [&mut [T]; 2]) + Sync,
+) {
+    let length = length.max(1);
+    let shared = [Shared::new(first), Shared::new(second)];
+    each_range(shared[0].length.div_ceil(length), 1, |numbers| {
+        for number in numbers {
+            let places = number * length..(number + 1) * length;
+            // SAFETY: each number is given out once, and parts of different numbers do not overlap.
+            work(number, shared.each_ref().map(|shared| unsafe { shared.part(places.clone()) }));
+        }
+    });
+}
+
 /// Some columns of a matrix in row-major order.
 pub(crate) struct Columns<'a, T> {
     matrix: &'a Shared<'a, T>,

@@ -130,12 +130,12 @@ impl<U: Float, C: Code> Kernel for Rows<'_, '_, U, C> {
         // Behind the scales of a row stands room for what a vector reads past them.
         let mut memory = Scratch::new(2 * padded + LONGEST);
         let (biases, scales) = memory.split_at_mut(padded);
+        biases.fill(0.0);
         for (at, row) in self.out.range().enumerate() {
             self.w.scales.write(s, row * groups, &mut scales[..padded]);
             scales[groups..padded].fill(0.0);
             if let Some(from) = self.w.biases {
-                scales::write(s, from, row * groups, biases);
-                biases[groups..].fill(0.0);
+                scales::write(s, from, row * groups, &mut biases[..groups]);
             }
             let line = Line { words: self.w.row(row), scales, biases, group: self.w.group };
             for first in (0..self.x.rows).step_by(TOGETHER) {

@@ -50,6 +50,15 @@ fn sum(v: __m256) -> f32 {
     _mm_cvtss_f32(_mm_add_ss(pair, _mm_movehdup_ps(pair)))
 }
 
+/// The sums of four vectors.
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(super) fn sums([a, b, c, d]: [__m256; 4]) -> [f32; 4] {
+    let quarters = _mm256_hadd_ps(_mm256_hadd_ps(a, b), _mm256_hadd_ps(c, d));
+    let sums = _mm_add_ps(_mm256_castps256_ps128(quarters), _mm256_extractf128_ps::<1>(quarters));
+    // SAFETY: both are four floats.
+    unsafe { std::mem::transmute(sums) }
+}
+
 #[target_feature(enable = "avx2,fma,f16c")]
 fn greatest(v: __m256) -> f32 {
     let half = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps::<1>(v));
@@ -119,15 +128,20 @@ impl Simd for Avx2 {
         mul_add(a: __m256, b: __m256, c: __m256) -> __m256 = _mm256_fmadd_ps(a, b, c);
         max(a: __m256, b: __m256) -> __m256 = _mm256_max_ps(a, b);
         min(a: __m256, b: __m256) -> __m256 = _mm256_min_ps(a, b);
+        less(a: __m256, b: __m256, yes: __m256, no: __m256) -> __m256 =
+            _mm256_blendv_ps(no, yes, _mm256_cmp_ps::<_CMP_LT_OQ>(a, b));
         sum(v: __m256) -> f32 = sum(v);
+        sums(v: [__m256; 4]) -> [f32; 4] = sums(v);
         greatest(v: __m256) -> f32 = greatest(v);
         lookup(table: __m256, at: __m256i) -> __m256 = _mm256_permutevar8x32_ps(table, at);
         splat_int(value: i32) -> __m256i = _mm256_set1_epi32(value);
         and(a: __m256i, b: __m256i) -> __m256i = _mm256_and_si256(a, b);
         or(a: __m256i, b: __m256i) -> __m256i = _mm256_or_si256(a, b);
         add_int(a: __m256i, b: __m256i) -> __m256i = _mm256_add_epi32(a, b);
+        sub_int(a: __m256i, b: __m256i) -> __m256i = _mm256_sub_epi32(a, b);
         shift_left(v: __m256i, by: __m256i) -> __m256i = _mm256_sllv_epi32(v, by);
         shift_right(v: __m256i, by: __m256i) -> __m256i = _mm256_srlv_epi32(v, by);
+        shift_right_signed(v: __m256i, by: __m256i) -> __m256i = _mm256_srav_epi32(v, by);
         to_float(v: __m256i) -> __m256 = _mm256_cvtepi32_ps(v);
         to_int(v: __m256) -> __m256i = _mm256_cvtps_epi32(v);
         from_bits(v: __m256i) -> __m256 = _mm256_castsi256_ps(v);

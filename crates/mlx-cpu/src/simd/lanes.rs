@@ -124,9 +124,25 @@ impl Simd for Baseline {
     }
 
     #[inline(always)]
+    fn less(self, a: Self::F, b: Self::F, yes: Self::F, no: Self::F) -> Self::F {
+        std::array::from_fn(
+            #[inline(always)]
+            |lane| if a[lane] < b[lane] { yes[lane] } else { no[lane] },
+        )
+    }
+
+    #[inline(always)]
     fn sum(self, v: Self::F) -> f32 {
         let [a, b, c, d, e, f, g, h] = v;
         ((a + e) + (b + f)) + ((c + g) + (d + h))
+    }
+
+    #[inline(always)]
+    fn sums(self, v: [Self::F; 4]) -> [f32; 4] {
+        v.map(
+            #[inline(always)]
+            |v| self.sum(v),
+        )
     }
 
     #[inline(always)]
@@ -176,6 +192,11 @@ impl Simd for Baseline {
     }
 
     #[inline(always)]
+    fn sub_int(self, a: Self::I, b: Self::I) -> Self::I {
+        zip(a, b, i32::wrapping_sub)
+    }
+
+    #[inline(always)]
     fn shift_left(self, v: Self::I, by: Self::I) -> Self::I {
         zip(v, by, |x, by| x.wrapping_shl(by as u32))
     }
@@ -183,6 +204,11 @@ impl Simd for Baseline {
     #[inline(always)]
     fn shift_right(self, v: Self::I, by: Self::I) -> Self::I {
         zip(v, by, |x, by| (x as u32).wrapping_shr(by as u32) as i32)
+    }
+
+    #[inline(always)]
+    fn shift_right_signed(self, v: Self::I, by: Self::I) -> Self::I {
+        zip(v, by, |x, by| x.wrapping_shr(by as u32))
     }
 
     #[inline(always)]

@@ -87,8 +87,12 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     fn max(self, a: Self::F, b: Self::F) -> Self::F;
     /// The lesser; `b` where `a` is no number.
     fn min(self, a: Self::F, b: Self::F) -> Self::F;
+    /// `yes` where `a < b`, else `no`: also where one of the two is no number.
+    fn less(self, a: Self::F, b: Self::F, yes: Self::F, no: Self::F) -> Self::F;
     /// The sum of all lanes.
     fn sum(self, v: Self::F) -> f32;
+    /// The sum of all lanes of each.
+    fn sums(self, v: [Self::F; 4]) -> [f32; 4];
     /// The greatest lane.
     fn greatest(self, v: Self::F) -> f32;
     /// The columns of a square, of which the first `LANES` vectors are the rows.
@@ -101,15 +105,19 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     fn and(self, a: Self::I, b: Self::I) -> Self::I;
     fn or(self, a: Self::I, b: Self::I) -> Self::I;
     fn add_int(self, a: Self::I, b: Self::I) -> Self::I;
+    fn sub_int(self, a: Self::I, b: Self::I) -> Self::I;
     /// Each lane moved up by as many bits as `by` says, 0 to 31.
     fn shift_left(self, v: Self::I, by: Self::I) -> Self::I;
     /// Each lane moved down by as many bits as `by` says, 0 to 31, with zeros above.
     fn shift_right(self, v: Self::I, by: Self::I) -> Self::I;
+    /// The same with copies of the sign above.
+    fn shift_right_signed(self, v: Self::I, by: Self::I) -> Self::I;
     /// The integers as floats.
     fn to_float(self, v: Self::I) -> Self::F;
     /// The nearest integers; ties go to even ones.
     fn to_int(self, v: Self::F) -> Self::I;
     /// The floats of these bits.
+    #[allow(clippy::wrong_self_convention, reason = "`self` proves the instructions")]
     fn from_bits(self, v: Self::I) -> Self::F;
     /// The bits of these floats.
     fn to_bits(self, v: Self::F) -> Self::I;

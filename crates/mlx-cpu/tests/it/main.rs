@@ -3,10 +3,24 @@
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, clippy::panic, reason = "a broken test has to stop")]
 
 #[cfg(test)]
+mod attention;
+#[cfg(test)]
+mod choice;
+#[cfg(test)]
 mod convolution;
 #[cfg(test)]
 mod dense;
 #[cfg(test)]
+mod float;
+#[cfg(test)]
+mod gate;
+#[cfg(test)]
+mod norm;
+#[cfg(test)]
 mod quantized;
 #[cfg(test)]
 mod random;
+#[cfg(test)]
+mod rope;
+#[cfg(test)]
+mod softmax;

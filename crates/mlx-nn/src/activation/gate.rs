@@ -1,8 +1,6 @@
 //! Products of two halves, one of which is a gate.
 
-use mlx_core::{Array, Error, Result};
-
-use super::silu;
+use mlx_core::{Array, Error, Result, fast};
 
 /// `a · σ(b)`, where `a` and `b` are the halves of `x` along `axis`, which loses half its length.
 ///
@@ -27,5 +25,5 @@ pub fn glu(x: &Array, axis: i32) -> Result<Array> {
 /// Shazeer, "GLU Variants Improve Transformer".
 #[track_caller]
 pub fn swiglu(gate: &Array, up: &Array) -> Result<Array> {
-    silu(gate)? * up
+    fast::gated(fast::Activation::Silu, gate, up)
 }

@@ -1,13 +1,11 @@
 //! Functions without corners, or with one at zero at most: exponentials and what bends like them.
 
-use std::f32::consts::{FRAC_1_SQRT_2, FRAC_2_PI};
-
-use mlx_core::{Array, Result, select};
+use mlx_core::{Array, Result, fast, select};
 
 /// `x · σ(x)`, also called swish.
 #[track_caller]
 pub fn silu(x: &Array) -> Result<Array> {
-    x * x.sigmoid()
+    fast::activate(fast::Activation::Silu, x)
 }
 
 /// `x · Φ(x)` with the normal distribution's `Φ`.
@@ -15,16 +13,13 @@ pub fn silu(x: &Array) -> Result<Array> {
 /// Hendrycks and Gimpel, "Gaussian Error Linear Units".
 #[track_caller]
 pub fn gelu(x: &Array) -> Result<Array> {
-    let below = ((x * FRAC_1_SQRT_2)?.erf()? + 1.0)?;
-    (x * below)? / 2.0
+    fast::activate(fast::Activation::Gelu, x)
 }
 
 /// [`gelu`] by `tanh`; `gelu_pytorch_tanh` and `gelu_new` in configs.
 #[track_caller]
 pub fn gelu_approx(x: &Array) -> Result<Array> {
-    let cubic = (x + (x.power(3)? * 0.044_715)?)?;
-    let below = ((cubic * FRAC_2_PI.sqrt())?.tanh()? + 1.0)?;
-    (x * 0.5)? * below
+    fast::activate(fast::Activation::GeluApprox, x)
 }
 
 /// [`gelu`] by the sigmoid, off by up to 0.015; `quick_gelu` in configs.

@@ -1,6 +1,6 @@
 //! The activations of gated layers.
 
-use mlx_core::{Array, Result as MlxResult};
+use mlx_core::{Array, Result as MlxResult, fast};
 use mlx_nn::{gelu, gelu_approx, relu, silu};
 use serde::Deserialize;
 
@@ -38,6 +38,16 @@ impl Activation {
             Self::Relu => relu(x),
         }
     }
+
+    /// `activation(gate) · x`.
+    pub(crate) fn gate(self, gate: &Array, x: &Array) -> MlxResult<Array> {
+        match self {
+            Self::Silu => fast::gated(fast::Activation::Silu, gate, x),
+            Self::Gelu => fast::gated(fast::Activation::Gelu, gate, x),
+            Self::GeluTanh => fast::gated(fast::Activation::GeluApprox, gate, x),
+            Self::Relu => relu(gate)? * x,
+        }
+    }
 }
 
 /// How a gate lets through what it gates.
@@ -52,7 +62,7 @@ pub(crate) enum Gating {
 impl Gating {
     pub(super) fn forward(self, gate: &Array, x: &Array) -> MlxResult<Array> {
         match self {
-            Self::By(activation) => activation.forward(gate)? * x,
+            Self::By(activation) => activation.gate(gate, x),
             Self::Clamped { limit } => {
                 let gate = gate.minimum(limit)?;
                 let open = (&gate * (&gate * 1.702)?.sigmoid()?)?;

@@ -84,7 +84,7 @@ impl GatedMlp {
         if let Some(deviations) = self.cutoff {
             gate = above(&gate, deviations)?;
         }
-        self.down_proj.part.forward(&(self.activation.forward(&gate)? * up)?)
+        self.down_proj.part.forward(&self.activation.gate(&gate, &up)?)
     }
 }
 

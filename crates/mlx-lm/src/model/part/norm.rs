@@ -92,4 +92,14 @@ impl Norm {
             Self::Unscaled { eps } => fast::rms_norm(x, None, *eps),
         }
     }
+
+    /// `x + y`, and its norm.
+    pub(crate) fn forward_sum(&self, x: &Array, y: &Array) -> MlxResult<(Array, Array)> {
+        if let Self::Plain(norm) = self {
+            return norm.forward_sum(x, y);
+        }
+        let sum = (x + y)?;
+        let normal = self.forward(&sum)?;
+        Ok((sum, normal))
+    }
 }

@@ -68,7 +68,8 @@ impl<F, A> PreNorm<F, A> {
 
 impl<F: FeedForward, A: Attend> Block for PreNorm<F, A> {
     fn forward(&self, x: &Array, mask: &Mask, cache: &mut LayerCache) -> MlxResult<Array> {
-        let h = (x + self.self_attn.forward(&self.input_layernorm.forward(x)?, mask, cache)?)?;
-        &h + self.mlp.forward(&self.post_attention_layernorm.forward(&h)?)?
+        let seen = self.self_attn.forward(&self.input_layernorm.forward(x)?, mask, cache)?;
+        let (h, normal) = self.post_attention_layernorm.forward_sum(x, &seen)?;
+        &h + self.mlp.forward(&normal)?
     }
 }

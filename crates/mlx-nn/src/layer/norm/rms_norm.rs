@@ -25,6 +25,12 @@ impl RmsNorm {
     pub fn forward(&self, x: &Array) -> Result<Array> {
         fast::rms_norm(x, Some(&self.weight), self.eps)
     }
+
+    /// `x + y`, and what [`forward`](Self::forward) gives for it.
+    #[track_caller]
+    pub fn forward_sum(&self, x: &Array, y: &Array) -> Result<(Array, Array)> {
+        fast::add_rms_norm(x, y, &self.weight, self.eps)
+    }
 }
 
 layers!(RmsNorm);
