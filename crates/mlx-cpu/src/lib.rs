@@ -1,10 +1,13 @@
 //! Kernels of neural networks for CPUs, over slices, without any array library.
 //!
 //! Each kernel is written once over vectors and compiled for several [`Level`]s, of which [`Level::best`] is what the
-//! processor has. Work is shared among [`threads`]. Start with [`quantized::multiply`].
+//! processor has. Work is shared among [`threads`]. Start with [`quantized::multiply`] and
+//! [`dense::multiply`].
 
 #![deny(unsafe_code)]
 
+pub mod convolution;
+pub mod dense;
 mod gather;
 mod level;
 mod numbers;

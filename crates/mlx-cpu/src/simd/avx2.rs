@@ -1,11 +1,13 @@
 //! Vectors of 8 floats, with AVX2, FMA and F16C.
 
+#![expect(clippy::indexing_slicing, reason = "places in arrays, within their lengths")]
+
 use std::arch::x86_64::*;
 
 use half::{bf16, f16};
 
 use super::x86::{loads, registers, stores};
-use super::{Kernel, Simd};
+use super::{Kernel, MOST_LANES, Simd};
 
 const LANES: usize = 8;
 
@@ -80,6 +82,32 @@ impl Simd for Avx2 {
         store(&mut [f32], v: __m256) = |to| _mm256_storeu_ps(to, v);
         store_bf16(&mut [bf16], v: __m256) = |to| _mm_storeu_si128(to.cast(), halved(v));
         store_f16(&mut [f16], v: __m256) = |to| _mm_storeu_si128(to.cast(), _mm256_cvtps_ph::<0>(v));
+    }
+
+    #[inline(always)]
+    fn transpose(self, square: [__m256; MOST_LANES]) -> [__m256; MOST_LANES] {
+        let mut pairs = square;
+        let mut out = square;
+        // SAFETY: `self` proves that the processor has the instructions, which touch registers only.
+        unsafe {
+            for row in (0..LANES).step_by(2) {
+                pairs[row] = _mm256_unpacklo_ps(square[row], square[row + 1]);
+                pairs[row + 1] = _mm256_unpackhi_ps(square[row], square[row + 1]);
+            }
+            let mut fours = pairs;
+            for row in [0, 4] {
+                for half in 0..2 {
+                    let (low, high) = (pairs[row + half], pairs[row + half + 2]);
+                    fours[row + 2 * half] = _mm256_shuffle_ps::<0b0100_0100>(low, high);
+                    fours[row + 2 * half + 1] = _mm256_shuffle_ps::<0b1110_1110>(low, high);
+                }
+            }
+            for column in 0..4 {
+                out[column] = _mm256_permute2f128_ps::<0x20>(fours[column], fours[column + 4]);
+                out[column + 4] = _mm256_permute2f128_ps::<0x31>(fours[column], fours[column + 4]);
+            }
+        }
+        out
     }
 
     registers! {

@@ -1,11 +1,13 @@
 //! Vectors of 16 floats, with AVX-512 F, BW, DQ and VL.
 
+#![expect(clippy::indexing_slicing, reason = "places in arrays, within their lengths")]
+
 use std::arch::x86_64::*;
 
 use half::{bf16, f16};
 
 use super::x86::{loads, registers, stores};
-use super::{Kernel, Simd};
+use super::{Kernel, MOST_LANES, Simd};
 
 const LANES: usize = 16;
 
@@ -66,6 +68,39 @@ impl Simd for Avx512 {
         store(&mut [f32], v: __m512) = |to| _mm512_storeu_ps(to, v);
         store_bf16(&mut [bf16], v: __m512) = |to| _mm256_storeu_si256(to.cast(), halved(v));
         store_f16(&mut [f16], v: __m512) = |to| _mm256_storeu_si256(to.cast(), _mm512_cvtps_ph::<0>(v));
+    }
+
+    #[inline(always)]
+    fn transpose(self, square: [__m512; MOST_LANES]) -> [__m512; MOST_LANES] {
+        let (mut pairs, mut fours, mut eights, mut out) = (square, square, square, square);
+        // SAFETY: `self` proves that the processor has the instructions, which touch registers only.
+        unsafe {
+            for row in (0..LANES).step_by(2) {
+                pairs[row] = _mm512_unpacklo_ps(square[row], square[row + 1]);
+                pairs[row + 1] = _mm512_unpackhi_ps(square[row], square[row + 1]);
+            }
+            // Vector `4 r + c` holds columns `c`, `c + 4`, `c + 8` and `c + 12` of rows `4 r` to `4 r + 3`.
+            for row in (0..LANES).step_by(4) {
+                for half in 0..2 {
+                    let (low, high) = (pairs[row + half], pairs[row + half + 2]);
+                    fours[row + 2 * half] = _mm512_shuffle_ps::<0b0100_0100>(low, high);
+                    fours[row + 2 * half + 1] = _mm512_shuffle_ps::<0b1110_1110>(low, high);
+                }
+            }
+            for row in [0, 8] {
+                for column in 0..4 {
+                    let (low, high) = (fours[row + column], fours[row + column + 4]);
+                    eights[row + column] = _mm512_shuffle_f32x4::<0b1000_1000>(low, high);
+                    eights[row + column + 4] = _mm512_shuffle_f32x4::<0b1101_1101>(low, high);
+                }
+            }
+            for column in 0..8 {
+                let (low, high) = (eights[column], eights[column + 8]);
+                out[column] = _mm512_shuffle_f32x4::<0b1000_1000>(low, high);
+                out[column + 8] = _mm512_shuffle_f32x4::<0b1101_1101>(low, high);
+            }
+        }
+        out
     }
 
     registers! {

@@ -1,8 +1,10 @@
 //! Vectors as arrays, for the compiler to make of them what the target has.
 
+#![expect(clippy::indexing_slicing, reason = "places in arrays, within their lengths")]
+
 use half::{bf16, f16};
 
-use super::{Kernel, Simd};
+use super::{Kernel, MOST_LANES, Simd};
 
 const LANES: usize = 8;
 
@@ -130,6 +132,17 @@ impl Simd for Baseline {
     #[inline(always)]
     fn greatest(self, v: Self::F) -> f32 {
         v.into_iter().fold(f32::NEG_INFINITY, f32::max)
+    }
+
+    #[inline(always)]
+    fn transpose(self, square: [Self::F; MOST_LANES]) -> [Self::F; MOST_LANES] {
+        let mut out = square;
+        for row in 0..LANES {
+            for column in 0..LANES {
+                out[column][row] = square[row][column];
+            }
+        }
+        out
     }
 
     #[inline(always)]

@@ -50,6 +50,9 @@ pub(crate) fn dispatch<K: Kernel>(level: Level, kernel: K) -> K::Output {
     Baseline.enter(kernel)
 }
 
+/// Lanes of the longest vector.
+pub(crate) const MOST_LANES: usize = 16;
+
 /// Vectors of `LANES` floats, and of as many 32-bit integers.
 ///
 /// What is loaded from fewer elements than lanes has zeros behind them; what is stored to fewer is cut off.
@@ -88,6 +91,8 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     fn sum(self, v: Self::F) -> f32;
     /// The greatest lane.
     fn greatest(self, v: Self::F) -> f32;
+    /// The columns of a square, of which the first `LANES` vectors are the rows.
+    fn transpose(self, square: [Self::F; MOST_LANES]) -> [Self::F; MOST_LANES];
     /// Lane `at` of `table` for each index `at`, of which only the low bits count.
     fn lookup(self, table: Self::F, at: Self::I) -> Self::F;
 
