@@ -1,0 +1,304 @@
+//! Many rows, rounded to bytes, with a matrix of whole numbers: products of integers, with a scale for each block.
+//!
+//! Integers lie in the memory of floats as their bits.
+
+#![expect(clippy::indexing_slicing, reason = "within the memory that is lent for it")]
+
+use std::ops::Range;
+
+use super::fields::each_lane;
+use super::{Quantized, scales};
+use crate::pool::{self, Columns};
+use crate::scratch::Scratch;
+use crate::simd::{Kernel, Simd};
+use crate::{Level, simd};
+
+/// Elements of a row with one scale: their products with digits of 4 bits add up to less than 16 bits hold.
+const BLOCK: usize = 32;
+/// Words of 4 bytes in a block.
+const STEPS: usize = BLOCK / 4;
+/// Columns of the matrix that are unpacked at a time, a multiple of every group.
+const DEPTH: usize = 512;
+
+/// `x · wᵀ` for a matrix of 4 or 8 bits.
+pub(super) fn multiply<const BITS: usize>(level: Level, x: &[f32], w: &Quantized<'_>, out: &mut [f32]) {
+    simd::dispatch(level, Product::<BITS> { x, w, out });
+}
+
+struct Product<'a, const BITS: usize> {
+    x: &'a [f32],
+    w: &'a Quantized<'a>,
+    out: &'a mut [f32],
+}
+
+/// Where the parts of a tile of rounded rows stand.
+#[derive(Clone, Copy)]
+struct Layout {
+    rows: usize,
+    columns: usize,
+    group: usize,
+}
+
+impl Layout {
+    /// For each block, for each step, for each row: 4 bytes.
+    fn bytes(self) -> usize {
+        self.rows * self.columns / 4
+    }
+
+    /// For each block, for each row: what the bytes are multiplied by.
+    fn scales(self) -> usize {
+        self.rows * self.columns / BLOCK
+    }
+
+    /// For each group, for each row: the sum of the rounded elements.
+    fn sums(self) -> usize {
+        self.rows * self.columns / self.group
+    }
+
+    fn len(self) -> usize {
+        self.bytes() + self.scales() + self.sums()
+    }
+}
+
+impl<const BITS: usize> Kernel for Product<'_, BITS> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let (tile, vectors) = S::TILE;
+        let (w, rows) = (self.w, self.x.len() / self.w.columns);
+        let layout = Layout { rows: tile, columns: w.columns, group: w.group };
+        let mut memory = Scratch::new(rows.div_ceil(tile) * layout.len());
+        pool::each_part(&mut memory, layout.len(), 2, |number, to| {
+            let first = number * tile * w.columns;
+            let rows = &self.x[first..self.x.len().min(first + tile * w.columns)];
+            s.enter(Round::<BITS> { rows, layout, to });
+        });
+        pool::each_columns(self.out, w.rows(), vectors * S::LANES, |out| {
+            s.enter(Panel::<BITS> { left: &memory, layout, w, rows, out });
+        });
+    }
+}
+
+/// Rounds the rows of a tile.
+struct Round<'a, const BITS: usize> {
+    rows: &'a [f32],
+    layout: Layout,
+    to: &'a mut [f32],
+}
+
+/// The element of a block whose code meets byte `byte` of step `step`.
+#[inline(always)]
+fn element<const BITS: usize>(step: usize, byte: usize) -> usize {
+    if BITS == 4 { step / 2 * 8 + byte * 2 + step % 2 } else { step * 4 + byte }
+}
+
+impl<const BITS: usize> Kernel for Round<'_, BITS> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Layout { rows, columns, group } = self.layout;
+        self.to.fill(0.0);
+        let (bytes, rest) = self.to.split_at_mut(self.layout.bytes());
+        let (scales, sums) = rest.split_at_mut(self.layout.scales());
+        for (row, x) in self.rows.chunks_exact(columns).enumerate() {
+            for (number, x) in x.chunks_exact(BLOCK).enumerate() {
+                let (rounded, scale) = rounded(s, x);
+                let mut sum = 0;
+                for step in 0..STEPS {
+                    let mut word = 0;
+                    for byte in 0..4 {
+                        let number = rounded[element::<BITS>(step, byte)].to_bits() as i32;
+                        sum += number;
+                        word |= (number as u32 & 0xff) << (8 * byte);
+                    }
+                    bytes[(number * STEPS + step) * rows + row] = f32::from_bits(word);
+                }
+                scales[number * rows + row] = scale;
+                sums[number * BLOCK / group * rows + row] += scale * sum as f32;
+            }
+        }
+    }
+}
+
+/// A block as whole numbers up to 127, and what they are multiplied by.
+#[inline(always)]
+fn rounded<S: Simd>(s: S, x: &[f32]) -> ([f32; BLOCK], f32) {
+    let mut greatest = s.splat(0.0);
+    for x in x.chunks_exact(S::LANES) {
+        let x = s.load(x);
+        greatest = s.max(greatest, s.max(x, s.sub(s.splat(0.0), x)));
+    }
+    let greatest = s.greatest(greatest);
+    let inverse = s.splat(if greatest > 0.0 { 127.0 / greatest } else { 0.0 });
+    let mut out = [0.0; BLOCK];
+    for (x, to) in x.chunks_exact(S::LANES).zip(out.chunks_exact_mut(S::LANES)) {
+        s.store(to, s.from_bits(s.to_int(s.mul(s.load(x), inverse))));
+    }
+    (out, greatest / 127.0)
+}
+
+/// A few columns of the product: as many as a tile has.
+struct Panel<'a, 'b, const BITS: usize> {
+    left: &'a [f32],
+    layout: Layout,
+    w: &'a Quantized<'a>,
+    rows: usize,
+    out: Columns<'b, f32>,
+}
+
+impl<const BITS: usize> Kernel for Panel<'_, '_, BITS> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(mut self, s: S) {
+        let (tile, vectors) = S::TILE;
+        let width = vectors * S::LANES;
+        let mut sums = Scratch::new(self.rows.next_multiple_of(tile) * width);
+        sums.fill(0.0);
+        let mut digits = Scratch::new(DEPTH / 4 * (BITS / 4) * width);
+        let mut lines = Scratch::new(DEPTH / BLOCK * 2 * width);
+        for first in (0..self.w.columns).step_by(DEPTH) {
+            let depth = first..self.w.columns.min(first + DEPTH);
+            self.unpack(s, depth.clone(), &mut digits, &mut lines);
+            let tiles = self.left.chunks_exact(self.layout.len());
+            for (left, sums) in tiles.zip(sums.chunks_exact_mut(tile * width)) {
+                let right = Right { digits: &digits, lines: &lines };
+                s.enter(Tile::<BITS> { left, right, layout: self.layout, depth: depth.clone(), sums });
+            }
+        }
+        let columns = self.out.range().len();
+        for (row, sums) in sums.chunks_exact(width).take(self.rows).enumerate() {
+            self.out.row(row).copy_from_slice(&sums[..columns]);
+        }
+    }
+}
+
+impl<const BITS: usize> Panel<'_, '_, BITS> {
+    /// Writes digits, for each block, for each digit of a code, for each step, and for each group scales and biases.
+    #[inline(always)]
+    fn unpack<S: Simd>(&self, s: S, depth: Range<usize>, digits: &mut [f32], lines: &mut [f32]) {
+        let (_, vectors) = S::TILE;
+        let (width, group) = (vectors * S::LANES, self.w.group);
+        let (stride, groups) = (self.w.row(0).len(), self.w.columns / group);
+        let mask = s.splat_int(0x0f0f_0f0f);
+        for vector in 0..vectors {
+            let (row, place) = (self.out.range().start + vector * S::LANES, vector * S::LANES);
+            let words = self.w.words.get(row * stride..).unwrap_or_default();
+            let of_row = depth.start * BITS / 32..depth.end * BITS / 32;
+            for (number, word) in of_row.enumerate() {
+                let units = each_lane(s, |lane| words.get(lane * stride + word).copied().unwrap_or(0));
+                let (block, word) = (number / BITS, number % BITS);
+                let (low, high) = if BITS == 4 { (2 * word, 2 * word + 1) } else { (word, STEPS + word) };
+                let to = &mut digits[block * (BITS / 4) * STEPS * width..];
+                s.store(&mut to[low * width + place..], s.from_bits(s.and(units, mask)));
+                let units = s.and(s.shift_right(units, s.splat_int(4)), mask);
+                s.store(&mut to[high * width + place..], s.from_bits(units));
+            }
+            for (group, to) in (depth.start / group..depth.end / group).zip(lines.chunks_exact_mut(2 * width))
+            {
+                for lane in 0..S::LANES {
+                    let from = (row + lane) * groups + group;
+                    to[place + lane] = self.w.scales.at(from);
+                    to[width + place + lane] = self.w.biases.map_or(0.0, |biases| scales::at(biases, from));
+                }
+            }
+        }
+    }
+}
+
+/// What a panel unpacked.
+struct Right<'a> {
+    digits: &'a [f32],
+    lines: &'a [f32],
+}
+
+/// Adds the products of a tile of rows to `sums`.
+struct Tile<'a, const BITS: usize> {
+    left: &'a [f32],
+    right: Right<'a>,
+    layout: Layout,
+    depth: Range<usize>,
+    sums: &'a mut [f32],
+}
+
+impl<const BITS: usize> Kernel for Tile<'_, BITS> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        match S::TILE {
+            (12, 2) => self.add::<S, 12, 2>(s),
+            (6, 2) => self.add::<S, 6, 2>(s),
+            _ => self.add::<S, 4, 1>(s),
+        }
+    }
+}
+
+impl<const BITS: usize> Tile<'_, BITS> {
+    #[inline(always)]
+    fn add<S: Simd, const ROWS: usize, const VECTORS: usize>(self, s: S) {
+        let width = VECTORS * S::LANES;
+        let (bytes, rest) = self.left.split_at(self.layout.bytes());
+        let (x_scales, x_sums) = rest.split_at(self.layout.scales());
+        let blocks_of_group = self.layout.group / BLOCK;
+        let digits_of_block = self.right.digits.chunks_exact(BITS / 4 * STEPS * width);
+        let blocks = self.depth.start / BLOCK..self.depth.end / BLOCK;
+        for (block, digits) in blocks.clone().zip(digits_of_block) {
+            let lines =
+                &self.right.lines[(block - blocks.start) / blocks_of_group * 2 * width..][..2 * width];
+            let (scales, biases) = lines.split_at(width);
+            let left = &bytes[block * STEPS * ROWS..][..STEPS * ROWS];
+            for (digit, digits) in digits.chunks_exact(STEPS * width).enumerate() {
+                let products = products::<S, ROWS, VECTORS>(s, left, digits);
+                let factor = s.splat(if digit == 0 { 1.0 } else { 16.0 });
+                for row in 0..ROWS {
+                    let scale = s.mul(s.splat(x_scales[block * ROWS + row]), factor);
+                    for v in 0..VECTORS {
+                        let sum = &mut self.sums[row * width + v * S::LANES..][..S::LANES];
+                        let scale = s.mul(scale, s.load(&scales[v * S::LANES..]));
+                        s.store(sum, s.mul_add(s.to_float(products[row][v]), scale, s.load(sum)));
+                    }
+                }
+            }
+            if block % blocks_of_group == 0 {
+                for row in 0..ROWS {
+                    let x = s.splat(x_sums[block / blocks_of_group * ROWS + row]);
+                    for v in 0..VECTORS {
+                        let sum = &mut self.sums[row * width + v * S::LANES..][..S::LANES];
+                        s.store(sum, s.mul_add(x, s.load(&biases[v * S::LANES..]), s.load(sum)));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The products of a block of bytes with digits.
+#[inline(always)]
+fn products<S: Simd, const ROWS: usize, const VECTORS: usize>(
+    s: S,
+    left: &[f32],
+    digits: &[f32],
+) -> [[S::I; VECTORS]; ROWS] {
+    let mut sums = [[s.splat_int(0); VECTORS]; ROWS];
+    for (left, digits) in left.chunks_exact(ROWS).zip(digits.chunks_exact(VECTORS * S::LANES)) {
+        let mut vectors = [s.splat_int(0); VECTORS];
+        for (v, vector) in vectors.iter_mut().enumerate() {
+            *vector = s.to_bits(s.load(&digits[v * S::LANES..]));
+        }
+        for (sums, &left) in sums.iter_mut().zip(left) {
+            let left = s.to_bits(s.splat(left));
+            for (sum, &vector) in sums.iter_mut().zip(&vectors) {
+                *sum = s.add_shorts(*sum, s.dot_pairs(vector, left));
+            }
+        }
+    }
+    for sums in &mut sums {
+        for sum in sums {
+            *sum = s.sum_shorts(*sum);
+        }
+    }
+    sums
+}
