@@ -5,7 +5,7 @@
 use std::time::Instant;
 
 use half::bf16;
-use mlx_cpu::quantized::{self, Coding, Quantized, Scales};
+use mlx_cpu::quantized::{self, Coding, Precision, Quantized, Scales};
 use mlx_cpu::{Level, Numbers, NumbersMut, Pairs};
 
 const ROWS: usize = 4096;
@@ -66,6 +66,8 @@ fn main() {
     experts();
 }
 
+type Multiply = fn(Level, Numbers<'_>, &Quantized<'_>, NumbersMut<'_>) -> bool;
+
 /// Products of one row and of many, with the matrix transposed and as it stands.
 fn measure(name: &str, matrices: &[Quantized<'_>], bytes: f64) {
     let level = Level::best();
@@ -73,7 +75,7 @@ fn measure(name: &str, matrices: &[Quantized<'_>], bytes: f64) {
         let x: Vec<f32> = words(m * COLUMNS).iter().map(|&word| word as f32 / 4e9 - 0.5).collect();
         let mut out = vec![0.0_f32; m * ROWS];
         let used = if m == 1 { matrices } else { matrices.get(..1).unwrap() };
-        let mut time = |multiply: fn(Level, Numbers<'_>, &Quantized<'_>, NumbersMut<'_>) -> bool| {
+        let mut time = |multiply: Multiply| {
             let round = || {
                 for w in used {
                     assert!(multiply(level, Numbers::F32(&x), w, NumbersMut::F32(&mut out)));
@@ -81,9 +83,14 @@ fn measure(name: &str, matrices: &[Quantized<'_>], bytes: f64) {
             };
             best(6, round) / used.len() as f64
         };
-        for (form, time) in
-            [("x · wT", time(quantized::multiply)), ("x · w", time(quantized::multiply_plain))]
-        {
+        let rounded: Multiply =
+            |level, x, w, out| quantized::multiply(level, x, &w.with_precision(Precision::Int8), out);
+        let times = [
+            ("x · wT", time(quantized::multiply)),
+            ("x · wT in integers", time(rounded)),
+            ("x · w", time(quantized::multiply_plain)),
+        ];
+        for (form, time) in times {
             let (speed, flops) = (bytes / time / 1e9, 2.0 * (m * ROWS * COLUMNS) as f64 / time / 1e9);
             println!("{name}, {m} rows, {form}: {speed:.1} GB/s, {flops:.0} GFLOP/s");
         }

@@ -13,7 +13,7 @@ use crate::{Level, Numbers, NumbersMut, Pairs, product, singles};
 
 pub use scales::Scales;
 
-use code::{Affine, Code, E2m1, E4m3};
+use code::{Affine, E2m1, E4m3};
 
 /// How the elements of a matrix are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,8 +32,8 @@ pub enum Precision {
     /// Singles.
     #[default]
     Exact,
-    /// The rows of `x`, where there are many and the matrix has codes of 4 or 8 bits that are whole numbers, are rounded to
-    /// bytes with a scale for every 32 elements: up to a 254th of the greatest of them is lost from each.
+    /// Where codes are whole numbers of 4 or 8 bits, rows of `x` are rounded to bytes with a scale for every 32 elements:
+    /// each is off by up to a 254th of the greatest of them.
     Int8,
 }
 
@@ -204,11 +204,12 @@ fn fit([left, depth, columns]: [usize; 3], out: usize) -> bool {
 }
 
 fn transposed(level: Level, x: &[f32], w: &Quantized<'_>, out: &mut [f32]) {
-    let many = x.len() / w.columns() > FEW;
     match (w.precision, w.coding) {
-        (Precision::Int8, Coding::Affine(4)) if many => rounded::multiply::<4>(level, x, w, out),
-        (Precision::Int8, Coding::Affine(8)) if many => rounded::multiply::<8>(level, x, w, out),
-        _ if many => coded!(w, C => product::multiply(level, x, &panel::Transposed::<C>::new(w), out)),
+        (Precision::Int8, Coding::Affine(4)) => rounded::multiply::<4>(level, x, w, out),
+        (Precision::Int8, Coding::Affine(8)) => rounded::multiply::<8>(level, x, w, out),
+        _ if x.len() / w.columns() > FEW => {
+            coded!(w, C => product::multiply(level, x, &panel::Transposed::<C>::new(w), out));
+        }
         _ => coded!(w, C => few::multiply::<_, _, C>(level, x, w, out)),
     }
 }

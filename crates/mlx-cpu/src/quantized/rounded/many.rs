@@ -1,26 +1,20 @@
-//! Many rows, rounded to bytes, with a matrix of whole numbers: products of integers, with a scale for each block.
-//!
-//! Integers lie in the memory of floats as their bits.
+//! Many rounded rows with a matrix, which is unpacked once for all of them.
 
 #![expect(clippy::indexing_slicing, reason = "within the memory that is lent for it")]
 
 use std::ops::Range;
 
-use super::fields::each_lane;
-use super::{Quantized, scales};
+use super::{BLOCK, Rounded, STEPS};
 use crate::pool::{self, Columns};
+use crate::quantized::fields::each_lane;
+use crate::quantized::{Quantized, scales};
 use crate::scratch::Scratch;
 use crate::simd::{Kernel, Simd};
 use crate::{Level, simd};
 
-/// Elements of a row with one scale: their products with digits of 4 bits add up to less than 16 bits hold.
-const BLOCK: usize = 32;
-/// Words of 4 bytes in a block.
-const STEPS: usize = BLOCK / 4;
 /// Columns of the matrix that are unpacked at a time, a multiple of every group.
 const DEPTH: usize = 512;
 
-/// `x · wᵀ` for a matrix of 4 or 8 bits.
 pub(super) fn multiply<const BITS: usize>(level: Level, x: &[f32], w: &Quantized<'_>, out: &mut [f32]) {
     simd::dispatch(level, Product::<BITS> { x, w, out });
 }
@@ -87,12 +81,6 @@ struct Round<'a, const BITS: usize> {
     to: &'a mut [f32],
 }
 
-/// The element of a block whose code meets byte `byte` of step `step`.
-#[inline(always)]
-fn element<const BITS: usize>(step: usize, byte: usize) -> usize {
-    if BITS == 4 { step / 2 * 8 + byte * 2 + step % 2 } else { step * 4 + byte }
-}
-
 impl<const BITS: usize> Kernel for Round<'_, BITS> {
     type Output = ();
 
@@ -104,39 +92,15 @@ impl<const BITS: usize> Kernel for Round<'_, BITS> {
         let (scales, sums) = rest.split_at_mut(self.layout.scales());
         for (row, x) in self.rows.chunks_exact(columns).enumerate() {
             for (number, x) in x.chunks_exact(BLOCK).enumerate() {
-                let (rounded, scale) = rounded(s, x);
-                let mut sum = 0;
-                for step in 0..STEPS {
-                    let mut word = 0;
-                    for byte in 0..4 {
-                        let number = rounded[element::<BITS>(step, byte)].to_bits() as i32;
-                        sum += number;
-                        word |= (number as u32 & 0xff) << (8 * byte);
-                    }
-                    bytes[(number * STEPS + step) * rows + row] = f32::from_bits(word);
+                let block = Rounded::new::<S, BITS>(s, x);
+                for (step, &word) in block.words.iter().enumerate() {
+                    bytes[(number * STEPS + step) * rows + row] = word;
                 }
-                scales[number * rows + row] = scale;
-                sums[number * BLOCK / group * rows + row] += scale * sum as f32;
+                scales[number * rows + row] = block.scale;
+                sums[number * BLOCK / group * rows + row] += block.sum;
             }
         }
     }
-}
-
-/// A block as whole numbers up to 127, and what they are multiplied by.
-#[inline(always)]
-fn rounded<S: Simd>(s: S, x: &[f32]) -> ([f32; BLOCK], f32) {
-    let mut greatest = s.splat(0.0);
-    for x in x.chunks_exact(S::LANES) {
-        let x = s.load(x);
-        greatest = s.max(greatest, s.max(x, s.sub(s.splat(0.0), x)));
-    }
-    let greatest = s.greatest(greatest);
-    let inverse = s.splat(if greatest > 0.0 { 127.0 / greatest } else { 0.0 });
-    let mut out = [0.0; BLOCK];
-    for (x, to) in x.chunks_exact(S::LANES).zip(out.chunks_exact_mut(S::LANES)) {
-        s.store(to, s.from_bits(s.to_int(s.mul(s.load(x), inverse))));
-    }
-    (out, greatest / 127.0)
 }
 
 /// A few columns of the product: as many as a tile has.
