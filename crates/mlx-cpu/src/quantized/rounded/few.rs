@@ -171,13 +171,15 @@ impl<const BITS: usize, const N: usize> Kernel for Products<'_, BITS, N> {
         let lanes = s.load_int(&lanes);
         let part = parts(BITS) * S::LANES;
         let length = self.vectors.len() / N;
+        let (mut place, mut left) = (0, blocks);
         for (number, words) in words.chunks(S::LANES).enumerate() {
             let words = s.load_int(words);
-            let scale = if groups == 1 {
-                s.splat(scales[number / blocks])
-            } else {
-                s.lookup(s.load(&scales[number * groups..]), lanes)
-            };
+            let scale =
+                if groups == 1 { s.splat(scales[place]) } else { s.lookup(s.load(&scales[place..]), lanes) };
+            left -= 1;
+            if left == 0 {
+                (place, left) = (place + groups, blocks);
+            }
             for (n, total) in totals.iter_mut().enumerate() {
                 let x = &self.vectors[n * length + number * part..][..part];
                 let (bytes, factors) = x.split_at(part - S::LANES);

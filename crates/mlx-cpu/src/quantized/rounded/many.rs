@@ -206,35 +206,40 @@ impl<const BITS: usize> Tile<'_, BITS> {
         let width = VECTORS * S::LANES;
         let (bytes, rest) = self.left.split_at(self.layout.bytes());
         let (x_scales, x_sums) = rest.split_at(self.layout.scales());
-        let blocks_of_group = self.layout.group / BLOCK;
-        let digits_of_block = self.right.digits.chunks_exact(BITS / 4 * STEPS * width);
-        let blocks = self.depth.start / BLOCK..self.depth.end / BLOCK;
-        for (block, digits) in blocks.clone().zip(digits_of_block) {
-            let lines =
-                &self.right.lines[(block - blocks.start) / blocks_of_group * 2 * width..][..2 * width];
+        let blocks = self.layout.group / BLOCK;
+        let groups = self.depth.start / self.layout.group..self.depth.end / self.layout.group;
+        let mut digits = self.right.digits.chunks_exact(STEPS * width);
+        for (group, lines) in groups.zip(self.right.lines.chunks_exact(2 * width)) {
             let (scales, biases) = lines.split_at(width);
-            let left = &bytes[block * STEPS * ROWS..][..STEPS * ROWS];
-            for (digit, digits) in digits.chunks_exact(STEPS * width).enumerate() {
-                let products = products::<S, ROWS, VECTORS>(s, left, digits);
-                let factor = s.splat(if digit == 0 { 1.0 } else { 16.0 });
-                for row in 0..ROWS {
-                    let scale = s.mul(s.splat(x_scales[block * ROWS + row]), factor);
-                    for v in 0..VECTORS {
-                        let sum = &mut self.sums[row * width + v * S::LANES..][..S::LANES];
-                        let scale = s.mul(scale, s.load(&scales[v * S::LANES..]));
-                        s.store(sum, s.mul_add(s.to_float(products[row][v]), scale, s.load(sum)));
+            add_scaled::<S, VECTORS>(s, &x_sums[group * ROWS..][..ROWS], biases, self.sums);
+            for block in group * blocks..(group + 1) * blocks {
+                let left = &bytes[block * STEPS * ROWS..][..STEPS * ROWS];
+                let x_scales = &x_scales[block * ROWS..][..ROWS];
+                for (factor, digits) in [1.0, 16.0].into_iter().zip(digits.by_ref().take(BITS / 4)) {
+                    let products = products::<S, ROWS, VECTORS>(s, left, digits);
+                    let sums = self.sums.chunks_exact_mut(width);
+                    for ((products, &scale), sums) in products.iter().zip(x_scales).zip(sums) {
+                        let scale = s.splat(scale * factor);
+                        for v in 0..VECTORS {
+                            let sum = &mut sums[v * S::LANES..][..S::LANES];
+                            let scale = s.mul(scale, s.load(&scales[v * S::LANES..]));
+                            s.store(sum, s.mul_add(s.to_float(products[v]), scale, s.load(sum)));
+                        }
                     }
                 }
             }
-            if block % blocks_of_group == 0 {
-                for row in 0..ROWS {
-                    let x = s.splat(x_sums[block / blocks_of_group * ROWS + row]);
-                    for v in 0..VECTORS {
-                        let sum = &mut self.sums[row * width + v * S::LANES..][..S::LANES];
-                        s.store(sum, s.mul_add(x, s.load(&biases[v * S::LANES..]), s.load(sum)));
-                    }
-                }
-            }
+        }
+    }
+}
+
+/// Adds multiples of a line to rows of sums.
+#[inline(always)]
+fn add_scaled<S: Simd, const VECTORS: usize>(s: S, factors: &[f32], line: &[f32], sums: &mut [f32]) {
+    for (&factor, sums) in factors.iter().zip(sums.chunks_exact_mut(VECTORS * S::LANES)) {
+        let factor = s.splat(factor);
+        for v in 0..VECTORS {
+            let sum = &mut sums[v * S::LANES..][..S::LANES];
+            s.store(sum, s.mul_add(factor, s.load(&line[v * S::LANES..]), s.load(sum)));
         }
     }
 }
