@@ -44,10 +44,10 @@ pub struct Options {
     #[arg(long, short, value_name = "N", default_value_t = 128, value_parser = at_least::<2>)]
     generation_tokens: usize,
     /// Tokens of the prompt for mlx-lm, which needs seconds for one.
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = at_least::<1>)]
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = at_least::<1>)]
     mlx_lm_prompt: usize,
     /// Tokens to write for mlx-lm.
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = at_least::<2>)]
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = at_least::<2>)]
     mlx_lm_generation: usize,
     /// Threads of each program [default: one a processor].
     #[arg(long, value_name = "N", value_parser = at_least::<1>)]
