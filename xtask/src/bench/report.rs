@@ -61,9 +61,10 @@ impl std::fmt::Display for Report {
         }
         writeln!(
             f,
-            "\nIn each of {} rounds every program ran once, and another one began. Speeds are medians, in tokens a \
-             second.\nA ratio is the median of ours / theirs within a round, with the lowest and the highest; above 1 \
-             ours is faster.\nResident is the most memory of the process, mapped files included.\n",
+            "\nEvery program ran once in each of {} rounds, and each round began with another one. Speeds are medians, in \
+             tokens a second.\nA ratio is the median of ours / theirs within a round, with the lowest and the highest; \
+             above 1 ours is faster.\nResident is the most memory of the process, mapped files included, and how often \
+             the weights fit into it.\n",
             rounds.max().unwrap_or(0)
         )?;
         f.write_str(
@@ -86,8 +87,7 @@ impl Measured {
             let (prompt, generation) =
                 (series.each(|speed| speed.prompt), series.each(|speed| speed.generation));
             let resident = series.speeds.iter().filter_map(|speed| speed.resident).max();
-            let resident =
-                resident.map_or_else(|| "-".to_owned(), |bytes| format!("{} MB", bytes / 1_000_000));
+            let resident = resident.map_or_else(|| "-".to_owned(), |bytes| self.memory(bytes));
             let cells = [
                 self.name.clone(),
                 format!("{}, {}", series.program, series.work),
@@ -100,6 +100,11 @@ impl Measured {
             rows += &format!("| {} |\n", cells.join(" | "));
         }
         rows
+    }
+
+    /// Bytes, and how often the weights fit into them.
+    fn memory(&self, bytes: u64) -> String {
+        format!("{} MB ({})", bytes / 1_000_000, factor(bytes as f64 / self.bytes as f64))
     }
 
     /// How much faster ours is than a program.
@@ -159,7 +164,7 @@ mod tests {
         let model = Measured {
             name: "m".into(),
             about: "A model".into(),
-            bytes: 335_000_000,
+            bytes: 400_000_000,
             programs: vec![ours, peer],
         };
         Report {
@@ -174,12 +179,12 @@ mod tests {
     #[test]
     fn ratios_are_taken_within_a_round_before_the_median() {
         let text = report().to_string();
-        let row = "| m | peer, 512 + 128 tokens | 100 | 60.0 | **2.00x** (1.00x to 3.00x) | **1.00x** (0.50x to 2.00x) | 512 MB |";
+        let row = "| m | peer, 512 + 128 tokens | 100 | 60.0 | **2.00x** (1.00x to 3.00x) | **1.00x** (0.50x to 2.00x) | 512 MB (1.28x) |";
         assert!(text.lines().any(|line| line == row), "{text}");
-        let row = "| m | ours, 512 + 128 tokens | 200 | 50.0 | - | - | 512 MB |";
+        let row = "| m | ours, 512 + 128 tokens | 200 | 50.0 | - | - | 512 MB (1.28x) |";
         assert!(text.lines().any(|line| line == row), "{text}");
-        assert!(text.contains("- m: A model, 335 MB\n- n is left out: no network\n"), "{text}");
-        assert!(text.contains("each of 3 rounds") && text.contains("- processor: fast\n"), "{text}");
+        assert!(text.contains("- m: A model, 400 MB\n- n is left out: no network\n"), "{text}");
+        assert!(text.contains("in each of 3 rounds") && text.contains("- processor: fast\n"), "{text}");
     }
 
     #[test]
