@@ -1,14 +1,17 @@
 //! Fused ops of transformers.
 
 use crate::ffi::raw;
-use crate::{Array, Dtype, Error, Kind, Result};
+use crate::{Array, Dtype, Error, Kind, Result, cpu};
 
 /// Divides by the root mean square of the last axis, then scales by `weight` `[width]`.
 ///
 /// Zhang and Sennrich, "Root Mean Square Layer Normalization".
 #[track_caller]
 pub fn rms_norm(x: &Array, weight: Option<&Array>, eps: f32) -> Result<Array> {
-    raw::fast_rms_norm(x, weight, eps)
+    match cpu::rms_norm(x, weight, eps) {
+        Some(normal) => normal,
+        None => raw::fast_rms_norm(x, weight, eps),
+    }
 }
 
 /// Brings the last axis to mean 0 and variance 1, then scales by `weight` and adds `bias`, both `[width]`.
@@ -16,7 +19,69 @@ pub fn rms_norm(x: &Array, weight: Option<&Array>, eps: f32) -> Result<Array> {
 /// Ba, Kiros and Hinton, "Layer Normalization".
 #[track_caller]
 pub fn layer_norm(x: &Array, weight: Option<&Array>, bias: Option<&Array>, eps: f32) -> Result<Array> {
-    raw::fast_layer_norm(x, weight, bias, eps)
+    match cpu::layer_norm(x, weight, bias, eps) {
+        Some(normal) => normal,
+        None => raw::fast_layer_norm(x, weight, bias, eps),
+    }
+}
+
+/// `x + y`, and [`rms_norm`] of that.
+#[track_caller]
+pub fn add_rms_norm(x: &Array, y: &Array, weight: &Array, eps: f32) -> Result<(Array, Array)> {
+    if let Some(both) = cpu::add_rms_norm(x, y, weight, eps)
+        && let [sum, normal] = both?.as_slice()
+    {
+        return Ok((sum.clone(), normal.clone()));
+    }
+    let sum = (x + y)?;
+    let normal = rms_norm(&sum, Some(weight), eps)?;
+    Ok((sum, normal))
+}
+
+/// A smooth step that lets positive numbers through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activation {
+    /// `x · σ(x)`. Hendrycks and Gimpel, "Gaussian Error Linear Units (GELUs)".
+    Silu,
+    /// `x · Φ(x)`, from the same paper.
+    Gelu,
+    /// `Gelu` with the paper's approximation by `tanh`.
+    GeluApprox,
+}
+
+impl Activation {
+    /// In MLX's ops.
+    #[track_caller]
+    pub(crate) fn in_ops(self, x: &Array) -> Result<Array> {
+        match self {
+            Self::Silu => x * x.sigmoid()?,
+            Self::Gelu => (x * ((x / 2.0_f32.sqrt())?.erf()? + 1.0)?)? / 2.0,
+            Self::GeluApprox => {
+                let bent = ((x.power(3)? * 0.044_715)? + x)?;
+                ((bent * (2.0 / std::f32::consts::PI).sqrt())?.tanh()? + 1.0)? * (x * 0.5)?
+            }
+        }
+    }
+}
+
+/// The activation of each element.
+#[track_caller]
+pub fn activate(by: Activation, x: &Array) -> Result<Array> {
+    match cpu::gated(by, x, None) {
+        Some(active) => active,
+        None => by.in_ops(x),
+    }
+}
+
+/// The activation of `gate`, times `x`.
+///
+/// Shazeer, "GLU Variants Improve Transformer".
+#[track_caller]
+pub fn gated(by: Activation, gate: &Array, x: &Array) -> Result<Array> {
+    match cpu::gated(by, gate, Some(x)) {
+        Some(product) => product,
+        None => by.in_ops(gate)? * x,
+    }
 }
 
 /// The rotation of [`rope`].
@@ -49,6 +114,9 @@ pub struct Rope<'a> {
 /// ```
 #[track_caller]
 pub fn rope(x: &Array, how: Rope<'_>) -> Result<Array> {
+    if let Some(turned) = cpu::rope(x, how, None) {
+        return turned;
+    }
     let Rope { dims, traditional, base, scale, offset, freqs } = how;
     raw::fast_rope(x, dims, traditional, base, scale, offset, freqs)
 }
@@ -57,6 +125,9 @@ pub fn rope(x: &Array, how: Rope<'_>) -> Result<Array> {
 /// that of `how`.
 #[track_caller]
 pub fn rope_dynamic(x: &Array, how: Rope<'_>, offset: &Array) -> Result<Array> {
+    if let Some(turned) = cpu::rope(x, how, Some(offset)) {
+        return turned;
+    }
     let Rope { dims, traditional, base, scale, offset: first, freqs } = how;
     let offset = if first == 0 { offset.clone() } else { (offset + first)? };
     raw::fast_rope_dynamic(x, dims, traditional, base, scale, &offset, freqs)
@@ -110,6 +181,9 @@ pub fn scaled_dot_product_attention(
     sinks: Option<&Array>,
 ) -> Result<Array> {
     check_heads(q, k, v)?;
+    if let Some(seen) = cpu::attention([q, k, v], scale, mask, sinks) {
+        return seen;
+    }
     let (mode, array) = match mask {
         Mask::None => (c"", None),
         Mask::Causal => (c"causal", None),

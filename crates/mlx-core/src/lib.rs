@@ -25,6 +25,7 @@
 
 mod array;
 mod axes;
+pub mod cpu;
 pub mod cuda;
 mod device;
 pub mod distributed;

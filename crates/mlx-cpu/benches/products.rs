@@ -11,9 +11,13 @@ use mlx_cpu::{Level, Numbers, NumbersMut};
 fn best(rounds: usize, mut work: impl FnMut()) -> f64 {
     (0..rounds)
         .map(|_| {
-            let start = Instant::now();
-            work();
-            start.elapsed().as_secs_f64()
+            let (start, cpu) = (Instant::now(), cpu());
+            let mut n = 0;
+            while start.elapsed().as_secs_f64() < 0.15 {
+                work();
+                n += 1;
+            }
+            (self::cpu() - cpu) / f64::from(n)
         })
         .fold(f64::INFINITY, f64::min)
 }
@@ -33,7 +37,12 @@ fn main() {
     let level = Level::best();
     for (rows, columns) in [(4096, 4096), (3072, 1024), (1536, 576)] {
         for bits in [4, 8, 2, 3] {
-            let (group, copies) = (64, (64 << 20) / (rows * columns * bits / 8) + 1);
+            let (group, copies) = (
+                64,
+                (std::env::var("MB").map_or(64, |t| t.parse::<usize>().unwrap()) << 20)
+                    / (rows * columns * bits / 8)
+                    + 1,
+            );
             let packed = words(copies * rows * columns * bits / 32);
             let scales: Vec<half::bf16> = vec![half::bf16::from_f32(0.01); rows * columns / group];
             let matrices: Vec<_> = packed
@@ -67,4 +76,9 @@ fn main() {
             }
         }
     }
+}
+
+fn cpu() -> f64 {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    text.split(' ').next().unwrap().parse::<f64>().unwrap() / 1e9
 }

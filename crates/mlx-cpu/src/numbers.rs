@@ -1,5 +1,7 @@
 //! Slices of floats, stored in one of three types.
 
+use std::ops::Range;
+
 use half::{bf16, f16};
 
 use crate::simd::Simd;
@@ -39,6 +41,15 @@ impl Numbers<'_> {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Some of them.
+    pub(crate) fn part(&self, places: Range<usize>) -> Self {
+        match self {
+            Self::F32(all) => Self::F32(all.get(places).unwrap_or_default()),
+            Self::F16(all) => Self::F16(all.get(places).unwrap_or_default()),
+            Self::Bf16(all) => Self::Bf16(all.get(places).unwrap_or_default()),
+        }
     }
 }
 

@@ -33,6 +33,11 @@ class Kernel {
     return name_.c_str();
   }
 
+  // Not every byte is a truth value.
+  bool fills(mlx_dtype dtype) const {
+    return kernel_.fills && dtype != MLX_BOOL;
+  }
+
   bool same(const Kernel& other) const {
     return kernel_.run == other.kernel_.run && kernel_.same(kernel_.payload, other.kernel_.payload);
   }
@@ -116,7 +121,7 @@ class CallbackPrimitive : public mx::Primitive {
     auto& encoder = mx::cpu::get_command_encoder(stream());
     encoder.dispatch([kernel = kernel_, in = std::move(in), out = std::move(out), bytes = std::move(bytes)] {
       for (size_t i = 0; i < out.size(); i++) {
-        if (bytes[i] > 0) {
+        if (bytes[i] > 0 && !kernel->fills(out[i].dtype)) {
           std::memset(out[i].data, 0, bytes[i]);
         }
       }

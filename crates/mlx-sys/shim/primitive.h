@@ -31,7 +31,9 @@ typedef struct mlx_shim_buffer_ {
 typedef struct mlx_shim_kernel_ {
   const char* name;
   void* payload;
-  // Fills the outputs, which are in order and zero. Fails with a text in `error`, which the caller frees.
+  // Whether `run` writes all of the outputs, so that they need not be zero before.
+  bool fills;
+  // Fills the outputs, which are in order. Fails with a text in `error`, which the caller frees.
   int (*run)(
       void* payload,
       mlx_string* error,

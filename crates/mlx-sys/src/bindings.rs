@@ -339,6 +339,7 @@ pub type mlx_shim_buffer = mlx_shim_buffer_;
 pub struct mlx_shim_kernel_ {
     pub name: *const ::core::ffi::c_char,
     pub payload: *mut ::core::ffi::c_void,
+    pub fills: bool,
     pub run: ::core::option::Option<
         unsafe extern "C" fn(
             payload: *mut ::core::ffi::c_void,

@@ -31,6 +31,7 @@ pub(crate) fn apply(kernel: Arc<dyn Kernel>, inputs: &[&Array], outputs: &[Spec]
     call::vector("kernel", |out, s| {
         let callbacks = sys::mlx_shim_kernel {
             name: name.as_ptr(),
+            fills: kernel.fills(),
             payload: Box::into_raw(Box::new(kernel)).cast(),
             run: Some(run),
             same: Some(same),
@@ -158,6 +159,27 @@ impl Input<'_> {
         Ok(Cow::Owned(unsafe { collect(data, shape, strides) }?.into_iter().map(T::from_bits).collect()))
     }
 
+    /// The elements from the first to the last, and how far apart neighbours along each axis are; none where some axis
+    /// goes backwards or the elements may not be borrowed.
+    ///
+    /// # Errors
+    /// The input holds another type.
+    pub fn strided<T: Element>(&self) -> Result<Option<(&[T], Vec<usize>)>, Failure> {
+        check_type::<T>(self.0)?;
+        let strides: Option<Vec<_>> =
+            self.strides().iter().map(|&stride| usize::try_from(stride).ok()).collect();
+        let data = self.0.data.cast_const().cast::<T::Bits>();
+        let Some(strides) = strides.filter(|_| data.is_aligned() && size(self.shape()) > 0) else {
+            return Ok(None);
+        };
+        let places = self.shape().iter().zip(&strides);
+        let last: usize = places.map(|(&length, stride)| (length.unsigned_abs() as usize - 1) * stride).sum();
+        // SAFETY: MLX keeps the buffer alive and unchanged while the kernel runs. The element that the greatest index of
+        // each axis names is in it, no axis goes backwards, and every bit pattern is a valid `Bits`.
+        let bits = unsafe { slice::from_raw_parts(data, last + 1) };
+        Ok(elements(bits).map(|elements| (elements, strides)))
+    }
+
     /// How far apart neighbours along each axis lie, in elements.
     fn strides(&self) -> &[i64] {
         // SAFETY: C passes `ndim` strides, which live as long as the buffer.
@@ -176,7 +198,8 @@ impl Output<'_> {
         Dtype::from_raw(self.0.dtype)
     }
 
-    /// The elements in row-major order, to be written. They are zero at first.
+    /// The elements in row-major order, to be written. They are zero at first, unless the kernel
+    /// [fills](crate::kernel::Primitive::FILLS) them.
     ///
     /// # Errors
     /// The result has another type.
@@ -190,8 +213,9 @@ impl Output<'_> {
         if !data.is_aligned() {
             return Err("the memory of the result is not aligned".into());
         }
-        // SAFETY: C allocated the buffer for this result alone, in order, and filled it with zeros, which are valid
-        // for every element. `self` is borrowed, so there is one such slice at a time.
+        // SAFETY: C allocated the buffer for this result alone, in order, and filled it with zeros, which are valid for
+        // every element, or left any bytes in it, which are valid for all but truth values, and those it does fill. `self`
+        // is borrowed, so there is one such slice at a time.
         Ok(unsafe { slice::from_raw_parts_mut(data, size) })
     }
 }

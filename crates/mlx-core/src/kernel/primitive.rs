@@ -52,13 +52,16 @@ pub trait Primitive: Send + Sync + 'static {
     /// The name in errors and, after `Kernel:`, in drawings of the graph.
     const NAME: &'static str;
 
+    /// Whether [`run`](Self::run) writes every element of the results. Else they are zero before, which takes time.
+    const FILLS: bool = false;
+
     /// The shape and type of each result.
     ///
     /// # Errors
     /// The inputs do not suit the op.
     fn outputs(&self, inputs: &[&Array]) -> Result<Vec<Spec>>;
 
-    /// Computes the results, which are zero before. It cannot compute with arrays: MLX waits for it.
+    /// Computes the results. It cannot compute with arrays: MLX waits for it.
     ///
     /// # Errors
     /// An error or a panic is what [`eval`](crate::eval) of a result returns.
@@ -133,6 +136,7 @@ pub fn apply<'a, P: Primitive>(
 /// A primitive of any type, as C passes it around.
 pub(crate) trait Kernel: Any + Send + Sync {
     fn name(&self) -> &'static str;
+    fn fills(&self) -> bool;
     fn run(&self, inputs: &[Input<'_>], outputs: &mut [Output<'_>]) -> Result<(), Failure>;
     fn fallback(&self, inputs: &[Array]) -> Result<Vec<Array>>;
     fn is_same(&self, other: &dyn Kernel) -> bool;
@@ -141,6 +145,10 @@ pub(crate) trait Kernel: Any + Send + Sync {
 impl<P: Primitive> Kernel for P {
     fn name(&self) -> &'static str {
         P::NAME
+    }
+
+    fn fills(&self) -> bool {
+        P::FILLS
     }
 
     fn run(&self, inputs: &[Input<'_>], outputs: &mut [Output<'_>]) -> Result<(), Failure> {

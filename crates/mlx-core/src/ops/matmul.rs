@@ -2,7 +2,7 @@
 
 use crate::ffi::raw;
 use crate::ops::select;
-use crate::{Array, Device, Dtype, Error, Index, Kind, Operand, Result};
+use crate::{cpu, Array, Device, Dtype, Error, Index, Kind, Operand, Result};
 
 /// Which axes [`Array::tensordot`] sums over: a number of last and first axes, or a list for each side.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,7 +56,11 @@ impl Array {
     /// The matrix product `[…, m, k] · […, k, n] -> […, m, n]`; leading axes broadcast.
     #[track_caller]
     pub fn matmul<'a>(&self, other: impl Operand<'a>) -> Result<Self> {
-        raw::matmul(self, &*other.beside(self)?)
+        let other = other.beside(self)?;
+        match cpu::matmul(self, &other) {
+            Some(product) => product,
+            None => raw::matmul(self, &other),
+        }
     }
 
     /// `beta · self + alpha · a · b` in one pass.

@@ -70,7 +70,7 @@ impl QuantizationMode {
         Self::NAMED.iter().find(|(mode, ..)| *mode == self).map_or("affine", |&(_, name, _)| name)
     }
 
-    pub(super) fn text(self) -> &'static CStr {
+    pub(crate) fn text(self) -> &'static CStr {
         Self::NAMED.iter().find(|(mode, ..)| *mode == self).map_or(c"affine", |&(.., text)| text)
     }
 }

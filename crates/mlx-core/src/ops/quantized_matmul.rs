@@ -4,7 +4,7 @@ use super::matmul::refuse_long;
 use super::quantize::refuse_double;
 use crate::ffi::raw;
 use crate::{
-    Array, Device, Dtype, Error, Kind, MatrixIndices, Quantization, QuantizationMode, Quantized, Result,
+    Array, Device, Dtype, Error, Kind, MatrixIndices, Quantization, QuantizationMode, Quantized, Result, cpu,
 };
 
 /// The right side of a quantized product; a [`Quantized`] alone is transposed.
@@ -40,6 +40,9 @@ impl Array {
         factor.check(self, "quantized_matmul")?;
         if self.size() == 0 || w.weight.size() == 0 || w.weight.ndim() > self.ndim().max(2) {
             return self.matmul(&factor.dense(self.dtype())?);
+        }
+        if transpose && let Some(product) = cpu::quantized_matmul(self, w) {
+            return product;
         }
         let Quantization { mode, bits, group_size } = w.scheme;
         let (group_size, bits, biases) = (Some(group_size), Some(bits), w.biases.as_ref());

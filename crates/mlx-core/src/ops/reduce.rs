@@ -112,7 +112,13 @@ impl Array {
             // Along other axes than the last, MLX would cut the result to whole numbers.
             return self.astype(Dtype::Float32)?.softmax(axes);
         }
-        match axes.into().list {
+        let axes = axes.into().list;
+        if axes.as_deref().is_some_and(|axes| matches!(axes, [axis] if *axis == -1 || *axis + 1 == self.ndim() as i32))
+            && let Some(weights) = cpu::softmax(self)
+        {
+            return weights;
+        }
+        match axes {
             Some(list) => raw::softmax_axes(self, &list, true),
             None => raw::softmax(self, true),
         }

@@ -9,7 +9,7 @@ use super::tree::skeleton;
 use crate::ffi::Closure;
 use crate::ffi::closure::outcome;
 use crate::ffi::compile::{self, Compiled, RawMode};
-use crate::{Array, Dtype, Result, Stream, Tree};
+use crate::{Array, Dtype, Result, Stream, Tree, cpu};
 
 /// Which arguments share one trace of a compiled function.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -130,7 +130,8 @@ impl<T: Tree + 'static, U: Tree + 'static> Function<T, U> {
         let id = Rc::as_ptr(&form).cast::<()>() as usize;
         let body = Closure::new({
             let (f, form) = (Rc::clone(&self.f), Rc::clone(&form));
-            move |inputs| form.run(&*f, inputs)
+            let any = self.shapes == Shapes::Any;
+            move |inputs| if any { cpu::plainly(|| form.run(&*f, inputs)) } else { form.run(&*f, inputs) }
         });
         let compiled = Compiled::new(&body, id, self.shapes == Shapes::Any)?;
         let trace = Rc::new(Trace { signature: Signature::new(inputs, stream), form, compiled });

@@ -14,7 +14,7 @@ use super::header::{self, Header};
 use super::tree::skeleton;
 use crate::ffi::closure::outcome;
 use crate::ffi::{compile, export};
-use crate::{Array, Error, Kind, Result, Tree};
+use crate::{Array, Error, Kind, Result, Tree, cpu};
 
 /// Arguments by name.
 pub type Keywords = BTreeMap<String, Array>;
@@ -91,7 +91,7 @@ impl<T: Tree + 'static> Exporter<T> {
         let form = Rc::clone(&argument);
         let body = move |arrays: Vec<Array>, keywords: Keywords| {
             let argument = super::grad::formed(form.borrow().as_ref(), arrays)?;
-            f(&argument, &keywords).map(|value| owned(&value))
+            cpu::plainly(|| f(&argument, &keywords)).map(|value| owned(&value))
         };
         let any_shapes = export.shapes == Shapes::Any;
         let exporter = export::Exporter::create(&beside, Box::new(body), any_shapes, &export.metadata)?;

@@ -10,7 +10,7 @@ use super::tree::skeleton;
 use super::{Keywords, Shapes};
 use crate::ffi::closure::outcome;
 use crate::ffi::export;
-use crate::{Dtype, Error, Kind, Result, Tree};
+use crate::{Dtype, Error, Kind, Result, Tree, cpu};
 
 /// The steps of a function, between arrays with names.
 #[derive(Debug, Default)]
@@ -94,7 +94,7 @@ pub fn describe<T: Tree + 'static, U: Tree + 'static>(
         let form = skeleton(argument)?;
         let body = move |arrays, keywords: Keywords| {
             let argument = formed(Some(&form), arrays)?;
-            f(&argument, &keywords).map(|value| owned(&value))
+            cpu::plainly(|| f(&argument, &keywords)).map(|value| owned(&value))
         };
         let (json, constants) =
             export::describe(Box::new(body), &owned(argument), keywords, shapes == Shapes::Any)?;

@@ -1,8 +1,8 @@
-//! Matrices of floats as the right side of a product.
+//! Matrices of floats as the sides of a product.
 
 use std::ops::Range;
 
-use super::Right;
+use super::{Left, Right, square};
 use crate::numbers::{Float, widen};
 use crate::simd::Simd;
 
@@ -48,13 +48,28 @@ impl<T: Float> Right for Transposed<'_, T> {
     }
 
     #[inline(always)]
-    fn write<S: Simd>(&self, _: S, rows: Range<usize>, columns: Range<usize>, width: usize, to: &mut [f32]) {
-        for (at, column) in columns.enumerate() {
-            let first = column * self.depth;
-            let from = &self.elements[first + rows.start..first + rows.end];
-            for (from, to) in from.iter().zip(to.chunks_exact_mut(width)) {
-                to[at] = from.to_f32();
-            }
+    fn write<S: Simd>(&self, s: S, rows: Range<usize>, columns: Range<usize>, width: usize, to: &mut [f32]) {
+        let last = columns.end - 1;
+        for first in columns.clone().step_by(S::LANES) {
+            let column = |lane: usize| {
+                let place = (first + lane).min(last) * self.depth;
+                &self.elements[place + rows.start..place + rows.end]
+            };
+            square::transpose(s, column, width, &mut to[first - columns.start..]);
         }
+    }
+}
+
+/// A matrix `[m, k]` as the left side, stored by rows.
+pub(crate) struct Rows<'a, T> {
+    pub(crate) elements: &'a [T],
+    pub(crate) depth: usize,
+}
+
+impl<T: Float> Left for Rows<'_, T> {
+    #[inline(always)]
+    fn write<S: Simd>(&self, s: S, row: usize, columns: Range<usize>, to: &mut [f32]) {
+        let first = row * self.depth;
+        widen(s, &self.elements[first + columns.start..first + columns.end], to);
     }
 }

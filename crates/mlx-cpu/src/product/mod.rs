@@ -4,6 +4,7 @@
 
 pub(crate) mod dense;
 mod packed;
+mod square;
 mod tile;
 
 use std::ops::Range;
@@ -15,6 +16,7 @@ use crate::simd::{Kernel, Simd};
 use crate::{Level, pool, simd};
 
 use packed::Packed;
+use tile::Tiles;
 
 /// The right side of a product `[m, k] · [k, n]`.
 pub(crate) trait Right: Sync {
@@ -28,65 +30,126 @@ pub(crate) trait Right: Sync {
     fn write<S: Simd>(&self, s: S, rows: Range<usize>, columns: Range<usize>, width: usize, to: &mut [f32]);
 }
 
+/// The left side of a product.
+pub(crate) trait Left: Sync {
+    /// Writes elements of a row as singles.
+    fn write<S: Simd>(&self, s: S, row: usize, columns: Range<usize>, to: &mut [f32]);
+}
+
 /// Rows of the right side that are unpacked at a time: with the columns of a tile, half of the first cache.
 const DEPTH: usize = 256;
+/// Rows of the left side that are laid out at a time: with `DEPTH` columns, most of the second cache.
+const ROWS: usize = 768;
 
 /// `left · right` into `out` `[m, n]`.
 pub(crate) fn multiply<T: Float, U: Float>(level: Level, left: &[T], right: &impl Right, out: &mut [U]) {
+    multiply_rows(level, &dense::Rows { elements: left, depth: right.depth() }, right, out);
+}
+
+/// The same, for rows that are made when they are needed.
+pub(crate) fn multiply_rows<U: Float>(level: Level, left: &impl Left, right: &impl Right, out: &mut [U]) {
     simd::dispatch(level, Product { left, right, out });
 }
 
-struct Product<'a, T, R, U> {
-    left: &'a [T],
+struct Product<'a, L, R, U> {
+    left: &'a L,
     right: &'a R,
     out: &'a mut [U],
 }
 
-impl<T: Float, R: Right, U: Float> Kernel for Product<'_, T, R, U> {
+impl<L: Left, R: Right, U: Float> Kernel for Product<'_, L, R, U> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let (depth, columns) = (self.right.depth(), self.right.columns());
         let rows = self.out.len().checked_div(columns).unwrap_or(0);
+        if rows == 0 {
+            return;
+        }
         let (tile, vectors) = S::TILE;
         let width = vectors * S::LANES;
-        let mut memory = Scratch::new(rows.next_multiple_of(tile) * depth);
-        let left = Packed::new(s, self.left, depth, &mut memory);
-        pool::each_columns(self.out, columns, width, |out| {
-            s.enter(Panel { left: &left, right: self.right, rows, out });
-        });
+        let together = rows.div_ceil(rows.div_ceil(ROWS)).next_multiple_of(tile);
+        let mut memory = Scratch::new(Packed::size(together.min(rows), tile, depth));
+        for (number, out) in self.out.chunks_mut(together * columns).enumerate() {
+            let first = number * together;
+            let rows = first..rows.min(first + together);
+            let memory = &mut memory[..Packed::size(rows.len(), tile, depth)];
+            let left = Packed::new(s, self.left, rows.clone(), depth, memory);
+            let rows = rows.len();
+            pool::each_columns(out, columns, width * panels(rows * depth, columns, width), |out| {
+                let columns = out.range();
+                let count = columns.len().div_ceil(width);
+                let mut sums = Scratch::new(count * rows.next_multiple_of(tile) * width);
+                s.enter(Panels { left: &left, right: self.right, rows, columns, sums: &mut sums });
+                s.enter(Write { sums: &sums, rows, out });
+            });
+        }
     }
 }
 
-/// A few columns of a product: as many as a tile has.
-struct Panel<'a, 'b, R, U> {
+/// How many panels of `width` columns a thread takes at a time, for a left side of so many elements: more to read the
+/// left side less often, fewer to share the work evenly.
+fn panels(left: usize, columns: usize, width: usize) -> usize {
+    let least = LEAST / (left * width).max(1);
+    let fair = columns / width / (8 * pool::threads());
+    fair.clamp(1, 4).max(least)
+}
+
+/// Products of numbers that are not worth being shared: some 10 µs.
+const LEAST: usize = 500_000;
+
+/// A few columns of a product, panel by panel.
+struct Panels<'a, R> {
     left: &'a Packed<'a>,
     right: &'a R,
+    rows: usize,
+    columns: Range<usize>,
+    /// For each panel, for each row of whole tiles: as many floats as a tile has columns.
+    sums: &'a mut [f32],
+}
+
+impl<R: Right> Kernel for Panels<'_, R> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let (tile, vectors) = S::TILE;
+        let width = vectors * S::LANES;
+        let size = self.rows.next_multiple_of(tile) * width;
+        self.sums.fill(0.0);
+        let mut panel = Scratch::new(DEPTH * width);
+        for first in (0..self.right.depth()).step_by(DEPTH) {
+            let depth = first..self.right.depth().min(first + DEPTH);
+            let panel = &mut panel[..depth.len() * width];
+            for (start, sums) in self.columns.clone().step_by(width).zip(self.sums.chunks_exact_mut(size)) {
+                let columns = start..self.columns.end.min(start + width);
+                self.right.write(s, depth.clone(), columns, width, panel);
+                let (left, stride) = (self.left.block(first), self.left.stride());
+                s.enter(Tiles { left, stride, panel, rows: self.rows, sums });
+            }
+        }
+    }
+}
+
+/// Writes what panels hold to the columns of a matrix.
+struct Write<'a, 'b, U> {
+    sums: &'a [f32],
     rows: usize,
     out: Columns<'b, U>,
 }
 
-impl<R: Right, U: Float> Kernel for Panel<'_, '_, R, U> {
+impl<U: Float> Kernel for Write<'_, '_, U> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(mut self, s: S) {
         let (tile, vectors) = S::TILE;
         let width = vectors * S::LANES;
-        let mut sums = Scratch::new(self.rows.next_multiple_of(tile) * width);
-        sums.fill(0.0);
-        let mut panel = Scratch::new(DEPTH * width);
-        for first in (0..self.right.depth()).step_by(DEPTH) {
-            let depth = first..self.right.depth().min(first + DEPTH);
-            let panel = &mut panel[..depth.len() * width];
-            self.right.write(s, depth.clone(), self.out.range(), width, panel);
-            for (sums, left) in sums.chunks_exact_mut(tile * width).zip(self.left.tiles(depth)) {
-                tile::add(s, left, panel, sums);
+        for (number, sums) in self.sums.chunks_exact(self.rows.next_multiple_of(tile) * width).enumerate() {
+            for (row, sums) in sums.chunks_exact(width).take(self.rows).enumerate() {
+                narrow(s, sums, &mut self.out.row(row)[number * width..]);
             }
-        }
-        for (row, sums) in sums.chunks_exact(width).take(self.rows).enumerate() {
-            narrow(s, sums, self.out.row(row));
         }
     }
 }

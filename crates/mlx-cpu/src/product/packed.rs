@@ -2,54 +2,78 @@
 
 use std::ops::Range;
 
-use crate::numbers::Float;
+use super::{DEPTH, Left, square};
 use crate::pool;
 use crate::simd::{Kernel, Simd};
 
-/// Tiles of as many rows as a tile has, one after the other; in each, column by column. Missing rows are zeros.
+/// Blocks of `DEPTH` columns, the last of which may be shorter; in each, tiles of as many rows as a tile has; in each,
+/// column by column. In the place of rows that are missing stands anything.
 pub(super) struct Packed<'a> {
     memory: &'a [f32],
     tile: usize,
-    depth: usize,
+    /// From a block to the next one.
+    block: usize,
 }
 
 impl<'a> Packed<'a> {
-    /// `left` `[m, depth]`, laid out in `memory`.
-    pub(super) fn new<S: Simd, T: Float>(s: S, left: &[T], depth: usize, memory: &'a mut [f32]) -> Self {
-        let (tile, _) = S::TILE;
-        pool::each_part(memory, tile * depth, 4, |number, to| {
-            let first = (number * tile * depth).min(left.len());
-            s.enter(Pack { rows: &left[first..], depth, tile, to });
-        });
-        Self { memory, tile, depth }
+    /// How many floats are laid out for some rows.
+    pub(super) fn size(rows: usize, tile: usize, depth: usize) -> usize {
+        rows.next_multiple_of(tile) * depth.next_multiple_of(DEPTH)
     }
 
-    /// Some columns of every tile.
-    pub(super) fn tiles(&self, columns: Range<usize>) -> impl Iterator<Item = &[f32]> {
-        let part = columns.start * self.tile..columns.end * self.tile;
-        self.memory.chunks_exact(self.tile * self.depth).map(move |tile| &tile[part.clone()])
+    /// Some rows of `left`, laid out in `memory`.
+    pub(super) fn new<S: Simd>(
+        s: S,
+        left: &impl Left,
+        rows: Range<usize>,
+        depth: usize,
+        memory: &'a mut [f32],
+    ) -> Self {
+        let (tile, _) = S::TILE;
+        let tiles = rows.len().div_ceil(tile);
+        // Some 100 KiB at a time.
+        pool::each_part(memory, tile * DEPTH, 16, |number, to| {
+            let (block, tile_number) = (number / tiles, number % tiles);
+            let columns = block * DEPTH..depth.min((block + 1) * DEPTH);
+            let first = rows.start + tile_number * tile;
+            s.enter(Pack { left, rows: first..rows.end.min(first + tile), columns, to });
+        });
+        Self { memory, tile, block: tiles * tile * DEPTH }
+    }
+
+    /// The block that begins with a column: tiles that begin [`stride`](Self::stride) floats after each other.
+    pub(super) fn block(&self, column: usize) -> &[f32] {
+        self.memory.chunks_exact(self.block).nth(column / DEPTH).unwrap_or_default()
+    }
+
+    /// From a tile of a block to the next one.
+    pub(super) fn stride(&self) -> usize {
+        self.tile * DEPTH
     }
 }
 
-struct Pack<'a, T> {
-    rows: &'a [T],
-    depth: usize,
-    tile: usize,
+struct Pack<'a, L> {
+    left: &'a L,
+    rows: Range<usize>,
+    columns: Range<usize>,
     to: &'a mut [f32],
 }
 
-impl<T: Float> Kernel for Pack<'_, T> {
+impl<L: Left> Kernel for Pack<'_, L> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(self, _: S) {
-        for at in 0..self.tile {
-            let to = self.to.iter_mut().skip(at).step_by(self.tile);
-            let row = self.rows.chunks_exact(self.depth).nth(at);
-            match row {
-                Some(row) => to.zip(row).for_each(|(to, from)| *to = from.to_f32()),
-                None => to.for_each(|to| *to = 0.0),
-            }
+    fn run<S: Simd>(self, s: S) {
+        let (tile, _) = S::TILE;
+        let (length, count) = (self.columns.len(), self.rows.len());
+        let mut wide = [0.0; 12 * DEPTH];
+        for (row, wide) in self.rows.zip(wide.chunks_exact_mut(DEPTH)) {
+            self.left.write(s, row, self.columns.clone(), wide.get_mut(..length).unwrap_or_default());
         }
+        let row = |lane: usize| {
+            let first = lane.min(count - 1) * DEPTH;
+            wide.get(first..first + length).unwrap_or_default()
+        };
+        square::transpose(s, row, tile, self.to);
     }
 }

@@ -1,49 +1,77 @@
 //! The innermost loops of a product: a tile of sums that stays in registers.
 
-use std::array;
+use crate::simd::{Kernel, Simd};
 
-use crate::simd::Simd;
+/// Adds the products of tiles of the left side, column by column, and of a panel of the right side to `sums`.
+pub(super) struct Tiles<'a> {
+    /// Tiles that begin `stride` floats after each other.
+    pub(super) left: &'a [f32],
+    pub(super) stride: usize,
+    pub(super) panel: &'a [f32],
+    /// How many rows count: the last tile may have fewer.
+    pub(super) rows: usize,
+    pub(super) sums: &'a mut [f32],
+}
 
-/// Adds the product of a tile of the left side, column by column, and of rows of the right side to `sums`.
-#[inline(always)]
-pub(super) fn add<S: Simd>(s: S, left: &[f32], right: &[f32], sums: &mut [f32]) {
-    match S::TILE {
-        (12, 2) => add_sized::<S, 12, 2>(s, left, right, sums),
-        (6, 2) => add_sized::<S, 6, 2>(s, left, right, sums),
-        _ => add_sized::<S, 4, 1>(s, left, right, sums),
+impl Kernel for Tiles<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        match S::TILE {
+            (12, 2) => self.add::<S, 12, 2>(s),
+            (6, 2) => self.add::<S, 6, 2>(s),
+            _ => self.add::<S, 4, 1>(s),
+        }
     }
 }
 
+impl Tiles<'_> {
+    #[inline(always)]
+    fn add<S: Simd, const TILE: usize, const VECTORS: usize>(self, s: S) {
+        let sums = self.sums.chunks_exact_mut(TILE * VECTORS * S::LANES);
+        for (number, (left, sums)) in self.left.chunks(self.stride).zip(sums).enumerate() {
+            match self.rows - number * TILE {
+                1 => add::<S, TILE, 1, VECTORS>(s, left, self.panel, sums),
+                2 => add::<S, TILE, 2, VECTORS>(s, left, self.panel, sums),
+                3 => add::<S, TILE, 3, VECTORS>(s, left, self.panel, sums),
+                4 => add::<S, TILE, 4, VECTORS>(s, left, self.panel, sums),
+                _ => add::<S, TILE, TILE, VECTORS>(s, left, self.panel, sums),
+            }
+        }
+    }
+}
+
+/// Adds the products of the first `ROWS` rows of a tile.
 #[inline(always)]
-fn add_sized<S: Simd, const ROWS: usize, const VECTORS: usize>(
+fn add<S: Simd, const TILE: usize, const ROWS: usize, const VECTORS: usize>(
     s: S,
     left: &[f32],
-    right: &[f32],
+    panel: &[f32],
     sums: &mut [f32],
 ) {
     let width = VECTORS * S::LANES;
     let mut tile = [[s.splat(0.0); VECTORS]; ROWS];
     for (tile, sums) in tile.iter_mut().zip(sums.chunks_exact(width)) {
-        *tile = array::from_fn(
-            #[inline(always)]
-            |v| s.load(&sums[v * S::LANES..]),
-        );
+        for (v, sum) in tile.iter_mut().enumerate() {
+            *sum = s.load(&sums[v * S::LANES..]);
+        }
     }
-    for (left, right) in left.chunks_exact(ROWS).zip(right.chunks_exact(width)) {
-        let right: [S::F; VECTORS] = array::from_fn(
-            #[inline(always)]
-            |v| s.load(&right[v * S::LANES..]),
-        );
-        for row in 0..ROWS {
-            let left = s.splat(left[row]);
-            for v in 0..VECTORS {
-                tile[row][v] = s.mul_add(left, right[v], tile[row][v]);
+    for (left, right) in left.chunks_exact(TILE).zip(panel.chunks_exact(width)) {
+        let mut vectors = [s.splat(0.0); VECTORS];
+        for (v, vector) in vectors.iter_mut().enumerate() {
+            *vector = s.load(&right[v * S::LANES..]);
+        }
+        for (tile, &left) in tile.iter_mut().zip(left) {
+            let left = s.splat(left);
+            for (sum, &vector) in tile.iter_mut().zip(&vectors) {
+                *sum = s.mul_add(left, vector, *sum);
             }
         }
     }
     for (tile, sums) in tile.iter().zip(sums.chunks_exact_mut(width)) {
-        for v in 0..VECTORS {
-            s.store(&mut sums[v * S::LANES..], tile[v]);
+        for (v, &sum) in tile.iter().enumerate() {
+            s.store(&mut sums[v * S::LANES..], sum);
         }
     }
 }

@@ -29,7 +29,8 @@ struct Few<'a, T, U, C> {
 
 /// Rows of `x` in the order in which codes come out of units, and their sums over groups.
 struct Spread<'a> {
-    /// For each row, for each block of as many units as there are lanes, for each code of a unit: a vector.
+    /// For every [`TOGETHER`] rows, for each block of as many units as there are lanes, for each of the rows, for each
+    /// code of a unit: a vector.
     elements: &'a [f32],
     sums: &'a [f32],
     rows: usize,
@@ -43,7 +44,7 @@ impl<T: Float, U: Float, C: Code> Kernel for Few<'_, T, U, C> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let (columns, groups) = (self.w.columns, self.w.columns / self.w.group);
+        let (columns, groups) = (self.w.columns, (self.w.columns / self.w.group).next_multiple_of(S::LANES));
         let rows = self.x.len() / columns;
         let length = columns.next_multiple_of(S::LANES * C::COUNT);
         let mut memory = Scratch::new(rows * (length + groups));
@@ -73,27 +74,39 @@ impl<T: Float, C: Code> Kernel for Lay<'_, T, C> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let (columns, group) = (self.w.columns, self.w.group);
-        let block = S::LANES * C::COUNT;
-        let rows = self.x.chunks_exact(columns);
-        let elements = self.elements.chunks_exact_mut(columns.next_multiple_of(block));
-        let sums = self.sums.chunks_exact_mut(columns / group);
-        for ((row, elements), sums) in rows.zip(elements).zip(sums) {
-            for (x, to) in row.chunks(block).zip(elements.chunks_exact_mut(block)) {
-                let mut wide = [0.0; LONGEST];
-                widen(s, x, &mut wide[..x.len()]);
-                for (at, to) in to.chunks_exact_mut(S::LANES).enumerate() {
-                    let factor = C::factor(at);
-                    for (to, unit) in to.iter_mut().zip(wide.chunks_exact(C::COUNT)) {
-                        *to = unit[at] * factor;
-                    }
-                }
-            }
-            for (x, sum) in row.chunks_exact(group).zip(sums) {
+        let length = columns.next_multiple_of(S::LANES * C::COUNT);
+        let tiles = self.x.chunks(TOGETHER * columns).zip(self.elements.chunks_mut(TOGETHER * length));
+        for (x, elements) in tiles {
+            lay_tile::<S, T, C>(s, x, columns, elements);
+        }
+        let groups = (columns / group).next_multiple_of(S::LANES);
+        for (x, sums) in self.x.chunks_exact(columns).zip(self.sums.chunks_exact_mut(groups)) {
+            sums.fill(0.0);
+            for (x, sum) in x.chunks_exact(group).zip(sums) {
                 let mut total = s.splat(0.0);
                 for x in x.chunks(S::LANES) {
                     total = s.add(total, T::load(s, x));
                 }
                 *sum = s.sum(total);
+            }
+        }
+    }
+}
+
+/// Lays out rows that are multiplied together.
+#[inline(always)]
+fn lay_tile<S: Simd, T: Float, C: Code>(s: S, x: &[T], columns: usize, elements: &mut [f32]) {
+    let (block, rows) = (S::LANES * C::COUNT, x.len() / columns);
+    for (number, elements) in elements.chunks_exact_mut(rows * block).enumerate() {
+        for (row, to) in x.chunks_exact(columns).zip(elements.chunks_exact_mut(block)) {
+            let x = &row[number * block..columns.min((number + 1) * block)];
+            let mut wide = [0.0; LONGEST];
+            widen(s, x, &mut wide[..x.len()]);
+            for (at, to) in to.chunks_exact_mut(S::LANES).enumerate() {
+                let factor = C::factor(at);
+                for (to, unit) in to.iter_mut().zip(wide.chunks_exact(C::COUNT)) {
+                    *to = unit[at] * factor;
+                }
             }
         }
     }
@@ -113,15 +126,18 @@ impl<U: Float, C: Code> Kernel for Rows<'_, '_, U, C> {
     #[inline(always)]
     fn run<S: Simd>(mut self, s: S) {
         let groups = self.w.columns / self.w.group;
+        let padded = groups.next_multiple_of(S::LANES);
         // Behind the scales of a row stands room for what a vector reads past them.
-        let mut memory = Scratch::new(2 * (groups + LONGEST));
-        let (scales, biases) = memory.split_at_mut(groups + LONGEST);
+        let mut memory = Scratch::new(2 * padded + LONGEST);
+        let (biases, scales) = memory.split_at_mut(padded);
+        biases.fill(0.0);
         for (at, row) in self.out.range().enumerate() {
-            self.w.scales.write(s, row * groups, &mut scales[..groups]);
+            self.w.scales.write(s, row * groups, &mut scales[..padded]);
+            scales[groups..padded].fill(0.0);
             if let Some(from) = self.w.biases {
                 scales::write(s, from, row * groups, &mut biases[..groups]);
             }
-            let line = Line { words: self.w.row(row), scales, biases, group: self.w.group, groups };
+            let line = Line { words: self.w.row(row), scales, biases, group: self.w.group };
             for first in (0..self.x.rows).step_by(TOGETHER) {
                 match self.x.rows - first {
                     1 => self.products::<S, 1>(s, &line, first, at),
@@ -134,70 +150,47 @@ impl<U: Float, C: Code> Kernel for Rows<'_, '_, U, C> {
     }
 }
 
-/// A row of the matrix.
+/// A row of the matrix. Behind the biases of its groups stand zeros.
 struct Line<'a> {
     words: &'a [u32],
     scales: &'a [f32],
     biases: &'a [f32],
     group: usize,
-    groups: usize,
 }
 
 impl<U: Float, C: Code> Rows<'_, '_, U, C> {
     /// The products of `N` rows of `x` from `first` on with a row of the matrix, which is column `at`.
     #[inline(always)]
     fn products<S: Simd, const N: usize>(&mut self, s: S, line: &Line<'_>, first: usize, at: usize) {
-        let length = self.x.elements.len() / self.x.rows;
-        let x: [&[f32]; N] = std::array::from_fn(
-            #[inline(always)]
-            |n| &self.x.elements[(first + n) * length..(first + n + 1) * length],
-        );
-        let products = line.products::<S, C, N>(s, x);
+        let (length, groups) = (self.x.elements.len() / self.x.rows, line.biases.len());
+        let x = &self.x.elements[first * length..(first + N) * length];
+        let sums = &self.x.sums[first * groups..(first + N) * groups];
+        let products = s.enter(Products::<C, N> { line, x, sums, code: PhantomData });
         for (n, product) in products.into_iter().enumerate() {
-            let sums = &self.x.sums[(first + n) * line.groups..(first + n + 1) * line.groups];
-            self.out.row(first + n)[at] = U::from_f32(product + line.shift(s, sums));
+            self.out.row(first + n)[at] = U::from_f32(product);
         }
     }
 }
 
-impl Line<'_> {
-    /// What the biases add, for sums of `x` over groups.
-    #[inline(always)]
-    fn shift<S: Simd>(&self, s: S, sums: &[f32]) -> f32 {
-        let biases = self.biases[..self.groups].chunks(S::LANES);
-        let mut total = s.splat(0.0);
-        for (biases, sums) in biases.zip(sums.chunks(S::LANES)) {
-            total = s.mul_add(s.load(biases), s.load(sums), total);
-        }
-        s.sum(total)
-    }
+/// The products of a row of the matrix with `N` rows that are laid out.
+struct Products<'a, C, const N: usize> {
+    line: &'a Line<'a>,
+    x: &'a [f32],
+    sums: &'a [f32],
+    code: PhantomData<C>,
+}
 
-    /// The products of scaled codes with rows that are laid out.
+impl<C: Code, const N: usize> Kernel for Products<'_, C, N> {
+    type Output = [f32; N];
+
     #[inline(always)]
-    fn products<S: Simd, C: Code, const N: usize>(&self, s: S, x: [&[f32]; N]) -> [f32; N] {
-        let block = S::LANES * C::COUNT;
-        let spread = Spreading::new(s, block, self.group);
-        let mut totals = [s.splat(0.0); N];
-        for number in 0..x[0].len() / block {
-            let units = C::units(s, self.words, number * S::LANES);
-            let part: [&[f32]; N] = std::array::from_fn(
-                #[inline(always)]
-                |n| &x[n][number * block..(number + 1) * block],
-            );
-            let mut sums = [[s.splat(0.0); 2]; N];
-            for code in 0..C::COUNT {
-                let value = C::raw(s, units, code);
-                for n in 0..N {
-                    let x = s.load(&part[n][code * S::LANES..]);
-                    let sum = &mut sums[n][code % 2];
-                    *sum = if code < 2 { s.mul(value, x) } else { s.mul_add(value, x, *sum) };
-                }
-            }
-            let scale = spread.at(s, self.scales, number);
-            for n in 0..N {
-                totals[n] = s.mul_add(s.add(sums[n][0], sums[n][1]), scale, totals[n]);
-            }
-        }
+    fn run<S: Simd>(self, s: S) -> [f32; N] {
+        let shifts = self.shifts(s);
+        let totals = if S::LANES * C::COUNT <= self.line.group {
+            self.whole_blocks(s, shifts)
+        } else {
+            self.parts_of_blocks(s, shifts)
+        };
         totals.map(
             #[inline(always)]
             |total| s.sum(total),
@@ -205,30 +198,75 @@ impl Line<'_> {
     }
 }
 
-/// How the scales of groups spread over the lanes of a block.
-struct Spreading<S: Simd> {
-    /// Blocks in a group; 1 if a block has several.
-    blocks: usize,
-    /// Groups in a block; 1 if a group has several.
-    groups: usize,
-    lanes: S::I,
-}
-
-impl<S: Simd> Spreading<S> {
+impl<C: Code, const N: usize> Products<'_, C, N> {
+    /// What the biases add.
     #[inline(always)]
-    fn new(s: S, block: usize, group: usize) -> Self {
-        let (blocks, groups) = ((group / block).max(1), (block / group).max(1));
-        let lanes: [u32; 16] = std::array::from_fn(|lane| (lane * groups / S::LANES) as u32);
-        Self { blocks, groups, lanes: s.load_int(&lanes) }
+    fn shifts<S: Simd>(&self, s: S) -> [S::F; N] {
+        let mut totals = [s.splat(0.0); N];
+        for (total, sums) in totals.iter_mut().zip(self.sums.chunks_exact(self.line.biases.len())) {
+            for (biases, sums) in self.line.biases.chunks_exact(S::LANES).zip(sums.chunks_exact(S::LANES)) {
+                *total = s.mul_add(s.load(biases), s.load(sums), *total);
+            }
+        }
+        totals
     }
 
-    /// The scale of each lane of a block.
+    /// Where a group is one block or several.
     #[inline(always)]
-    fn at(&self, s: S, scales: &[f32], block: usize) -> S::F {
-        if self.groups == 1 {
-            s.splat(scales[block / self.blocks])
-        } else {
-            s.lookup(s.load(&scales[block * self.groups..]), self.lanes)
+    fn whole_blocks<S: Simd>(&self, s: S, mut totals: [S::F; N]) -> [S::F; N] {
+        let Line { words, scales, group, .. } = *self.line;
+        let (block, length) = (S::LANES * C::COUNT, C::words(S::LANES));
+        let mut sums = [[s.splat(0.0); 2]; N];
+        let (blocks, mut left) = (group / block, group / block);
+        let mut scales = scales.iter();
+        for (words, x) in words.chunks_exact(length).zip(self.x.chunks_exact(N * block)) {
+            add::<S, C, N>(s, words, x, &mut sums);
+            left -= 1;
+            if left == 0 {
+                let scale = scales.next().copied().unwrap_or_default();
+                scale_up(s, sums, s.splat(scale), &mut totals);
+                sums = [[s.splat(0.0); 2]; N];
+                left = blocks;
+            }
         }
+        totals
+    }
+
+    /// Where a block has several groups.
+    #[inline(always)]
+    fn parts_of_blocks<S: Simd>(&self, s: S, mut totals: [S::F; N]) -> [S::F; N] {
+        let Line { words, scales, group, .. } = *self.line;
+        let (block, length) = (S::LANES * C::COUNT, C::words(S::LANES));
+        let groups = block / group;
+        let lanes: [u32; 16] = std::array::from_fn(|lane| (lane * groups / S::LANES) as u32);
+        let lanes = s.load_int(&lanes);
+        let blocks = words.chunks(length).zip(self.x.chunks_exact(N * block));
+        for ((words, x), scales) in blocks.zip(scales.windows(16).step_by(groups)) {
+            let mut sums = [[s.splat(0.0); 2]; N];
+            add::<S, C, N>(s, words, x, &mut sums);
+            scale_up(s, sums, s.lookup(s.load(scales), lanes), &mut totals);
+        }
+        totals
+    }
+}
+
+/// Adds the products of a block of codes with `N` rows, in two chains.
+#[inline(always)]
+fn add<S: Simd, C: Code, const N: usize>(s: S, words: &[u32], x: &[f32], sums: &mut [[S::F; 2]; N]) {
+    let units = C::units(s, words);
+    for code in 0..C::COUNT {
+        let value = C::raw(s, units, code);
+        for (n, sums) in sums.iter_mut().enumerate() {
+            let x = s.load(&x[(n * C::COUNT + code) * S::LANES..]);
+            sums[code % 2] = s.mul_add(value, x, sums[code % 2]);
+        }
+    }
+}
+
+/// Adds scaled sums to totals.
+#[inline(always)]
+fn scale_up<S: Simd, const N: usize>(s: S, sums: [[S::F; 2]; N], scale: S::F, totals: &mut [S::F; N]) {
+    for (total, [even, odd]) in totals.iter_mut().zip(sums) {
+        *total = s.mul_add(s.add(even, odd), scale, *total);
     }
 }

@@ -2,24 +2,74 @@
 
 mod code;
 mod few;
+mod fields;
 mod panel;
+mod rows;
 mod scales;
 
-use crate::numbers::{Float, with};
-use crate::{Level, Numbers, NumbersMut, product};
+use std::ops::Range;
+
+use crate::{Level, Numbers, NumbersMut, Pairs, product, singles};
 
 pub use scales::Scales;
 
-use code::{Affine, Code};
+use code::{Affine, Code, E2m1, E4m3};
+
+/// Does something with the type of a matrix's codes.
+macro_rules! coded {
+    ($w:expr, $code:ident => $body:expr) => {
+        coded!($w, $code => $body; Affine(2): Affine<2>, Affine(3): Affine<3>, Affine(4): Affine<4>, Affine(5): Affine<5>,
+            Affine(6): Affine<6>, Affine(_): Affine<8>, E2m1: E2m1, E4m3: E4m3)
+    };
+    ($w:expr, $code:ident => $body:expr; $($name:ident$(($bits:tt))?: $type:ty),*) => {
+        match $w.coding {
+            $(Coding::$name$(($bits))? => {
+                type $code = $type;
+                $body
+            })*
+        }
+    };
+}
+
+use coded;
 
 /// How the elements of a matrix are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Coding {
-    /// Whole numbers of so many bits: 2, 3, 4, 6 or 8.
+    /// Whole numbers of so many bits: 2, 3, 4, 5, 6 or 8. Scales and biases are floats, groups of 32, 64 or 128.
     Affine(u32),
+    /// Floats of a sign, 2 bits of exponent and 1 of fraction. Scales are bytes, groups of 16 (nvfp4) or 32 (mxfp4).
+    E2m1,
+    /// Floats of a sign, 4 bits of exponent and 3 of fraction. Scales are bytes, groups of 16 or 32 (mxfp8).
+    E4m3,
+}
+
+impl Coding {
+    fn bits(self) -> usize {
+        match self {
+            Self::Affine(bits) => bits as usize,
+            Self::E2m1 => 4,
+            Self::E4m3 => 8,
+        }
+    }
+
+    /// Whether there are kernels for it with such groups, scales and biases.
+    fn takes(self, group: usize, scales: Scales<'_>, biases: Option<Numbers<'_>>) -> bool {
+        let numbers = matches!(scales, Scales::Numbers(_));
+        match self {
+            Self::Affine(bits) => {
+                let known = matches!(bits, 2..=6 | 8) && matches!(group, 32 | 64 | 128);
+                known && numbers && biases.is_some_and(|biases| biases.len() == scales.len())
+            }
+            Self::E2m1 | Self::E4m3 => matches!(group, 16 | 32) && !numbers && biases.is_none(),
+        }
+    }
 }
 
 /// A matrix `[rows, columns]`, whose elements are `code · scale + bias` with a scale and a bias for each group along a row.
+///
+/// See the [microscaling formats](https://www.opencompute.org/documents/ocp-microscaling-formats-mx-v1-0-spec-final-pdf)
+/// for codes that are floats, which have no biases.
 #[derive(Clone, Copy, Debug)]
 pub struct Quantized<'a> {
     words: &'a [u32],
@@ -42,15 +92,12 @@ impl<'a> Quantized<'a> {
         group: usize,
         coding: Coding,
     ) -> Option<Self> {
-        let Coding::Affine(bits) = coding;
-        let known = matches!(bits, 2 | 3 | 4 | 6 | 8) && matches!(group, 32 | 64 | 128);
-        let whole = columns > 0 && known && columns.is_multiple_of(group);
-        let words_of_row = columns / 32 * bits as usize;
-        if !whole || !words.len().is_multiple_of(words_of_row) {
+        if columns == 0 || !columns.is_multiple_of(group.max(1)) || !coding.takes(group, scales, biases) {
             return None;
         }
-        let groups = words.len() / words_of_row * (columns / group);
-        let fits = scales.len() == groups && biases.is_some_and(|biases| biases.len() == groups);
+        let words_of_row = columns * coding.bits() / 32;
+        let rows = words.len() / words_of_row;
+        let fits = words.len().is_multiple_of(words_of_row) && scales.len() == rows * (columns / group);
         fits.then_some(Self { words, scales, biases, columns, group, coding })
     }
 
@@ -64,14 +111,21 @@ impl<'a> Quantized<'a> {
         self.columns
     }
 
-    fn bits(&self) -> usize {
-        let Coding::Affine(bits) = self.coding;
-        bits as usize
+    /// Some of the rows.
+    fn part(&self, rows: Range<usize>) -> Self {
+        let (groups, words) = (self.columns / self.group, self.row(0).len());
+        let of_groups = rows.start * groups..rows.end * groups;
+        Self {
+            words: self.words.get(rows.start * words..rows.end * words).unwrap_or_default(),
+            scales: self.scales.part(of_groups.clone()),
+            biases: self.biases.map(|biases| biases.part(of_groups)),
+            ..*self
+        }
     }
 
     /// The words of a row.
     fn row(&self, row: usize) -> &'a [u32] {
-        let length = self.columns / 32 * self.bits();
+        let length = self.columns * self.coding.bits() / 32;
         self.words.get(row * length..(row + 1) * length).unwrap_or_default()
     }
 }
@@ -83,27 +137,59 @@ const FEW: usize = 12;
 ///
 /// Returns whether the sizes fit.
 pub fn multiply(level: Level, x: Numbers<'_>, w: &Quantized<'_>, out: NumbersMut<'_>) -> bool {
-    let (columns, rows) = (w.columns(), w.rows());
-    if !x.len().is_multiple_of(columns) || x.len() / columns * rows != out.len() {
-        return false;
+    let fits = fit([x.len(), w.columns(), w.rows()], out.len());
+    if fits {
+        singles::converted(level, x, out, |x, out| coded!(w, C => transposed::<C>(level, x, w, out)));
     }
-    with!(Numbers, x, |x| with!(NumbersMut, out, |out| any_bits(level, x, w, out)));
-    true
+    fits
 }
 
-fn any_bits<T: Float, U: Float>(level: Level, x: &[T], w: &Quantized<'_>, out: &mut [U]) {
-    match w.coding {
-        Coding::Affine(2) => coded::<_, _, Affine<2>>(level, x, w, out),
-        Coding::Affine(3) => coded::<_, _, Affine<3>>(level, x, w, out),
-        Coding::Affine(4) => coded::<_, _, Affine<4>>(level, x, w, out),
-        Coding::Affine(6) => coded::<_, _, Affine<6>>(level, x, w, out),
-        Coding::Affine(_) => coded::<_, _, Affine<8>>(level, x, w, out),
+/// `x · w`: `[m, rows] -> [m, columns]`.
+///
+/// Returns whether the sizes fit.
+pub fn multiply_plain(level: Level, x: Numbers<'_>, w: &Quantized<'_>, out: NumbersMut<'_>) -> bool {
+    let fits = fit([x.len(), w.rows(), w.columns()], out.len());
+    if fits {
+        singles::converted(level, x, out, |x, out| {
+            coded!(w, C => product::multiply(level, x, &panel::Plain::<C>::new(w), out));
+        });
     }
+    fits
 }
 
-fn coded<T: Float, U: Float, C: Code>(level: Level, x: &[T], w: &Quantized<'_>, out: &mut [U]) {
+/// `x[left] · w[right]ᵀ` for each of the pairs: `[matrices, rows, columns] -> [pairs, rows, rows of w]`, where the matrices of
+/// the stack stand one below the other in `w`. Each of them that is needed is read once.
+///
+/// Returns whether the sizes fit and the numbers of the pairs are within them.
+pub fn gather(
+    level: Level,
+    x: Numbers<'_>,
+    w: &Quantized<'_>,
+    pairs: Pairs<'_>,
+    out: NumbersMut<'_>,
+) -> bool {
+    let rows = w.rows().checked_div(pairs.stack).unwrap_or(0);
+    let fits = rows * pairs.stack == w.rows() && pairs.fit([x.len(), w.columns(), rows], out.len());
+    if fits {
+        singles::converted(level, x, out, |x, out| {
+            pairs.each_matrix([w.columns(), rows], x, out, |matrix, x, out| {
+                let w = w.part(matrix * rows..(matrix + 1) * rows);
+                coded!(w, C => transposed::<C>(level, x, &w, out));
+            });
+        });
+    }
+    fits
+}
+
+/// Whether `left` elements in rows of `depth` make `out` elements in rows of `columns`.
+fn fit([left, depth, columns]: [usize; 3], out: usize) -> bool {
+    let rows = left.checked_div(depth).unwrap_or(0);
+    rows * depth == left && rows * columns == out
+}
+
+fn transposed<C: Code>(level: Level, x: &[f32], w: &Quantized<'_>, out: &mut [f32]) {
     if x.len() / w.columns() <= FEW {
-        few::multiply::<T, U, C>(level, x, w, out);
+        few::multiply::<_, _, C>(level, x, w, out);
     } else {
         product::multiply(level, x, &panel::Transposed::<C>::new(w), out);
     }

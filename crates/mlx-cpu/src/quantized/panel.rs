@@ -64,3 +64,40 @@ impl<C: Code> Right for Transposed<'_, C> {
         }
     }
 }
+
+/// `w`: rows of the matrix are rows of the product's right side.
+pub(super) struct Plain<'a, C> {
+    w: &'a Quantized<'a>,
+    code: PhantomData<C>,
+}
+
+impl<'a, C: Code> Plain<'a, C> {
+    pub(super) fn new(w: &'a Quantized<'a>) -> Self {
+        Self { w, code: PhantomData }
+    }
+}
+
+impl<C: Code> Right for Plain<'_, C> {
+    fn depth(&self) -> usize {
+        self.w.rows()
+    }
+
+    fn columns(&self) -> usize {
+        self.w.columns
+    }
+
+    #[inline(always)]
+    fn write<S: Simd>(&self, s: S, rows: Range<usize>, columns: Range<usize>, width: usize, to: &mut [f32]) {
+        let groups = self.w.columns / self.w.group;
+        for (row, to) in rows.zip(to.chunks_exact_mut(width)) {
+            let words = self.w.row(row);
+            // A vector is never longer than a group.
+            for (column, to) in columns.clone().step_by(S::LANES).zip(to.chunks_exact_mut(S::LANES)) {
+                let place = row * groups + column / self.w.group;
+                let bias = self.w.biases.map_or(0.0, |biases| scales::at(biases, place));
+                let scale = s.splat(self.w.scales.at(place));
+                s.store(to, s.mul_add(C::values(s, words, column), scale, s.splat(bias)));
+            }
+        }
+    }
+}

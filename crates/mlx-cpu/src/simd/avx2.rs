@@ -1,11 +1,13 @@
 //! Vectors of 8 floats, with AVX2, FMA and F16C.
 
+#![expect(clippy::indexing_slicing, reason = "places in arrays, within their lengths")]
+
 use std::arch::x86_64::*;
 
 use half::{bf16, f16};
 
 use super::x86::{loads, registers, stores};
-use super::{Kernel, Simd};
+use super::{Kernel, MOST_LANES, Simd};
 
 const LANES: usize = 8;
 
@@ -23,6 +25,7 @@ impl Avx2 {
 }
 
 #[target_feature(enable = "avx2,fma,f16c")]
+#[inline(never)]
 fn run<K: Kernel>(simd: Avx2, kernel: K) -> K::Output {
     kernel.run(simd)
 }
@@ -45,6 +48,15 @@ fn sum(v: __m256) -> f32 {
     let half = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps::<1>(v));
     let pair = _mm_add_ps(half, _mm_movehl_ps(half, half));
     _mm_cvtss_f32(_mm_add_ss(pair, _mm_movehdup_ps(pair)))
+}
+
+/// The sums of four vectors.
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(super) fn sums([a, b, c, d]: [__m256; 4]) -> [f32; 4] {
+    let quarters = _mm256_hadd_ps(_mm256_hadd_ps(a, b), _mm256_hadd_ps(c, d));
+    let sums = _mm_add_ps(_mm256_castps256_ps128(quarters), _mm256_extractf128_ps::<1>(quarters));
+    // SAFETY: both are four floats.
+    unsafe { std::mem::transmute(sums) }
 }
 
 #[target_feature(enable = "avx2,fma,f16c")]
@@ -81,6 +93,32 @@ impl Simd for Avx2 {
         store_f16(&mut [f16], v: __m256) = |to| _mm_storeu_si128(to.cast(), _mm256_cvtps_ph::<0>(v));
     }
 
+    #[inline(always)]
+    fn transpose(self, square: [__m256; MOST_LANES]) -> [__m256; MOST_LANES] {
+        let mut pairs = square;
+        let mut out = square;
+        // SAFETY: `self` proves that the processor has the instructions, which touch registers only.
+        unsafe {
+            for row in (0..LANES).step_by(2) {
+                pairs[row] = _mm256_unpacklo_ps(square[row], square[row + 1]);
+                pairs[row + 1] = _mm256_unpackhi_ps(square[row], square[row + 1]);
+            }
+            let mut fours = pairs;
+            for row in [0, 4] {
+                for half in 0..2 {
+                    let (low, high) = (pairs[row + half], pairs[row + half + 2]);
+                    fours[row + 2 * half] = _mm256_shuffle_ps::<0b0100_0100>(low, high);
+                    fours[row + 2 * half + 1] = _mm256_shuffle_ps::<0b1110_1110>(low, high);
+                }
+            }
+            for column in 0..4 {
+                out[column] = _mm256_permute2f128_ps::<0x20>(fours[column], fours[column + 4]);
+                out[column + 4] = _mm256_permute2f128_ps::<0x31>(fours[column], fours[column + 4]);
+            }
+        }
+        out
+    }
+
     registers! {
         splat(value: f32) -> __m256 = _mm256_set1_ps(value);
         add(a: __m256, b: __m256) -> __m256 = _mm256_add_ps(a, b);
@@ -91,14 +129,17 @@ impl Simd for Avx2 {
         max(a: __m256, b: __m256) -> __m256 = _mm256_max_ps(a, b);
         min(a: __m256, b: __m256) -> __m256 = _mm256_min_ps(a, b);
         sum(v: __m256) -> f32 = sum(v);
+        sums(v: [__m256; 4]) -> [f32; 4] = sums(v);
         greatest(v: __m256) -> f32 = greatest(v);
         lookup(table: __m256, at: __m256i) -> __m256 = _mm256_permutevar8x32_ps(table, at);
         splat_int(value: i32) -> __m256i = _mm256_set1_epi32(value);
         and(a: __m256i, b: __m256i) -> __m256i = _mm256_and_si256(a, b);
         or(a: __m256i, b: __m256i) -> __m256i = _mm256_or_si256(a, b);
         add_int(a: __m256i, b: __m256i) -> __m256i = _mm256_add_epi32(a, b);
+        sub_int(a: __m256i, b: __m256i) -> __m256i = _mm256_sub_epi32(a, b);
         shift_left(v: __m256i, by: __m256i) -> __m256i = _mm256_sllv_epi32(v, by);
         shift_right(v: __m256i, by: __m256i) -> __m256i = _mm256_srlv_epi32(v, by);
+        shift_right_signed(v: __m256i, by: __m256i) -> __m256i = _mm256_srav_epi32(v, by);
         to_float(v: __m256i) -> __m256 = _mm256_cvtepi32_ps(v);
         to_int(v: __m256) -> __m256i = _mm256_cvtps_epi32(v);
         from_bits(v: __m256i) -> __m256 = _mm256_castsi256_ps(v);

@@ -1,11 +1,13 @@
 //! Vectors of 16 floats, with AVX-512 F, BW, DQ and VL.
 
+#![expect(clippy::indexing_slicing, reason = "places in arrays, within their lengths")]
+
 use std::arch::x86_64::*;
 
 use half::{bf16, f16};
 
 use super::x86::{loads, registers, stores};
-use super::{Kernel, Simd};
+use super::{Kernel, MOST_LANES, Simd};
 
 const LANES: usize = 16;
 
@@ -25,6 +27,7 @@ impl Avx512 {
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")]
+#[inline(never)]
 fn run<K: Kernel>(simd: Avx512, kernel: K) -> K::Output {
     kernel.run(simd)
 }
@@ -38,6 +41,17 @@ fn halved(v: __m512) -> __m256i {
     let rounded = _mm512_srli_epi32::<16>(_mm512_add_epi32(bits, half));
     let none = _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(v, v);
     _mm512_cvtepi32_epi16(_mm512_mask_mov_epi32(rounded, none, _mm512_set1_epi32(0x7fc0)))
+}
+
+/// The upper half and the lower half of each, added.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")]
+fn folded(v: __m512) -> __m256 {
+    _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps::<1>(v))
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")]
+fn sums([a, b, c, d]: [__m512; 4]) -> [f32; 4] {
+    super::avx2::sums([folded(a), folded(b), folded(c), folded(d)])
 }
 
 impl Simd for Avx512 {
@@ -67,6 +81,39 @@ impl Simd for Avx512 {
         store_f16(&mut [f16], v: __m512) = |to| _mm256_storeu_si256(to.cast(), _mm512_cvtps_ph::<0>(v));
     }
 
+    #[inline(always)]
+    fn transpose(self, square: [__m512; MOST_LANES]) -> [__m512; MOST_LANES] {
+        let (mut pairs, mut fours, mut eights, mut out) = (square, square, square, square);
+        // SAFETY: `self` proves that the processor has the instructions, which touch registers only.
+        unsafe {
+            for row in (0..LANES).step_by(2) {
+                pairs[row] = _mm512_unpacklo_ps(square[row], square[row + 1]);
+                pairs[row + 1] = _mm512_unpackhi_ps(square[row], square[row + 1]);
+            }
+            // Vector `4 r + c` holds columns `c`, `c + 4`, `c + 8` and `c + 12` of rows `4 r` to `4 r + 3`.
+            for row in (0..LANES).step_by(4) {
+                for half in 0..2 {
+                    let (low, high) = (pairs[row + half], pairs[row + half + 2]);
+                    fours[row + 2 * half] = _mm512_shuffle_ps::<0b0100_0100>(low, high);
+                    fours[row + 2 * half + 1] = _mm512_shuffle_ps::<0b1110_1110>(low, high);
+                }
+            }
+            for row in [0, 8] {
+                for column in 0..4 {
+                    let (low, high) = (fours[row + column], fours[row + column + 4]);
+                    eights[row + column] = _mm512_shuffle_f32x4::<0b1000_1000>(low, high);
+                    eights[row + column + 4] = _mm512_shuffle_f32x4::<0b1101_1101>(low, high);
+                }
+            }
+            for column in 0..8 {
+                let (low, high) = (eights[column], eights[column + 8]);
+                out[column] = _mm512_shuffle_f32x4::<0b1000_1000>(low, high);
+                out[column + 8] = _mm512_shuffle_f32x4::<0b1101_1101>(low, high);
+            }
+        }
+        out
+    }
+
     registers! {
         splat(value: f32) -> __m512 = _mm512_set1_ps(value);
         add(a: __m512, b: __m512) -> __m512 = _mm512_add_ps(a, b);
@@ -77,14 +124,17 @@ impl Simd for Avx512 {
         max(a: __m512, b: __m512) -> __m512 = _mm512_max_ps(a, b);
         min(a: __m512, b: __m512) -> __m512 = _mm512_min_ps(a, b);
         sum(v: __m512) -> f32 = _mm512_reduce_add_ps(v);
+        sums(v: [__m512; 4]) -> [f32; 4] = sums(v);
         greatest(v: __m512) -> f32 = _mm512_reduce_max_ps(v);
         lookup(table: __m512, at: __m512i) -> __m512 = _mm512_permutexvar_ps(at, table);
         splat_int(value: i32) -> __m512i = _mm512_set1_epi32(value);
         and(a: __m512i, b: __m512i) -> __m512i = _mm512_and_si512(a, b);
         or(a: __m512i, b: __m512i) -> __m512i = _mm512_or_si512(a, b);
         add_int(a: __m512i, b: __m512i) -> __m512i = _mm512_add_epi32(a, b);
+        sub_int(a: __m512i, b: __m512i) -> __m512i = _mm512_sub_epi32(a, b);
         shift_left(v: __m512i, by: __m512i) -> __m512i = _mm512_sllv_epi32(v, by);
         shift_right(v: __m512i, by: __m512i) -> __m512i = _mm512_srlv_epi32(v, by);
+        shift_right_signed(v: __m512i, by: __m512i) -> __m512i = _mm512_srav_epi32(v, by);
         to_float(v: __m512i) -> __m512 = _mm512_cvtepi32_ps(v);
         to_int(v: __m512) -> __m512i = _mm512_cvtps_epi32(v);
         from_bits(v: __m512i) -> __m512 = _mm512_castsi512_ps(v);

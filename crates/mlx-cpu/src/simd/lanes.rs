@@ -1,8 +1,10 @@
 //! Vectors as arrays, for the compiler to make of them what the target has.
 
+#![expect(clippy::indexing_slicing, reason = "places in arrays, within their lengths")]
+
 use half::{bf16, f16};
 
-use super::{Kernel, Simd};
+use super::{Kernel, MOST_LANES, Simd};
 
 const LANES: usize = 8;
 
@@ -128,8 +130,27 @@ impl Simd for Baseline {
     }
 
     #[inline(always)]
+    fn sums(self, v: [Self::F; 4]) -> [f32; 4] {
+        v.map(
+            #[inline(always)]
+            |v| self.sum(v),
+        )
+    }
+
+    #[inline(always)]
     fn greatest(self, v: Self::F) -> f32 {
         v.into_iter().fold(f32::NEG_INFINITY, f32::max)
+    }
+
+    #[inline(always)]
+    fn transpose(self, square: [Self::F; MOST_LANES]) -> [Self::F; MOST_LANES] {
+        let mut out = square;
+        for row in 0..LANES {
+            for column in 0..LANES {
+                out[column][row] = square[row][column];
+            }
+        }
+        out
     }
 
     #[inline(always)]
@@ -163,6 +184,11 @@ impl Simd for Baseline {
     }
 
     #[inline(always)]
+    fn sub_int(self, a: Self::I, b: Self::I) -> Self::I {
+        zip(a, b, i32::wrapping_sub)
+    }
+
+    #[inline(always)]
     fn shift_left(self, v: Self::I, by: Self::I) -> Self::I {
         zip(v, by, |x, by| x.wrapping_shl(by as u32))
     }
@@ -170,6 +196,11 @@ impl Simd for Baseline {
     #[inline(always)]
     fn shift_right(self, v: Self::I, by: Self::I) -> Self::I {
         zip(v, by, |x, by| (x as u32).wrapping_shr(by as u32) as i32)
+    }
+
+    #[inline(always)]
+    fn shift_right_signed(self, v: Self::I, by: Self::I) -> Self::I {
+        zip(v, by, |x, by| x.wrapping_shr(by as u32))
     }
 
     #[inline(always)]

@@ -50,6 +50,9 @@ pub(crate) fn dispatch<K: Kernel>(level: Level, kernel: K) -> K::Output {
     Baseline.enter(kernel)
 }
 
+/// Lanes of the longest vector.
+pub(crate) const MOST_LANES: usize = 16;
+
 /// Vectors of `LANES` floats, and of as many 32-bit integers.
 ///
 /// What is loaded from fewer elements than lanes has zeros behind them; what is stored to fewer is cut off.
@@ -63,7 +66,7 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// A vector of integers.
     type I: Copy;
 
-    /// Does `kernel`, compiled for these instructions.
+    /// Does `kernel`, compiled for these instructions as a function of its own.
     fn enter<K: Kernel>(self, kernel: K) -> K::Output;
 
     fn splat(self, value: f32) -> Self::F;
@@ -86,8 +89,12 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     fn min(self, a: Self::F, b: Self::F) -> Self::F;
     /// The sum of all lanes.
     fn sum(self, v: Self::F) -> f32;
+    /// The sum of all lanes of each.
+    fn sums(self, v: [Self::F; 4]) -> [f32; 4];
     /// The greatest lane.
     fn greatest(self, v: Self::F) -> f32;
+    /// The columns of a square, of which the first `LANES` vectors are the rows.
+    fn transpose(self, square: [Self::F; MOST_LANES]) -> [Self::F; MOST_LANES];
     /// Lane `at` of `table` for each index `at`, of which only the low bits count.
     fn lookup(self, table: Self::F, at: Self::I) -> Self::F;
 
@@ -96,10 +103,13 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     fn and(self, a: Self::I, b: Self::I) -> Self::I;
     fn or(self, a: Self::I, b: Self::I) -> Self::I;
     fn add_int(self, a: Self::I, b: Self::I) -> Self::I;
+    fn sub_int(self, a: Self::I, b: Self::I) -> Self::I;
     /// Each lane moved up by as many bits as `by` says, 0 to 31.
     fn shift_left(self, v: Self::I, by: Self::I) -> Self::I;
     /// Each lane moved down by as many bits as `by` says, 0 to 31, with zeros above.
     fn shift_right(self, v: Self::I, by: Self::I) -> Self::I;
+    /// The same with copies of the sign above.
+    fn shift_right_signed(self, v: Self::I, by: Self::I) -> Self::I;
     /// The integers as floats.
     fn to_float(self, v: Self::I) -> Self::F;
     /// The nearest integers; ties go to even ones.
