@@ -52,19 +52,33 @@ pub fn quantized(rows: usize, columns: usize, bits: &mut Bits) -> Quantized {
         // Eight is three more powers of two.
         let (scale, bias) = ((127 - exponent) << 7 | fraction, 1 << 15 | (130 - exponent) << 7 | fraction);
         let half = (15 - exponent) << 10 | fraction << 3;
-        matrix.scales.extend(scale.to_le_bytes());
-        matrix.biases.extend(bias.to_le_bytes());
+        matrix.scales.extend_from_slice(&scale.to_le_bytes());
+        matrix.biases.extend_from_slice(&bias.to_le_bytes());
         for _ in 0..GROUP / BLOCK {
-            let (first, second) = (bits.next().to_le_bytes(), bits.next().to_le_bytes());
-            matrix.words.extend(first);
-            matrix.words.extend(second);
-            matrix.blocks.extend(half.to_le_bytes());
-            for (low, high) in first.into_iter().zip(second) {
-                matrix.blocks.extend([low & 15 | high << 4, low >> 4 | high & 0xf0]);
-            }
+            let (first, second) = (bits.next(), bits.next());
+            matrix.words.extend_from_slice(&first.to_le_bytes());
+            matrix.words.extend_from_slice(&second.to_le_bytes());
+            matrix.blocks.extend_from_slice(&half.to_le_bytes());
+            matrix.blocks.extend_from_slice(&block(first, second).to_le_bytes());
         }
     }
     matrix
+}
+
+/// The first and the second half of 32 numbers of 4 bits, side by side in each byte.
+fn block(first: u64, second: u64) -> u128 {
+    const LOW: u64 = 0x0f0f_0f0f_0f0f_0f0f;
+    let even = (first & LOW) | (second & LOW) << 4;
+    let odd = (first >> 4 & LOW) | (second & !LOW);
+    spread(even) | spread(odd) << 8
+}
+
+/// Every byte with an empty one behind it.
+fn spread(bytes: u64) -> u128 {
+    let pieces = u128::from(bytes);
+    let pieces = (pieces | pieces << 32) & 0x0000_0000_ffff_ffff_0000_0000_ffff_ffff;
+    let pieces = (pieces | pieces << 16) & 0x0000_ffff_0000_ffff_0000_ffff_0000_ffff;
+    (pieces | pieces << 8) & 0x00ff_00ff_00ff_00ff_00ff_00ff_00ff_00ff
 }
 
 /// The same in bfloat16, which both forms store alike.
@@ -74,7 +88,7 @@ pub fn bfloat16(rows: usize, columns: usize, bits: &mut Bits) -> Vec<u8> {
     for _ in 0..rows * columns / 4 {
         // Sign and fraction are random in each of the four.
         let four = (bits.next() & 0x807f_807f_807f_807f) | (exponent * 0x0001_0001_0001_0001);
-        matrix.extend(four.to_le_bytes());
+        matrix.extend_from_slice(&four.to_le_bytes());
     }
     matrix
 }

@@ -1,7 +1,9 @@
 //! llama.cpp, built from its sources for this very processor.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -107,15 +109,20 @@ fn cmake(folder: &Path, version: &str) -> Result<PathBuf> {
 
 /// Builds the one program that is needed; where it is built already, that takes a second.
 fn build(cmake: &Path, source: &Path, folder: &Path) -> Result<PathBuf> {
-    eprintln!("==> llama.cpp: the first build takes some minutes");
+    let program = folder.join("bin/llama-bench");
     let mut configure = Command::new(cmake);
     configure.arg("-S").arg(source).arg("-B").arg(folder).args(SETTINGS);
     process::output(&mut configure)?;
-    let jobs = std::thread::available_parallelism().map_or(1, usize::from).to_string();
+    let jobs = thread::available_parallelism().map_or(1, usize::from).to_string();
     let mut build = Command::new(cmake);
     build.arg("--build").arg(folder).args(["--target", "llama-bench", "--parallel", &jobs]);
-    process::run(build.stdout(std::io::stderr()))?;
-    Ok(folder.join("bin/llama-bench"))
+    if program.exists() {
+        process::output(&mut build)?;
+    } else {
+        eprintln!("==> building llama.cpp takes some minutes");
+        process::run(build.stdout(io::stderr()))?;
+    }
+    Ok(program)
 }
 
 /// The one test's tokens a second.
