@@ -24,7 +24,7 @@ pub(crate) use attention::attention;
 pub(crate) use gate::gated;
 pub(crate) use matmul::matmul;
 pub(crate) use norm::{add_rms_norm, layer_norm, rms_norm};
-pub(crate) use quantized_matmul::quantized_matmul;
+pub(crate) use quantized_matmul::{gather_qmm, quantized_matmul};
 pub(crate) use rope::rope;
 pub(crate) use softmax::softmax;
 

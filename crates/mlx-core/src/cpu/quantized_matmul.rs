@@ -1,27 +1,156 @@
 //! Products with quantized matrices.
 
-use mlx_cpu::Level;
+use std::borrow::Cow;
+
 use mlx_cpu::quantized::{self, Coding, Scales};
+use mlx_cpu::{Level, Pairs};
 
 use super::numbers::{Floats, fits, results};
 use crate::ffi::raw;
 use crate::kernel::{Failure, Input, Output, Primitive, Spec};
-use crate::{Array, Error, Kind, Quantization, QuantizationMode, Quantized, Result};
+use crate::{
+    Array, Dtype, Error, Kind, Quantization, QuantizationMode, Quantized, QuantizedFactor, Result,
+    broadcast_shapes,
+};
 
-/// `x · wᵀ`, of `x`, words, scales and biases.
-struct QuantizedMatmul(Quantization);
+/// Products of `x`, words, scales, and biases if the scheme has them.
+#[derive(PartialEq)]
+struct QuantizedMatmul {
+    scheme: Quantization,
+    transpose: bool,
+}
 
-/// `x · wᵀ` for a single affine matrix; none if there is no kernel for it.
+/// Products of chosen matrices: behind those inputs, the numbers of the left ones and those of the right ones.
+#[derive(PartialEq)]
+struct GatherQmm(Quantization);
+
+/// Whether there are kernels for `x` and the matrix.
+fn suit(x: &Array, w: &Quantized) -> bool {
+    let scales = w.scheme.mode != QuantizationMode::Affine || fits(w.scales.dtype());
+    fits(x.dtype()) && scales && w.biases.as_ref().is_none_or(|biases| fits(biases.dtype())) && super::is_on()
+}
+
+/// The parts of a matrix.
+fn parts(w: &Quantized) -> impl Iterator<Item = &Array> {
+    [Some(&w.weight), Some(&w.scales), w.biases.as_ref()].into_iter().flatten()
+}
+
+/// The product with a single matrix; none if there is no kernel for it.
 #[track_caller]
-pub(crate) fn quantized_matmul(x: &Array, w: &Quantized) -> Option<Result<Array>> {
-    let Quantization { mode, bits, .. } = w.scheme;
-    let known = mode == QuantizationMode::Affine && matches!(bits, 2 | 3 | 4 | 6 | 8);
-    let biases = w.biases.as_ref()?;
-    let floats = [x, &w.scales, biases].iter().all(|array| fits(array.dtype()));
-    if !known || !floats || w.weight.ndim() != 2 || !super::is_on() {
+pub(crate) fn quantized_matmul(x: &Array, factor: QuantizedFactor<'_>) -> Option<Result<Array>> {
+    let QuantizedFactor { weight: w, transpose } = factor;
+    let op = QuantizedMatmul { scheme: w.scheme, transpose };
+    (w.weight.ndim() == 2 && x.ndim() > 0 && suit(x, w))
+        .then(|| super::apply(op, std::iter::once(x).chain(parts(w))))
+}
+
+/// The products with matrices of a stack, transposed; none if there is no kernel for it.
+#[track_caller]
+pub(crate) fn gather_qmm(
+    x: &Array,
+    w: &Quantized,
+    left: Option<&Array>,
+    right: Option<&Array>,
+) -> Option<Result<Array>> {
+    if x.ndim() < 2 || w.weight.ndim() < 3 || !suit(x, w) {
         return None;
     }
-    Some(super::apply(QuantizedMatmul(w.scheme), [x, &w.weight, &w.scales, biases]))
+    Some(chosen(x, &w.weight, left, right).and_then(|(left, right)| {
+        let inputs = std::iter::once(x).chain(parts(w)).chain([&left, &right]);
+        super::apply(GatherQmm(w.scheme), inputs)
+    }))
+}
+
+/// The numbers of matrices on both sides, of one shape.
+#[track_caller]
+pub(super) fn chosen(
+    x: &Array,
+    w: &Array,
+    left: Option<&Array>,
+    right: Option<&Array>,
+) -> Result<(Array, Array)> {
+    let all = |stack: &Array| {
+        let leading = stack.shape().split_last_chunk::<2>().map_or(&[][..], |(leading, _)| leading);
+        Array::arange(0..leading.iter().product::<i32>())?.reshape(leading)
+    };
+    let left = left.cloned().map_or_else(|| all(x), Ok)?.astype(Dtype::Uint32)?;
+    let right = right.cloned().map_or_else(|| all(w), Ok)?.astype(Dtype::Uint32)?;
+    let shape = broadcast_shapes([left.shape(), right.shape()])?;
+    Ok((left.broadcast_to(&shape)?, right.broadcast_to(&shape)?))
+}
+
+/// The type of products.
+fn product_type(scheme: Quantization, x: &Array, parts: &[&Array]) -> Dtype {
+    match scheme.mode {
+        QuantizationMode::Affine => parts.iter().fold(x.dtype(), |dtype, part| dtype.promote(part.dtype())),
+        _ => x.dtype(),
+    }
+}
+
+/// A matrix that runs.
+struct Matrix<'a> {
+    words: Cow<'a, [u32]>,
+    scales: Stored<'a>,
+    biases: Option<Floats<'a>>,
+    scheme: Quantization,
+    columns: usize,
+}
+
+enum Stored<'a> {
+    Floats(Floats<'a>),
+    Bytes(Cow<'a, [u8]>),
+}
+
+impl<'a> Matrix<'a> {
+    fn of(scheme: Quantization, inputs: &'a [Input<'_>]) -> Result<Self, Failure> {
+        let [weight, scales, biases @ ..] = inputs else { return Err("an input is missing".into()) };
+        let scales = match scheme.mode {
+            QuantizationMode::Affine => Stored::Floats(Floats::of(scales)?),
+            _ => Stored::Bytes(scales.values()?),
+        };
+        let biases = biases.first().map(Floats::of).transpose()?;
+        let words_of_row = weight.shape().last().map_or(0, |words| words.unsigned_abs() as usize);
+        let columns = words_of_row * 32 / scheme.bits.unsigned_abs().max(1) as usize;
+        Ok(Self { words: weight.values()?, scales, biases, scheme, columns })
+    }
+
+    fn quantized(&self) -> Result<quantized::Quantized<'_>, Failure> {
+        let Quantization { mode, bits, group_size } = self.scheme;
+        let (bits, group) = (bits.unsigned_abs(), group_size.unsigned_abs() as usize);
+        let scales = match (&self.scales, mode) {
+            (Stored::Floats(floats), _) => Scales::Numbers(floats.numbers()),
+            (Stored::Bytes(bytes), QuantizationMode::Nvfp4) => Scales::E4m3(bytes, 1.0),
+            (Stored::Bytes(bytes), _) => Scales::E8m0(bytes),
+        };
+        let coding = match mode {
+            QuantizationMode::Affine => Coding::Affine(bits),
+            QuantizationMode::Mxfp4 | QuantizationMode::Nvfp4 => Coding::E2m1,
+            QuantizationMode::Mxfp8 => Coding::E4m3,
+        };
+        let biases = self.biases.as_ref().map(Floats::numbers);
+        let matrix = quantized::Quantized::new(&self.words, scales, biases, self.columns, group, coding);
+        matrix.ok_or_else(|| "the parts of the matrix do not fit together".into())
+    }
+}
+
+/// The elements that a matrix has along its last two axes, where they fit `x`.
+#[track_caller]
+fn columns_of(
+    scheme: Quantization,
+    transpose: bool,
+    op: &'static str,
+    [x, weight, scales]: [&Array; 3],
+) -> Result<i32> {
+    let (rows, groups) = match scales.shape().split_last_chunk() {
+        Some((_, &[rows, groups])) => (rows, groups.saturating_mul(scheme.group_size)),
+        None => (0, 0),
+    };
+    let (depth, columns) = if transpose { (groups, rows) } else { (rows, groups) };
+    if x.shape().last() == Some(&depth) {
+        return Ok(columns);
+    }
+    let message = format!("the last axes differ (given x: {x:?}, w: {weight:?} as {scheme})");
+    Err(Error::new(Kind::Shape, op, message))
 }
 
 impl Primitive for QuantizedMatmul {
@@ -29,47 +158,74 @@ impl Primitive for QuantizedMatmul {
     const FILLS: bool = true;
 
     fn outputs(&self, inputs: &[&Array]) -> Result<Vec<Spec>> {
-        let [x, weight, scales, biases] = inputs else { return Ok(Vec::new()) };
-        let [rows, groups] = scales.dims()?;
-        let Some((&columns, leading)) = x.shape().split_last() else { return Ok(Vec::new()) };
-        if columns != groups.saturating_mul(self.0.group_size) {
-            let message = format!("the last axes differ (given x: {x:?}, w: {weight:?} as {})", self.0);
-            return Err(Error::new(Kind::Shape, Self::NAME, message));
-        }
-        let dtype = x.dtype().promote(scales.dtype()).promote(biases.dtype());
-        Ok(vec![Spec::new([leading, &[rows]].concat(), dtype)])
+        let &[x, weight, scales, ref biases @ ..] = inputs else { return Ok(Vec::new()) };
+        let columns = columns_of(self.scheme, self.transpose, Self::NAME, [x, weight, scales])?;
+        let mut shape = x.shape().to_vec();
+        shape.pop();
+        shape.push(columns);
+        let parts = [&[scales], biases].concat();
+        Ok(vec![Spec::new(shape, product_type(self.scheme, x, &parts))])
     }
 
     fn run(&self, inputs: &[Input<'_>], outputs: &mut [Output<'_>]) -> Result<(), Failure> {
-        let ([x, weight, scales, biases], [out]) = (inputs, outputs) else {
-            return Err("an input is missing".into());
-        };
-        let (x, scales, biases) = (Floats::of(x)?, Floats::of(scales)?, Floats::of(biases)?);
-        let words = weight.values::<u32>()?;
-        let group = self.0.group_size.unsigned_abs() as usize;
-        let columns =
-            scales.numbers().len() * group / weight.shape().first().map_or(1, |&rows| rows.max(1) as usize);
-        let w = quantized::Quantized::new(
-            &words,
-            Scales::Numbers(scales.numbers()),
-            Some(biases.numbers()),
-            columns,
-            group,
-            Coding::Affine(self.0.bits.unsigned_abs()),
-        );
-        let w = w.ok_or("the parts of the matrix do not fit together")?;
-        super::checked(quantized::multiply(Level::best(), x.numbers(), &w, results(out)?))
+        let ([x, parts @ ..], [out]) = (inputs, outputs) else { return Err("an input is missing".into()) };
+        let (x, w) = (Floats::of(x)?, Matrix::of(self.scheme, parts)?);
+        let (w, out) = (w.quantized()?, results(out)?);
+        let multiply = if self.transpose { quantized::multiply } else { quantized::multiply_plain };
+        super::checked(multiply(Level::best(), x.numbers(), &w, out))
     }
 
     fn fallback(&self, inputs: &[Array]) -> Result<Vec<Array>> {
-        let [x, weight, scales, biases] = inputs else { return Ok(Vec::new()) };
-        let Quantization { mode, bits, group_size } = self.0;
-        let (group_size, bits) = (Some(group_size), Some(bits));
-        let biases = Some(biases);
-        raw::quantized_matmul(x, weight, scales, biases, true, group_size, bits, mode.text()).map(|y| vec![y])
+        let [x, weight, scales, biases @ ..] = inputs else { return Ok(Vec::new()) };
+        let Quantization { mode, bits, group_size } = self.scheme;
+        let (group_size, bits, biases) = (Some(group_size), Some(bits), biases.first());
+        let mode = mode.text();
+        Ok(vec![raw::quantized_matmul(x, weight, scales, biases, self.transpose, group_size, bits, mode)?])
     }
 
     fn is_same(&self, other: &Self) -> bool {
-        self.0 == other.0
+        self == other
+    }
+}
+
+impl Primitive for GatherQmm {
+    const NAME: &'static str = "gather_qmm";
+    const FILLS: bool = true;
+
+    fn outputs(&self, inputs: &[&Array]) -> Result<Vec<Spec>> {
+        let &[x, weight, scales, ref others @ .., left, _] = inputs else { return Ok(Vec::new()) };
+        let columns = columns_of(self.0, true, Self::NAME, [x, weight, scales])?;
+        let shape = [left.shape(), &[x.dim(-2)?, columns]].concat();
+        let parts = [&[scales], others].concat();
+        Ok(vec![Spec::new(shape, product_type(self.0, x, &parts))])
+    }
+
+    fn run(&self, inputs: &[Input<'_>], outputs: &mut [Output<'_>]) -> Result<(), Failure> {
+        let ([x, parts @ .., left, right], [out]) = (inputs, outputs) else {
+            return Err("an input is missing".into());
+        };
+        let stack = parts.first().map_or(&[][..], Input::shape).split_last_chunk::<2>();
+        let stack =
+            stack.map_or(0, |(leading, _)| leading.iter().map(|n| n.unsigned_abs() as usize).product());
+        let rows = x.shape().iter().nth_back(1).map_or(0, |rows| rows.unsigned_abs() as usize);
+        let (left, right) = (left.values::<u32>()?, right.values::<u32>()?);
+        let pairs = Pairs { left: &left, right: &right, rows, stack };
+        let (x, w) = (Floats::of(x)?, Matrix::of(self.0, parts)?);
+        super::checked(quantized::gather(Level::best(), x.numbers(), &w.quantized()?, pairs, results(out)?))
+    }
+
+    fn fallback(&self, inputs: &[Array]) -> Result<Vec<Array>> {
+        let [x, weight, scales, biases @ .., left, right] = inputs else { return Ok(Vec::new()) };
+        let Quantization { mode, bits, group_size } = self.0;
+        let (group_size, bits, biases) = (Some(group_size), Some(bits), biases.first());
+        let mode = mode.text();
+        let (left, right) = (Some(left), Some(right));
+        Ok(vec![raw::gather_qmm(
+            x, weight, scales, biases, left, right, true, group_size, bits, mode, false,
+        )?])
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        self == other
     }
 }

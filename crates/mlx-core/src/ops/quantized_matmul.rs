@@ -41,7 +41,7 @@ impl Array {
         if self.size() == 0 || w.weight.size() == 0 || w.weight.ndim() > self.ndim().max(2) {
             return self.matmul(&factor.dense(self.dtype())?);
         }
-        if transpose && let Some(product) = cpu::quantized_matmul(self, w) {
+        if let Some(product) = cpu::quantized_matmul(self, factor) {
             return product;
         }
         let Quantization { mode, bits, group_size } = w.scheme;
@@ -67,6 +67,9 @@ impl Array {
             refuse_long(part, "gather_qmm")?;
         }
         let (lhs, rhs) = indices.within(self, &w.weight, "gather_qmm")?;
+        if transpose && let Some(product) = cpu::gather_qmm(self, w, lhs.as_ref(), rhs.as_ref()) {
+            return product;
+        }
         let Quantization { mode, bits, group_size } = w.scheme;
         let product = raw::gather_qmm(
             self,
