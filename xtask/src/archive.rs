@@ -9,8 +9,8 @@ use serde::Deserialize;
 
 use crate::{digest, process};
 
-/// An archive whose content is pinned. The end of its file name says whose it is: a Python wheel (`.whl`), an
-/// npm package (`.tgz`) or a Debian package (`.deb`).
+/// An archive whose content is pinned. The end of its file name says whose it is: a Python wheel (`.whl`) or Python
+/// sources (`.tar.gz`), an npm package (`.tgz`) or a Debian package (`.deb`).
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Archive {
@@ -77,20 +77,22 @@ impl Archive {
         process::output(Command::new("python3").args(["-m", "pip", "--version"]))
             .context("python3 needs pip: apt-get install python3-pip, or python3 -m ensurepip")?;
         let mut pip = Command::new("python3");
-        pip.args([
-            "-m",
-            "pip",
-            "download",
-            "--disable-pip-version-check",
-            "--no-deps",
-            "--only-binary",
-            ":all:",
-        ]);
-        pip.args(self.interpreter())
-            .arg("--dest")
-            .arg(cache)
-            .arg(format!("{}=={}", self.package, self.version));
+        pip.args(["-m", "pip", "download", "--disable-pip-version-check", "--no-deps", "--dest"]).arg(cache);
+        let wanted = format!("{}=={}", self.package, self.version);
+        if self.file.ends_with(".tar.gz") {
+            pip.args(["--no-binary", &self.package, "--requirement"]).arg(self.requirement(cache, &wanted)?);
+        } else {
+            pip.args(["--only-binary", ":all:"]).args(self.interpreter()).arg(wanted);
+        }
         Ok(pip)
+    }
+
+    /// A file that makes pip check the hash before it runs what the sources say about themselves.
+    fn requirement(&self, cache: &Path, wanted: &str) -> Result<PathBuf> {
+        let path = cache.join(format!("{}.txt", self.file));
+        std::fs::write(&path, format!("{wanted} --hash=sha256:{}\n", self.sha256))
+            .with_context(|| path.display().to_string())?;
+        Ok(path)
     }
 
     fn npm(&self, cache: &Path) -> Command {

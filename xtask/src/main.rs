@@ -3,6 +3,7 @@
 
 mod archive;
 mod assets;
+mod bench;
 mod ci;
 mod coverage;
 mod demo;
@@ -48,6 +49,7 @@ enum Task {
     Parity(parity::Options),
     Demo(demo::Options),
     Test(test::Options),
+    Bench(bench::Options),
     Coverage(coverage::Options),
     Sanitize(sanitize::Options),
     Fuzz(fuzz::Options),
@@ -75,6 +77,7 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Parity(options) => parity::run(&options),
         Task::Demo(options) => demo::run(&options),
         Task::Test(_) => test::run(),
+        Task::Bench(options) => bench::run(&options),
         Task::Coverage(options) => coverage::run(&options),
         Task::Sanitize(options) => sanitize::run(&options),
         Task::Fuzz(options) => fuzz::run(&options),

@@ -16,6 +16,7 @@ pub struct Pins {
     pub mlx: Mlx,
     pub mlx_c: MlxC,
     pub libclang: Libclang,
+    pub llama_cpp: LlamaCpp,
 }
 
 /// libmlx: one package for each backend.
@@ -55,6 +56,15 @@ pub struct Libclang {
     pub version: String,
     pub package: String,
     pub wheels: Vec<Wheel>,
+}
+
+/// llama.cpp's sources, inside the sources of a Python package.
+#[derive(Deserialize)]
+pub struct LlamaCpp {
+    /// The version of CMake that builds it, as a Python package.
+    pub cmake: String,
+    pub folder: String,
+    pub archive: Archive,
 }
 
 /// One file of a Python package.
@@ -141,7 +151,8 @@ mod tests {
         let pins = pins();
         let wheels =
             pins.mlx.backends.values().flat_map(|backend| &backend.wheels).chain(&pins.libclang.wheels);
-        for sha256 in wheels.map(|wheel| &wheel.sha256).chain([&pins.mlx_c.archive.sha256]) {
+        let sources = [&pins.mlx_c.archive.sha256, &pins.llama_cpp.archive.sha256];
+        for sha256 in wheels.map(|wheel| &wheel.sha256).chain(sources) {
             assert!(sha256.len() == 64 && sha256.bytes().all(|b| b.is_ascii_hexdigit()), "{sha256}");
         }
     }

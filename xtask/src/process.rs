@@ -2,7 +2,7 @@
 
 use std::io::ErrorKind;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, ExitStatus, Output, Stdio};
 
 use anyhow::{Error, Result, anyhow, bail};
 
@@ -23,10 +23,16 @@ pub fn output(command: &mut Command) -> Result<String> {
         .stderr(Stdio::piped())
         .output()
         .map_err(|error| not_started(command, error))?;
-    if !status.success() {
-        bail!("{} failed: {}", brief(command), verdict(&String::from_utf8_lossy(&stderr)));
-    }
+    succeeded(command, status, &String::from_utf8_lossy(&stderr))?;
     Ok(String::from_utf8_lossy(&stdout).into_owned())
+}
+
+/// An error that quotes what a program wrote to stderr, unless it succeeded.
+pub fn succeeded(command: &Command, status: ExitStatus, stderr: &str) -> Result<()> {
+    if !status.success() {
+        bail!("{} failed: {}", brief(command), verdict(stderr));
+    }
+    Ok(())
 }
 
 /// Whether a program answers to `--version`.
@@ -77,7 +83,8 @@ fn verdict(stderr: &str) -> &str {
         .unwrap_or("it printed nothing")
 }
 
-fn not_started(command: &Command, error: std::io::Error) -> Error {
+/// Why a program did not start, and how to get it.
+pub fn not_started(command: &Command, error: std::io::Error) -> Error {
     let program = command.get_program().to_string_lossy();
     if error.kind() != ErrorKind::NotFound {
         return anyhow!("{program}: {error}");

@@ -31,6 +31,14 @@ pub fn zip(archive: &Path, into: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Unpacks what lies under `folder` of a compressed tar archive.
+pub fn tar(archive: &Path, folder: &str, into: &Path) -> Result<()> {
+    let outer = folder.split('/').count();
+    let mut tar = Command::new("tar");
+    tar.arg("-xzf").arg(archive).arg("-C").arg(into).arg(format!("--strip-components={outer}")).arg(folder);
+    process::output(&mut tar).map(drop)
+}
+
 /// Copies a folder with everything in it.
 pub fn copy(from: &Path, to: &Path) -> Result<()> {
     std::fs::create_dir_all(to).with_context(|| to.display().to_string())?;
@@ -87,6 +95,24 @@ mod tests {
         assert!(
             folder.join("b").is_file() && !folder.join("a").exists() && !folder.join("leftover").exists()
         );
+    }
+
+    #[test]
+    fn a_folder_of_a_tar_archive_is_unpacked_without_those_above_it() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(root.path().join("package/source/deep")).unwrap();
+        std::fs::write(root.path().join("package/source/deep/file"), "x").unwrap();
+        std::fs::write(root.path().join("package/other"), "y").unwrap();
+        let archive = root.path().join("a.tar.gz");
+        process::output(
+            Command::new("tar").arg("-czf").arg(&archive).arg("-C").arg(root.path()).arg("package"),
+        )
+        .unwrap();
+        let to = root.path().join("to");
+        std::fs::create_dir(&to).unwrap();
+        tar(&archive, "package/source", &to).unwrap();
+        assert_eq!(std::fs::read_to_string(to.join("deep/file")).unwrap(), "x");
+        assert_eq!(std::fs::read_dir(&to).unwrap().count(), 1);
     }
 
     #[test]

@@ -15,8 +15,8 @@ pub(super) struct Sums<'a, W> {
     pub(super) out: &'a mut [f32],
 }
 
-/// Columns of which sums are kept at a time: long enough to read memory in a stream.
-const WIDTH: usize = 512;
+/// Columns of which sums are kept at a time: many, to read memory in long streams.
+const WIDTH: usize = 2048;
 
 impl<W: Float> Kernel for Sums<'_, W> {
     type Output = ();
@@ -24,7 +24,7 @@ impl<W: Float> Kernel for Sums<'_, W> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let width = self.w.len() / self.depth;
-        let fair = width / (4 * pool::threads());
+        let fair = width / (2 * pool::threads());
         let grain = fair.clamp(super::grain(self.depth).min(WIDTH), WIDTH).next_multiple_of(S::LANES);
         pool::each_columns(self.out, width, grain, |out| {
             s.enter(Part { depth: self.depth, width, x: self.x, w: self.w, out });
@@ -43,53 +43,96 @@ struct Part<'a, 'b, W> {
 
 /// Rows of `w` that are added at a time.
 const ABREAST: usize = 4;
+/// Rows of `x` that they are multiplied with at a time.
+const TOGETHER: usize = 4;
 
 impl<W: Float> Kernel for Part<'_, '_, W> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(mut self, s: S) {
-        let columns = self.out.range();
+        let count = self.out.range().len();
+        let width = count.next_multiple_of(S::LANES);
         let rows = self.x.len() / self.depth;
-        let mut sums = Scratch::new(rows * columns.len());
+        let mut sums = Scratch::new(rows * width);
         sums.fill(0.0);
-        let mut first = 0;
-        while first + ABREAST <= self.depth {
-            self.add::<S, ABREAST>(s, first, &mut sums);
-            first += ABREAST;
+        let whole = self.depth / ABREAST * ABREAST;
+        for first in (0..whole).step_by(ABREAST) {
+            self.add_rows::<S, ABREAST>(s, first, &mut sums, width);
         }
-        while first < self.depth {
-            self.add::<S, 1>(s, first, &mut sums);
-            first += 1;
+        for first in whole..self.depth {
+            self.add_rows::<S, 1>(s, first, &mut sums, width);
         }
-        for (row, sums) in sums.chunks_exact(columns.len()).enumerate() {
-            self.out.row(row).copy_from_slice(sums);
+        for (row, sums) in sums.chunks_exact(width).enumerate() {
+            self.out.row(row).copy_from_slice(&sums[..count]);
         }
     }
 }
 
 impl<W: Float> Part<'_, '_, W> {
-    /// Adds `R` rows of `w` to the sums of each row of `x`, times its elements.
+    /// Adds `R` rows of `w` from `first` on, times the elements of rows of `x`, to their sums.
     #[inline(always)]
-    fn add<S: Simd, const R: usize>(&self, s: S, first: usize, sums: &mut [f32]) {
+    fn add_rows<S: Simd, const R: usize>(&self, s: S, first: usize, sums: &mut [f32], width: usize) {
+        let blocks = self.x.chunks(TOGETHER * self.depth).zip(sums.chunks_mut(TOGETHER * width));
+        for (x, sums) in blocks {
+            match sums.len() / width {
+                1 => self.add::<S, R, 1>(s, first, x, sums),
+                2 => self.add::<S, R, 2>(s, first, x, sums),
+                3 => self.add::<S, R, 3>(s, first, x, sums),
+                _ => self.add::<S, R, TOGETHER>(s, first, x, sums),
+            }
+        }
+    }
+
+    /// The same for `N` rows of `x`.
+    #[inline(always)]
+    fn add<S: Simd, const R: usize, const N: usize>(&self, s: S, first: usize, x: &[f32], sums: &mut [f32]) {
         let columns = self.out.range();
-        let mut w = [&self.w[..0]; R];
-        for (r, w) in w.iter_mut().enumerate() {
-            *w = &self.w[(first + r) * self.width + columns.start..][..columns.len()];
-        }
-        for (x, sums) in self.x.chunks_exact(self.depth).zip(sums.chunks_exact_mut(columns.len())) {
-            let mut factors = [s.splat(0.0); R];
-            for (factor, &x) in factors.iter_mut().zip(&x[first..]) {
-                *factor = s.splat(x);
-            }
-            for (number, sums) in sums.chunks_mut(S::LANES).enumerate() {
-                let mut sum = s.load(sums);
-                for r in 0..R {
-                    let place = number * S::LANES;
-                    sum = s.mul_add(factors[r], W::load(s, &w[r][place..place + sums.len()]), sum);
-                }
-                s.store(sums, sum);
+        let mut rows = [&self.w[..columns.len()]; R];
+        let mut factors = [[0.0; R]; N];
+        for (r, row) in rows.iter_mut().enumerate() {
+            *row = &self.w[(first + r) * self.width + columns.start..][..columns.len()];
+            for (factors, x) in factors.iter_mut().zip(x.chunks_exact(self.depth)) {
+                factors[r] = x[first + r];
             }
         }
+        let width = sums.len() / N;
+        let whole = columns.len() / S::LANES * S::LANES;
+        let mut at = 0;
+        while at + S::LANES <= whole {
+            let mut vectors = [s.splat(0.0); R];
+            for (vector, row) in vectors.iter_mut().zip(&rows) {
+                *vector = W::load(s, &row[at..at + S::LANES]);
+            }
+            add(s, &vectors, &factors, sums, at, width);
+            at += S::LANES;
+        }
+        if whole < columns.len() {
+            let mut vectors = [s.splat(0.0); R];
+            for (vector, row) in vectors.iter_mut().zip(&rows) {
+                *vector = W::load(s, &row[whole..]);
+            }
+            add(s, &vectors, &factors, sums, whole, width);
+        }
+    }
+}
+
+/// Adds vectors, times factors, to the sums of each row at some place.
+#[inline(always)]
+fn add<S: Simd, const R: usize, const N: usize>(
+    s: S,
+    vectors: &[S::F; R],
+    factors: &[[f32; R]; N],
+    sums: &mut [f32],
+    at: usize,
+    width: usize,
+) {
+    for (factors, sums) in factors.iter().zip(sums.chunks_exact_mut(width)) {
+        let sums = &mut sums[at..at + S::LANES];
+        let mut sum = s.load(sums);
+        for (&factor, &vector) in factors.iter().zip(vectors) {
+            sum = s.mul_add(s.splat(factor), vector, sum);
+        }
+        s.store(sums, sum);
     }
 }

@@ -4,6 +4,7 @@ mod code;
 mod few;
 mod fields;
 mod panel;
+mod rounded;
 mod rows;
 mod scales;
 
@@ -13,7 +14,7 @@ use crate::{Level, Numbers, NumbersMut, Pairs, product, singles};
 
 pub use scales::Scales;
 
-use code::{Affine, Code, E2m1, E4m3};
+use code::{Affine, E2m1, E4m3};
 
 /// Does something with the type of a matrix's codes.
 macro_rules! coded {
@@ -42,6 +43,17 @@ pub enum Coding {
     E2m1,
     /// Floats of a sign, 4 bits of exponent and 3 of fraction. Scales are bytes, groups of 16 or 32 (mxfp8).
     E4m3,
+}
+
+/// What products are computed with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Precision {
+    /// Singles.
+    #[default]
+    Exact,
+    /// Where codes are whole numbers of 4 or 8 bits, rows of `x` are rounded to bytes with a scale for every 32 elements:
+    /// each is off by up to a 254th of the greatest of them.
+    Int8,
 }
 
 impl Coding {
@@ -78,6 +90,7 @@ pub struct Quantized<'a> {
     columns: usize,
     group: usize,
     coding: Coding,
+    precision: Precision,
 }
 
 impl<'a> Quantized<'a> {
@@ -98,7 +111,13 @@ impl<'a> Quantized<'a> {
         let words_of_row = columns * coding.bits() / 32;
         let rows = words.len() / words_of_row;
         let fits = words.len().is_multiple_of(words_of_row) && scales.len() == rows * (columns / group);
-        fits.then_some(Self { words, scales, biases, columns, group, coding })
+        fits.then_some(Self { words, scales, biases, columns, group, coding, precision: Precision::Exact })
+    }
+
+    /// The same matrix, whose transpose is multiplied with such precision.
+    #[must_use]
+    pub fn with_precision(self, precision: Precision) -> Self {
+        Self { precision, ..self }
     }
 
     /// How many rows there are.
@@ -139,7 +158,7 @@ const FEW: usize = 12;
 pub fn multiply(level: Level, x: Numbers<'_>, w: &Quantized<'_>, out: NumbersMut<'_>) -> bool {
     let fits = fit([x.len(), w.columns(), w.rows()], out.len());
     if fits {
-        singles::converted(level, x, out, |x, out| coded!(w, C => transposed::<C>(level, x, w, out)));
+        singles::converted(level, x, out, |x, out| transposed(level, x, w, out));
     }
     fits
 }
@@ -174,7 +193,7 @@ pub fn gather(
         singles::converted(level, x, out, |x, out| {
             pairs.each_matrix([w.columns(), rows], x, out, |matrix, x, out| {
                 let w = w.part(matrix * rows..(matrix + 1) * rows);
-                coded!(w, C => transposed::<C>(level, x, &w, out));
+                transposed(level, x, &w, out);
             });
         });
     }
@@ -187,10 +206,13 @@ fn fit([left, depth, columns]: [usize; 3], out: usize) -> bool {
     rows * depth == left && rows * columns == out
 }
 
-fn transposed<C: Code>(level: Level, x: &[f32], w: &Quantized<'_>, out: &mut [f32]) {
-    if x.len() / w.columns() <= FEW {
-        few::multiply::<_, _, C>(level, x, w, out);
-    } else {
-        product::multiply(level, x, &panel::Transposed::<C>::new(w), out);
+fn transposed(level: Level, x: &[f32], w: &Quantized<'_>, out: &mut [f32]) {
+    match (w.precision, w.coding) {
+        (Precision::Int8, Coding::Affine(4)) => rounded::multiply::<4>(level, x, w, out),
+        (Precision::Int8, Coding::Affine(8)) => rounded::multiply::<8>(level, x, w, out),
+        _ if x.len() / w.columns() > FEW => {
+            coded!(w, C => product::multiply(level, x, &panel::Transposed::<C>::new(w), out));
+        }
+        _ => coded!(w, C => few::multiply::<_, _, C>(level, x, w, out)),
     }
 }

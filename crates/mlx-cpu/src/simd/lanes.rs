@@ -40,6 +40,18 @@ fn write<T>(to: &mut [T], v: [f32; LANES], f: impl Fn(f32) -> T) {
     to.iter_mut().zip(v).for_each(|(to, v)| *to = f(v));
 }
 
+/// The two numbers of 16 bits of a lane, the lower first.
+#[inline(always)]
+fn shorts(v: i32) -> [i16; 2] {
+    [v as i16, (v >> 16) as i16]
+}
+
+/// A lane of two numbers of 16 bits.
+#[inline(always)]
+fn joined([low, high]: [i16; 2]) -> i32 {
+    i32::from(low) & 0xffff | i32::from(high) << 16
+}
+
 impl Simd for Baseline {
     const LANES: usize = LANES;
     const TILE: (usize, usize) = if cfg!(target_arch = "aarch64") { (6, 2) } else { (4, 1) };
@@ -209,6 +221,27 @@ impl Simd for Baseline {
     #[inline(always)]
     fn shift_right_signed(self, v: Self::I, by: Self::I) -> Self::I {
         zip(v, by, |x, by| x.wrapping_shr(by as u32))
+    }
+
+    #[inline(always)]
+    fn dot_pairs(self, a: Self::I, b: Self::I) -> Self::I {
+        zip(a, b, |a, b| {
+            let (a, b) = (a.to_le_bytes().map(i16::from), b.to_le_bytes().map(|byte| i16::from(byte as i8)));
+            joined([a[0] * b[0] + a[1] * b[1], a[2] * b[2] + a[3] * b[3]])
+        })
+    }
+
+    #[inline(always)]
+    fn add_shorts(self, a: Self::I, b: Self::I) -> Self::I {
+        zip(a, b, |a, b| {
+            let ([low, high], [other_low, other_high]) = (shorts(a), shorts(b));
+            joined([low.wrapping_add(other_low), high.wrapping_add(other_high)])
+        })
+    }
+
+    #[inline(always)]
+    fn sum_shorts(self, v: Self::I) -> Self::I {
+        map(v, |v| shorts(v).map(i32::from).iter().sum())
     }
 
     #[inline(always)]

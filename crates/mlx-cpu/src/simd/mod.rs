@@ -112,6 +112,13 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     fn shift_right(self, v: Self::I, by: Self::I) -> Self::I;
     /// The same with copies of the sign above.
     fn shift_right_signed(self, v: Self::I, by: Self::I) -> Self::I;
+    /// Sums of two products of bytes, without a sign in `a` and with one in `b`, as numbers of 16 bits, which have to hold
+    /// them.
+    fn dot_pairs(self, a: Self::I, b: Self::I) -> Self::I;
+    /// Sums of numbers of 16 bits.
+    fn add_shorts(self, a: Self::I, b: Self::I) -> Self::I;
+    /// The sum of the two numbers of 16 bits in each lane.
+    fn sum_shorts(self, v: Self::I) -> Self::I;
     /// The integers as floats.
     fn to_float(self, v: Self::I) -> Self::F;
     /// The nearest integers; ties go to even ones.

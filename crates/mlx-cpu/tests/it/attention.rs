@@ -220,7 +220,7 @@ fn queries_that_see_nothing_get_what_mlx_gives() {
     let sinks = [0.5, -1.0];
     for queries in [1, 30] {
         let case = Case::new([1, 2, 1], [queries, 100], [16, 16]);
-        let mut mean = vec![0.0; 16];
+        let mut mean = [0.0; 16];
         for value in case.v.chunks(16) {
             mean.iter_mut().zip(value).for_each(|(mean, &value)| *mean += f64::from(value) / 100.0);
         }

@@ -124,5 +124,5 @@ pub(super) fn error(found: &[f32], expected: &[(f64, f64)]) -> f64 {
     let errors = found.iter().zip(expected).map(|(&found, (sum, size))| {
         if *size == 0.0 { f64::from(found).abs() } else { (f64::from(found) - sum).abs() / size }
     });
-    errors.fold(0.0, |most, error| if error <= most { most } else { error })
+    errors.fold(0.0, |most, error| if most.is_nan() || error <= most { most } else { error })
 }

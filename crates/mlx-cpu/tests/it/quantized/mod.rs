@@ -2,6 +2,7 @@
 
 mod case;
 mod gathered;
+mod rounded;
 
 use half::{bf16, f16};
 use mlx_cpu::quantized::{self, Coding, Quantized, Scales};

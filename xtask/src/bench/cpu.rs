@@ -1,0 +1,262 @@
+//! `cargo xtask bench cpu`: ours and its peers in turn, with the same weights, on the same processors.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
+
+use anyhow::{Context, Result, ensure};
+use clap::{Args, ValueEnum};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::machine;
+use super::model::{Model, Weights};
+use super::program::{self, LlamaCpp, MlxLm, Ours, Peer, Program, Work};
+use super::report::{Measured, Report, Series};
+use crate::archive::Refused;
+use crate::pins::Pins;
+use crate::{process, repo};
+
+/// Measure prompts and generation on the CPU beside llama.cpp and Python's mlx-lm, and write a table of ratios.
+///
+/// The first call builds `mlx` and llama.cpp, installs mlx-lm, and makes the weights: about twenty minutes on two
+/// processors. Models whose download is refused are left out. Let nothing else run meanwhile.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  cargo xtask bench cpu                                          everything, into docs/benchmarks.md
+  cargo xtask bench cpu qwen3-0.6b smollm2-135m --peer llama.cpp
+  cargo xtask bench cpu smollm2-135m --rounds 1 -p 32 -g 8 --output target/bench/try.md
+  cargo xtask bench cpu --mlx ../other/target/release/mlx --output target/bench/other.md")]
+pub struct Options {
+    /// What to run; all of them if none is named.
+    #[arg(value_name = "MODEL")]
+    models: Vec<Model>,
+    /// What to compare with; all of them without it.
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    peer: Vec<Peer>,
+    /// How often each program runs.
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = at_least::<1>)]
+    rounds: usize,
+    /// Tokens of the prompt.
+    #[arg(long, short, value_name = "N", default_value_t = 512, value_parser = at_least::<1>)]
+    prompt_tokens: usize,
+    /// Tokens to write.
+    #[arg(long, short, value_name = "N", default_value_t = 128, value_parser = at_least::<2>)]
+    generation_tokens: usize,
+    /// Tokens of the prompt for mlx-lm, which needs seconds for one.
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = at_least::<1>)]
+    mlx_lm_prompt: usize,
+    /// Tokens to write for mlx-lm.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = at_least::<2>)]
+    mlx_lm_generation: usize,
+    /// Threads of each program [default: one a processor].
+    #[arg(long, value_name = "N", value_parser = at_least::<1>)]
+    threads: Option<usize>,
+    /// The program `mlx` [default: built from this repository].
+    #[arg(long, value_name = "PATH")]
+    mlx: Option<PathBuf>,
+    /// The document that gets the table [default: docs/benchmarks.md of the repository].
+    #[arg(long, value_name = "PATH")]
+    output: Option<PathBuf>,
+}
+
+fn at_least<const LEAST: usize>(text: &str) -> Result<usize, String> {
+    text.parse()
+        .ok()
+        .filter(|&count| count >= LEAST)
+        .ok_or_else(|| format!("a whole number, at least {LEAST}"))
+}
+
+/// Runs the subcommand.
+pub fn run(options: &Options) -> Result<()> {
+    let root = repo::root()?;
+    let output = options.output.clone().unwrap_or_else(|| root.join("docs/benchmarks.md"));
+    let mlx = program::mlx(&root, options.mlx.as_deref())?;
+    let programs = options.programs(&root, &mlx)?;
+    let mut report = options.report(&root, &programs)?;
+    let cache = repo::target(&root)?.join("bench");
+    for model in options.models() {
+        match model.weights(&root, &cache, &mlx) {
+            Ok(weights) => {
+                let series = alternate(&model.name(), &weights, &programs, options.rounds)?;
+                let (name, about, bytes) = (model.name(), model.about(), weights.bytes());
+                report.models.push(Measured { name, about, bytes, programs: series });
+            }
+            Err(error) if error.is::<Refused>() => {
+                eprintln!("bench: {} is left out: {error}", model.name());
+                report.skipped.push((model.name(), "its download was refused".to_owned()));
+            }
+            Err(error) => return Err(error.context(model.name())),
+        }
+        write(&report, &output)?;
+    }
+    ensure!(!report.models.is_empty(), "no model was measured");
+    print!("{report}");
+    println!("bench: written to {}", output.display());
+    Ok(())
+}
+
+impl Options {
+    fn models(&self) -> Vec<Model> {
+        if self.models.is_empty() { Model::value_variants().to_vec() } else { self.models.clone() }
+    }
+
+    fn peers(&self) -> Vec<Peer> {
+        if self.peer.is_empty() { Peer::value_variants().to_vec() } else { self.peer.clone() }
+    }
+
+    fn threads(&self) -> usize {
+        self.threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from))
+    }
+
+    /// Ours, then its peers, ready to run.
+    fn programs(&self, root: &Path, mlx: &Path) -> Result<Vec<Box<dyn Program>>> {
+        let threads = self.threads();
+        let work = Work { prompt: self.prompt_tokens, generation: self.generation_tokens, threads };
+        let slow = Work { prompt: self.mlx_lm_prompt, generation: self.mlx_lm_generation, threads };
+        let mut programs: Vec<Box<dyn Program>> = vec![Box::new(Ours::new(mlx, work)?)];
+        for peer in self.peers() {
+            programs.push(match peer {
+                Peer::LlamaCpp => Box::new(LlamaCpp::new(root, &Pins::read(root)?.llama_cpp, work)?),
+                Peer::MlxLm => Box::new(MlxLm::new(root, slow)?),
+            });
+        }
+        Ok(programs)
+    }
+
+    /// A report without measurements.
+    fn report(&self, root: &Path, programs: &[Box<dyn Program>]) -> Result<Report> {
+        let mut facts = vec![("processor".to_owned(), machine::processor())];
+        facts.extend(machine::load().map(|load| ("load before the first run".to_owned(), load)));
+        facts.push(("threads".to_owned(), self.threads().to_string()));
+        facts.extend(programs.iter().map(|one| (one.name().to_owned(), one.version().to_owned())));
+        if self.mlx.is_none() {
+            facts.push(("commit".to_owned(), commit(root)?));
+        }
+        let (date, command) = (machine::today()?, self.command());
+        Ok(Report { date, command, facts, models: Vec::new(), skipped: Vec::new() })
+    }
+
+    /// The command line that measures the same, without paths of one machine.
+    fn command(&self) -> String {
+        let mut words: Vec<_> = "cargo xtask bench cpu".split(' ').map(str::to_owned).collect();
+        words.extend(self.models.iter().map(|model| model.name()));
+        words.extend(self.peer.iter().flat_map(|peer| ["--peer".to_owned(), peer.name()]));
+        let numbers = [
+            ("--rounds", self.rounds),
+            ("-p", self.prompt_tokens),
+            ("-g", self.generation_tokens),
+            ("--threads", self.threads()),
+        ];
+        words.extend(numbers.iter().flat_map(|(name, number)| [(*name).to_owned(), number.to_string()]));
+        words.join(" ")
+    }
+}
+
+/// The state of the repository.
+fn commit(root: &Path) -> Result<String> {
+    let git = |arguments: &[&str]| process::output(Command::new("git").current_dir(root).args(arguments));
+    let changed = !git(&["status", "--porcelain", "--untracked-files=no"])?.trim().is_empty();
+    let commit = git(&["rev-parse", "--short", "HEAD"])?;
+    Ok(format!("{}{}", commit.trim(), if changed { " with changes" } else { "" }))
+}
+
+/// Runs every program once a round; each round begins with another one.
+fn alternate(
+    model: &str,
+    weights: &Weights,
+    programs: &[Box<dyn Program>],
+    rounds: usize,
+) -> Result<Vec<Series>> {
+    let mut series: Vec<_> = programs
+        .iter()
+        .map(|program| Series { program: program.name(), work: program.work(), speeds: Vec::new() })
+        .collect();
+    let bar = ProgressBar::new((rounds * programs.len()) as u64)
+        .with_style(ProgressStyle::with_template("{bar:20} {pos}/{len} runs of {prefix}: {msg}")?)
+        .with_prefix(model.to_owned());
+    for round in 0..rounds {
+        for place in 0..programs.len() {
+            let turn = (round + place) % programs.len();
+            let (Some(program), Some(own)) = (programs.get(turn), series.get_mut(turn)) else { continue };
+            bar.set_message(program.name());
+            bar.tick();
+            let speed = program.measure(weights).with_context(|| format!("{model} by {}", program.name()))?;
+            bar.suspend(|| eprintln!("{model} {}/{rounds} {}: {speed}", round + 1, program.name()));
+            own.speeds.push(speed);
+            bar.inc(1);
+        }
+    }
+    bar.finish_and_clear();
+    Ok(series)
+}
+
+fn write(report: &Report, output: &Path) -> Result<()> {
+    let context = || output.display().to_string();
+    let document =
+        if output.exists() { std::fs::read_to_string(output).with_context(context)? } else { String::new() };
+    std::fs::write(output, report.placed(&document)).with_context(context)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    use clap::Parser;
+
+    use super::super::program::Speed;
+    use super::*;
+
+    /// A program that only notes its turn.
+    struct Noted {
+        name: &'static str,
+        turns: Rc<RefCell<Vec<&'static str>>>,
+    }
+
+    impl Program for Noted {
+        fn name(&self) -> &'static str {
+            self.name
+        }
+
+        fn version(&self) -> &str {
+            "1"
+        }
+
+        fn work(&self) -> Work {
+            Work { prompt: 1, generation: 2, threads: 1 }
+        }
+
+        fn measure(&self, _: &Weights) -> Result<Speed> {
+            self.turns.borrow_mut().push(self.name);
+            Ok(Speed { prompt: 1.0, generation: 1.0, resident: None })
+        }
+    }
+
+    #[test]
+    fn each_round_begins_with_another_program() {
+        let turns = Rc::new(RefCell::new(Vec::new()));
+        let noted = |name| Box::new(Noted { name, turns: turns.clone() }) as Box<dyn Program>;
+        let weights = Weights { ours: PathBuf::new(), gguf: PathBuf::new(), mlx: PathBuf::new() };
+        let series = alternate("m", &weights, &[noted("a"), noted("b"), noted("c")], 4).unwrap();
+        assert_eq!(turns.borrow().concat(), "abcbcacababc");
+        assert!(series.iter().all(|one| one.speeds.len() == 4));
+    }
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    #[test]
+    fn the_command_is_given_without_paths() {
+        let line =
+            ["x", "smollm2-135m", "--peer", "llama.cpp", "--threads", "2", "--mlx", "/a/mlx", "-p", "9"];
+        let command = Line::parse_from(line).options.command();
+        assert_eq!(
+            command,
+            "cargo xtask bench cpu smollm2-135m --peer llama.cpp --rounds 5 -p 9 -g 128 --threads 2"
+        );
+    }
+}

@@ -1,0 +1,136 @@
+//! The models that are measured: random weights of known shapes, and real checkpoints.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use clap::ValueEnum;
+
+use super::shape::{Format, Shape};
+use super::synthetic;
+use crate::{assets, process, unpack};
+
+/// A model by its name on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
+pub enum Model {
+    /// Random weights in the shape of Qwen3-0.6B, 4.5 bits a weight
+    #[value(name = "qwen3-0.6b")]
+    Qwen3Small,
+    /// Random weights in the shape of Qwen3-1.7B, 4.5 bits a weight
+    #[value(name = "qwen3-1.7b")]
+    Qwen3Medium,
+    /// Random weights in the shape of Qwen3-0.6B, bfloat16
+    #[value(name = "qwen3-0.6b-bf16")]
+    Qwen3SmallBfloat16,
+    /// SmolLM2-135M-Instruct, Q4_1
+    #[value(name = "smollm2-135m")]
+    SmolLm2,
+    /// Qwen2.5-Coder-0.5B-Instruct, Q4_K_M
+    #[value(name = "qwen2.5-coder-0.5b")]
+    QwenCoder,
+}
+
+/// The same weights in every form that some program reads.
+pub struct Weights {
+    /// What ours reads: the folder or the GGUF file.
+    pub ours: PathBuf,
+    pub gguf: PathBuf,
+    /// The folder for Python's mlx-lm.
+    pub mlx: PathBuf,
+}
+
+const QWEN3_SMALL: Shape = Shape {
+    layers: 28,
+    hidden: 1024,
+    inner: 3072,
+    heads: 16,
+    kv_heads: 8,
+    head: 128,
+    vocabulary: 151_936,
+    format: Format::FourBits,
+};
+
+const QWEN3_MEDIUM: Shape = Shape { hidden: 2048, inner: 6144, ..QWEN3_SMALL };
+
+impl Weights {
+    /// How many bytes ours reads.
+    pub fn bytes(&self) -> u64 {
+        size(&self.ours)
+    }
+}
+
+impl Model {
+    /// As one types it.
+    pub fn name(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+
+    /// What it is, in a line.
+    pub fn about(self) -> String {
+        let value = self.to_possible_value();
+        value.and_then(|value| value.get_help().map(ToString::to_string)).unwrap_or_default()
+    }
+
+    /// Makes or fetches the weights under `target/bench` and `assets`; a refused download is an error.
+    pub fn weights(self, root: &Path, cache: &Path, mlx: &Path) -> Result<Weights> {
+        let folder = cache.join(self.name());
+        match self {
+            Self::Qwen3Small => self.made(&QWEN3_SMALL, &folder),
+            Self::Qwen3Medium => self.made(&QWEN3_MEDIUM, &folder),
+            Self::Qwen3SmallBfloat16 => {
+                self.made(&Shape { format: Format::Bfloat16, ..QWEN3_SMALL }, &folder)
+            }
+            Self::SmolLm2 => fetched("smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf", root, &folder, mlx),
+            Self::QwenCoder => {
+                fetched("qwen25coder", "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf", root, &folder, mlx)
+            }
+        }
+    }
+
+    fn made(self, shape: &Shape, folder: &Path) -> Result<Weights> {
+        let checkpoint = synthetic::make(&self.name(), shape, folder)?;
+        Ok(Weights { ours: checkpoint.mlx.clone(), gguf: checkpoint.gguf, mlx: checkpoint.mlx })
+    }
+}
+
+/// A GGUF file of an asset group, which ours reads as it is and writes once in mlx-lm's form.
+fn fetched(group: &str, file: &str, root: &Path, folder: &Path, mlx: &Path) -> Result<Weights> {
+    assets::run(&assets::Options { groups: vec![group.to_owned()] })?;
+    let gguf = root.join("assets").join(group).join(file);
+    if !unpack::is_current(folder, group) {
+        unpack::fill(folder, group, |partial| {
+            let mut convert = Command::new(mlx);
+            convert.args(["convert", "--model"]).arg(&gguf).arg("--mlx-path").arg(partial.join("mlx"));
+            process::output(&mut convert).map(drop).context("for mlx-lm")
+        })?;
+    }
+    Ok(Weights { ours: gguf.clone(), gguf, mlx: folder.join("mlx") })
+}
+
+/// How many bytes a file holds, or a folder with all that is in it.
+fn size(path: &Path) -> u64 {
+    let Ok(entries) = std::fs::read_dir(path) else {
+        return path.metadata().map_or(0, |data| data.len());
+    };
+    entries.flatten().map(|entry| size(&entry.path())).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shapes_have_as_many_weights_as_the_models() {
+        for (shape, millions) in [(QWEN3_SMALL, 596), (QWEN3_MEDIUM, 1_720)] {
+            let weights: usize = shape.parts().iter().map(|part| part.rows.max(1) * part.columns).sum();
+            assert_eq!(weights / 1_000_000, millions);
+        }
+    }
+
+    #[test]
+    fn every_model_says_what_it_is() {
+        for model in Model::value_variants() {
+            assert!(!model.name().is_empty() && !model.about().is_empty(), "{model:?}");
+        }
+    }
+}
