@@ -60,7 +60,7 @@ fn main() {
                 }
                 let x: Vec<f32> = words(m * columns).iter().map(|&w| w as f32 / 4e9 - 0.5).collect();
                 let mut out = vec![0.0_f32; m * rows];
-                let used = if m < 16 { &matrices[..] } else { &matrices[..1] };
+                let used = matrices.get(..if m < 16 { matrices.len() } else { 1 }).unwrap();
                 let time = best(5, || {
                     for w in used {
                         assert!(quantized::multiply(level, Numbers::F32(&x), w, NumbersMut::F32(&mut out)));

@@ -3,25 +3,7 @@
 use crate::function::tanh;
 use crate::simd::Simd;
 
-/// `eˣ` of numbers up to 88; 0 below -88, where singles end to be normal: half the steps of
-/// [`function::exp`](crate::function::exp), with the same polynomial.
-#[inline(always)]
-pub(super) fn exp<S: Simd>(s: S, x: S::F) -> S::F {
-    // Adding 1.5 · 2²³ leaves a whole number in the lowest bits.
-    let shift = s.splat(12_582_912.0);
-    let x = s.max(s.splat(-88.1), x);
-    let shifted = s.mul_add(x, s.splat(std::f32::consts::LOG2_E), shift);
-    let power = s.sub(shifted, shift);
-    let rest = s.mul_add(power, s.splat(-0.693_359_4), x);
-    let rest = s.mul_add(power, s.splat(2.121_944_4e-4), rest);
-    let mut sum = s.splat(1.987_569_1e-4);
-    for factor in [1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5] {
-        sum = s.mul_add(sum, rest, s.splat(factor));
-    }
-    let sum = s.add(s.mul_add(s.mul(sum, rest), rest, rest), s.splat(1.0));
-    let exponent = s.add_int(s.shift_left(s.to_bits(shifted), s.splat_int(23)), s.splat_int(127 << 23));
-    s.mul(sum, s.from_bits(exponent))
-}
+pub(super) use crate::function::exp;
 
 /// Makes `cap · tanh(x / cap)` of numbers.
 #[inline(always)]

@@ -83,15 +83,16 @@ impl Case {
     /// The products with rows of `x`, and the sums of the magnitudes that they are made of: of `x · wᵀ`, or of `x · w`.
     pub(super) fn expected(&self, x: &[f32], transposed: bool) -> Vec<(f64, f64)> {
         let sizes = if transposed { [self.columns, self.rows] } else { [self.rows, self.columns] };
-        let elements: Vec<Vec<f64>> = (0..self.rows)
-            .map(|row| (0..self.columns).map(|column| self.element(row, column)).collect())
-            .collect();
+        let element = |at, column| {
+            if transposed { self.element(column, at) } else { self.element(at, column) }
+        };
+        let columns: Vec<Vec<f64>> =
+            (0..sizes[1]).map(|column| (0..sizes[0]).map(|at| element(at, column)).collect()).collect();
         let mut out = Vec::new();
         for x in x.chunks(sizes[0]) {
-            for column in 0..sizes[1] {
+            for column in &columns {
                 let mut sum = (0.0, 0.0);
-                for (at, &x) in x.iter().enumerate() {
-                    let w = if transposed { elements[column][at] } else { elements[at][column] };
+                for (w, &x) in column.iter().zip(x) {
                     sum.0 += w * f64::from(x);
                     sum.1 += (w * f64::from(x)).abs();
                 }
