@@ -16,20 +16,28 @@ pub(super) fn transpose<'a, S: Simd, T: Float>(
     to: &mut [f32],
 ) {
     let mut rows = [row(0); MOST_LANES];
-    for (lane, to) in rows.iter_mut().enumerate().take(S::LANES).skip(1) {
-        *to = row(lane);
-    }
     let length = rows[0].len();
-    for first in (0..length).step_by(S::LANES) {
+    for (lane, to) in rows.iter_mut().enumerate().take(S::LANES).skip(1) {
+        *to = &row(lane)[..length];
+    }
+    // From the first element of a square to the one after its last.
+    let reach = (S::LANES - 1) * width + S::LANES;
+    let mut first = 0;
+    while first + S::LANES <= length && first * width + reach <= to.len() {
         let mut square = [s.splat(0.0); MOST_LANES];
         for (row, to) in rows.iter().zip(&mut square).take(S::LANES) {
-            *to = T::load(s, &row[first..]);
+            *to = T::load(s, &row[first..first + S::LANES]);
         }
         let square = s.transpose(square);
-        for (column, &v) in (first..length).zip(&square).take(S::LANES) {
-            let to = &mut to[column * width..];
-            let end = to.len().min(S::LANES);
-            s.store(&mut to[..end], v);
+        let to = &mut to[first * width..first * width + reach];
+        for (column, &v) in square.iter().enumerate().take(S::LANES) {
+            s.store(&mut to[column * width..column * width + S::LANES], v);
+        }
+        first += S::LANES;
+    }
+    for column in first..length {
+        for (row, to) in rows.iter().zip(&mut to[column * width..]).take(S::LANES) {
+            *to = row[column].to_f32();
         }
     }
 }
