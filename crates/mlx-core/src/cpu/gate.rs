@@ -16,7 +16,7 @@ struct Gated(Activation);
 pub(crate) fn gated(by: Activation, gate: &Array, x: Option<&Array>) -> Option<Result<Array>> {
     let same = x.is_none_or(|x| x.shape() == gate.shape() && x.dtype() == gate.dtype());
     let takes = fits(gate.dtype()) && same && super::is_on();
-    takes.then(|| super::apply(Gated(by), [Some(gate), x].into_iter().flatten()))
+    if takes { Some(super::apply(Gated(by), [Some(gate), x].into_iter().flatten())) } else { None }
 }
 
 impl Primitive for Gated {

@@ -18,7 +18,11 @@ pub(crate) fn matmul(a: &Array, b: &Array) -> Option<Result<Array>> {
     let paired = b_leading.is_empty() || a_leading == b_leading;
     let floats = fits(a.dtype()) && fits(b.dtype());
     let full = a.size() > 0 && b.size() > 0;
-    (floats && full && paired && depth == rows && super::is_on()).then(|| super::apply(Matmul, [a, b]))
+    if floats && full && paired && depth == rows && super::is_on() {
+        Some(super::apply(Matmul, [a, b]))
+    } else {
+        None
+    }
 }
 
 /// The right sides, and how they are stored.

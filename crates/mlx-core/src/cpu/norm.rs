@@ -35,7 +35,11 @@ fn suit(x: &Array, weights: &[Option<&Array>]) -> bool {
 
 #[track_caller]
 pub(crate) fn rms_norm(x: &Array, weight: Option<&Array>, eps: f32) -> Option<Result<Array>> {
-    suit(x, &[weight]).then(|| super::apply(RmsNorm(eps), [Some(x), weight].into_iter().flatten()))
+    if suit(x, &[weight]) {
+        Some(super::apply(RmsNorm(eps), [Some(x), weight].into_iter().flatten()))
+    } else {
+        None
+    }
 }
 
 #[track_caller]
@@ -46,14 +50,22 @@ pub(crate) fn layer_norm(
     eps: f32,
 ) -> Option<Result<Array>> {
     let op = LayerNorm { eps, weight: weight.is_some(), bias: bias.is_some() };
-    suit(x, &[weight, bias]).then(|| super::apply(op, [Some(x), weight, bias].into_iter().flatten()))
+    if suit(x, &[weight, bias]) {
+        Some(super::apply(op, [Some(x), weight, bias].into_iter().flatten()))
+    } else {
+        None
+    }
 }
 
 /// The sum of `x` and `y`, and its norm.
 #[track_caller]
 pub(crate) fn add_rms_norm(x: &Array, y: &Array, weight: &Array, eps: f32) -> Option<Result<Vec<Array>>> {
     let same = x.shape() == y.shape() && x.dtype() == y.dtype();
-    (same && suit(x, &[Some(weight)])).then(|| kernel::apply(&Arc::new(AddRmsNorm(eps)), [x, y, weight]))
+    if same && suit(x, &[Some(weight)]) {
+        Some(kernel::apply(&Arc::new(AddRmsNorm(eps)), [x, y, weight]))
+    } else {
+        None
+    }
 }
 
 /// Like the first of the inputs.

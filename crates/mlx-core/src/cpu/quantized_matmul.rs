@@ -40,8 +40,11 @@ fn parts(w: &Quantized) -> impl Iterator<Item = &Array> {
 pub(crate) fn quantized_matmul(x: &Array, factor: QuantizedFactor<'_>) -> Option<Result<Array>> {
     let QuantizedFactor { weight: w, transpose } = factor;
     let op = QuantizedMatmul { scheme: w.scheme, transpose };
-    (w.weight.ndim() == 2 && x.ndim() > 0 && suit(x, w))
-        .then(|| super::apply(op, std::iter::once(x).chain(parts(w))))
+    if w.weight.ndim() == 2 && x.ndim() > 0 && suit(x, w) {
+        Some(super::apply(op, std::iter::once(x).chain(parts(w))))
+    } else {
+        None
+    }
 }
 
 /// The products with matrices of a stack, transposed; none if there is no kernel for it.
@@ -55,10 +58,12 @@ pub(crate) fn gather_qmm(
     if x.ndim() < 2 || w.weight.ndim() < 3 || !suit(x, w) {
         return None;
     }
-    Some(chosen(x, &w.weight, left, right).and_then(|(left, right)| {
-        let inputs = std::iter::once(x).chain(parts(w)).chain([&left, &right]);
-        super::apply(GatherQmm(w.scheme), inputs)
-    }))
+    let (left, right) = match chosen(x, &w.weight, left, right) {
+        Ok(numbers) => numbers,
+        Err(error) => return Some(Err(error)),
+    };
+    let inputs = std::iter::once(x).chain(parts(w)).chain([&left, &right]);
+    Some(super::apply(GatherQmm(w.scheme), inputs))
 }
 
 /// The numbers of matrices on both sides, of one shape.
@@ -69,14 +74,23 @@ pub(super) fn chosen(
     left: Option<&Array>,
     right: Option<&Array>,
 ) -> Result<(Array, Array)> {
-    let all = |stack: &Array| {
-        let leading = stack.shape().split_last_chunk::<2>().map_or(&[][..], |(leading, _)| leading);
-        Array::arange(0..leading.iter().product::<i32>())?.reshape(leading)
+    let left = match left {
+        Some(left) => left.astype(Dtype::Uint32)?,
+        None => numbered(x)?,
     };
-    let left = left.cloned().map_or_else(|| all(x), Ok)?.astype(Dtype::Uint32)?;
-    let right = right.cloned().map_or_else(|| all(w), Ok)?.astype(Dtype::Uint32)?;
+    let right = match right {
+        Some(right) => right.astype(Dtype::Uint32)?,
+        None => numbered(w)?,
+    };
     let shape = broadcast_shapes([left.shape(), right.shape()])?;
     Ok((left.broadcast_to(&shape)?, right.broadcast_to(&shape)?))
+}
+
+/// The number of each matrix of a stack.
+#[track_caller]
+fn numbered(stack: &Array) -> Result<Array> {
+    let leading = stack.shape().split_last_chunk::<2>().map_or(&[][..], |(leading, _)| leading);
+    Array::arange(0..leading.iter().product::<i32>())?.reshape(leading)?.astype(Dtype::Uint32)
 }
 
 /// The type of products.

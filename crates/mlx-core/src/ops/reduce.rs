@@ -113,9 +113,8 @@ impl Array {
             return self.astype(Dtype::Float32)?.softmax(axes);
         }
         let axes = axes.into().list;
-        if axes
-            .as_deref()
-            .is_some_and(|axes| matches!(axes, [axis] if *axis == -1 || *axis + 1 == self.ndim() as i32))
+        let last = i32::try_from(self.ndim()).unwrap_or(0) - 1;
+        if matches!(axes.as_deref(), Some(&[axis]) if axis == -1 || axis == last)
             && let Some(weights) = cpu::softmax(self)
         {
             return weights;

@@ -203,8 +203,10 @@ fn ops_that_pick_and_sort_are_written() {
         Ok([sorted.take(&Array::from([1]), 0)?, x.take_along_axis(&x.argsort(1)?, 1)?, x.softmax(-1)?])
     };
     let out = through_file(f, &x).unwrap();
+    // What is written are MLX's own ops, and not the kernels that take their place here.
     for (found, expected) in out.iter().zip(f(&x).unwrap()) {
-        assert_eq!(floats(found), floats(&expected));
+        let same = floats(found).iter().zip(floats(&expected)).all(|(a, b)| (a - b).abs() < 1e-6);
+        assert!(same, "{found:?} instead of {expected:?}");
     }
 }
 
