@@ -6,7 +6,6 @@ use std::marker::PhantomData;
 
 use super::code::Code;
 use super::{Quantized, scales};
-use crate::numbers::{Float, widen};
 use crate::pool::{self, Columns};
 use crate::scratch::Scratch;
 use crate::simd::{Kernel, Simd};
@@ -16,30 +15,18 @@ use crate::{Level, simd};
 const TOGETHER: usize = 4;
 
 /// `x · wᵀ`.
-pub(super) fn multiply<T: Float, U: Float, C: Code>(level: Level, x: &[T], w: &Quantized<'_>, out: &mut [U]) {
-    simd::dispatch(level, Few::<T, U, C> { x, w, out, code: PhantomData });
+pub(super) fn multiply<C: Code>(level: Level, x: &[f32], w: &Quantized<'_>, out: &mut [f32]) {
+    simd::dispatch(level, Few::<C> { x, w, out, code: PhantomData });
 }
 
-struct Few<'a, T, U, C> {
-    x: &'a [T],
+struct Few<'a, C> {
+    x: &'a [f32],
     w: &'a Quantized<'a>,
-    out: &'a mut [U],
+    out: &'a mut [f32],
     code: PhantomData<C>,
 }
 
-/// Rows of `x` in the order in which codes come out of units, and their sums over groups.
-struct Spread<'a> {
-    /// For every [`TOGETHER`] rows, for each block of as many units as there are lanes, for each of the rows, for each
-    /// code of a unit: a vector.
-    elements: &'a [f32],
-    sums: &'a [f32],
-    rows: usize,
-}
-
-/// Elements of the longest block.
-const LONGEST: usize = 16 * 16;
-
-impl<T: Float, U: Float, C: Code> Kernel for Few<'_, T, U, C> {
+impl<C: Code> Kernel for Few<'_, C> {
     type Output = ();
 
     #[inline(always)]
@@ -49,26 +36,41 @@ impl<T: Float, U: Float, C: Code> Kernel for Few<'_, T, U, C> {
         let length = columns.next_multiple_of(S::LANES * C::COUNT);
         let mut memory = Scratch::new(rows * (length + groups));
         let (elements, sums) = memory.split_at_mut(rows * length);
-        s.enter(Lay::<T, C> { x: self.x, w: self.w, elements, sums, code: PhantomData });
-        let x = Spread { elements, sums, rows };
+        s.enter(Lay::<C> { x: self.x, w: self.w, elements, sums, code: PhantomData });
+        let elements = &*elements;
         // Some 16 KiB of words at a time.
         let grain = (4096 / self.w.row(0).len().max(1)).clamp(1, 64);
-        pool::each_columns(self.out, self.w.rows(), grain, |out| {
-            s.enter(Rows::<U, C> { x: &x, w: self.w, out, code: PhantomData });
+        pool::each_columns(self.out, self.w.rows(), grain, |mut out| {
+            let tiles = elements.chunks(TOGETHER * length).zip(sums.chunks(TOGETHER * groups));
+            for (number, (elements, sums)) in tiles.enumerate() {
+                let tile = Tile { elements, sums, w: self.w, first: number * TOGETHER };
+                match elements.len() / length {
+                    1 => tile.multiply::<S, C, 1>(s, &mut out),
+                    2 => tile.multiply::<S, C, 2>(s, &mut out),
+                    3 => tile.multiply::<S, C, 3>(s, &mut out),
+                    _ => tile.multiply::<S, C, TOGETHER>(s, &mut out),
+                }
+            }
         });
     }
 }
 
-/// Lays `x` out.
-struct Lay<'a, T, C> {
-    x: &'a [T],
+/// Elements of the longest block.
+const LONGEST: usize = 16 * 16;
+
+/// Lays rows of `x` out in the order in which codes come out of units, and sums them over groups.
+///
+/// For every [`TOGETHER`] rows there stands, for each block of as many units as there are lanes, for each of the rows, for
+/// each code of a unit: a vector.
+struct Lay<'a, C> {
+    x: &'a [f32],
     w: &'a Quantized<'a>,
     elements: &'a mut [f32],
     sums: &'a mut [f32],
     code: PhantomData<C>,
 }
 
-impl<T: Float, C: Code> Kernel for Lay<'_, T, C> {
+impl<C: Code> Kernel for Lay<'_, C> {
     type Output = ();
 
     #[inline(always)]
@@ -77,7 +79,7 @@ impl<T: Float, C: Code> Kernel for Lay<'_, T, C> {
         let length = columns.next_multiple_of(S::LANES * C::COUNT);
         let tiles = self.x.chunks(TOGETHER * columns).zip(self.elements.chunks_mut(TOGETHER * length));
         for (x, elements) in tiles {
-            lay_tile::<S, T, C>(s, x, columns, elements);
+            lay_tile::<S, C>(x, columns, elements);
         }
         let groups = (columns / group).next_multiple_of(S::LANES);
         for (x, sums) in self.x.chunks_exact(columns).zip(self.sums.chunks_exact_mut(groups)) {
@@ -85,7 +87,7 @@ impl<T: Float, C: Code> Kernel for Lay<'_, T, C> {
             for (x, sum) in x.chunks_exact(group).zip(sums) {
                 let mut total = s.splat(0.0);
                 for x in x.chunks(S::LANES) {
-                    total = s.add(total, T::load(s, x));
+                    total = s.add(total, s.load(x));
                 }
                 *sum = s.sum(total);
             }
@@ -95,16 +97,16 @@ impl<T: Float, C: Code> Kernel for Lay<'_, T, C> {
 
 /// Lays out rows that are multiplied together.
 #[inline(always)]
-fn lay_tile<S: Simd, T: Float, C: Code>(s: S, x: &[T], columns: usize, elements: &mut [f32]) {
+fn lay_tile<S: Simd, C: Code>(x: &[f32], columns: usize, elements: &mut [f32]) {
     let (block, rows) = (S::LANES * C::COUNT, x.len() / columns);
     for (number, elements) in elements.chunks_exact_mut(rows * block).enumerate() {
         for (row, to) in x.chunks_exact(columns).zip(elements.chunks_exact_mut(block)) {
             let x = &row[number * block..columns.min((number + 1) * block)];
-            let mut wide = [0.0; LONGEST];
-            widen(s, x, &mut wide[..x.len()]);
+            let mut padded = [0.0; LONGEST];
+            padded[..x.len()].copy_from_slice(x);
             for (at, to) in to.chunks_exact_mut(S::LANES).enumerate() {
                 let factor = C::factor(at);
-                for (to, unit) in to.iter_mut().zip(wide.chunks_exact(C::COUNT)) {
+                for (to, unit) in to.iter_mut().zip(padded.chunks_exact(C::COUNT)) {
                     *to = unit[at] * factor;
                 }
             }
@@ -112,141 +114,146 @@ fn lay_tile<S: Simd, T: Float, C: Code>(s: S, x: &[T], columns: usize, elements:
     }
 }
 
-/// The products with some rows of the matrix.
-struct Rows<'a, 'b, U, C> {
-    x: &'a Spread<'a>,
+/// Rows that are multiplied together, and where the first of them stands.
+struct Tile<'a> {
+    elements: &'a [f32],
+    sums: &'a [f32],
     w: &'a Quantized<'a>,
-    out: Columns<'b, U>,
-    code: PhantomData<C>,
+    first: usize,
 }
 
-impl<U: Float, C: Code> Kernel for Rows<'_, '_, U, C> {
+impl Tile<'_> {
+    /// Writes the products of the `N` rows with the rows of the matrix that `out` has columns for.
+    fn multiply<S: Simd, C: Code, const N: usize>(&self, s: S, out: &mut Columns<'_, f32>) {
+        let columns = out.range();
+        let mut products = Scratch::new(N * columns.len());
+        let lines = Lines { tile: self, first: columns.start, products: &mut products };
+        if S::LANES * C::COUNT <= self.w.group {
+            s.enter(Whole::<C, N>(lines, PhantomData));
+        } else {
+            s.enter(Parts::<C, N>(lines, PhantomData));
+        }
+        for (row, products) in products.chunks_exact(columns.len().max(1)).enumerate() {
+            out.row(self.first + row).copy_from_slice(products);
+        }
+    }
+}
+
+/// Rows of the matrix, and room for what becomes of them.
+struct Lines<'a> {
+    tile: &'a Tile<'a>,
+    first: usize,
+    products: &'a mut [f32],
+}
+
+/// Scales and biases of all groups of some rows, with room for what vectors read past them.
+struct Factors {
+    scales: Scratch,
+    biases: Scratch,
+    groups: usize,
+}
+
+impl Factors {
+    #[inline(always)]
+    fn new<S: Simd>(s: S, w: &Quantized<'_>, first: usize, rows: usize) -> Self {
+        let groups = w.columns / w.group;
+        let (used, length) = (rows * groups, rows * groups + 2 * 16);
+        let (mut scales, mut biases) = (Scratch::new(length), Scratch::new(length));
+        w.scales.write(s, first * groups, &mut scales[..used]);
+        match w.biases {
+            Some(from) => scales::write(s, from, first * groups, &mut biases[..used]),
+            None => biases.fill(0.0),
+        }
+        biases[used..].fill(0.0);
+        Self { scales, biases, groups }
+    }
+
+    /// What the biases of a row add to the products.
+    #[inline(always)]
+    fn shifts<S: Simd, const N: usize>(&self, s: S, row: usize, sums: &[f32]) -> [S::F; N] {
+        let mut totals = [s.splat(0.0); N];
+        let biases = &self.biases[row * self.groups..];
+        let padded = self.groups.next_multiple_of(S::LANES);
+        // Behind the last bias of a row stand those of the next, which meet no sum: zeros take their place, as they may be
+        // no numbers.
+        let counting: [f32; 16] = std::array::from_fn(|lane| lane as f32);
+        let (counting, end) = (s.load(&counting), s.splat(self.groups as f32));
+        for first in (0..padded).step_by(S::LANES) {
+            let place = s.add(counting, s.splat(first as f32));
+            let biases = s.less(place, end, s.load(&biases[first..first + S::LANES]), s.splat(0.0));
+            for (total, sums) in totals.iter_mut().zip(sums.chunks_exact(padded)) {
+                *total = s.mul_add(biases, s.load(&sums[first..first + S::LANES]), *total);
+            }
+        }
+        totals
+    }
+}
+
+/// Products where a group is one block or several.
+struct Whole<'a, C, const N: usize>(Lines<'a>, PhantomData<C>);
+
+impl<C: Code, const N: usize> Kernel for Whole<'_, C, N> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(mut self, s: S) {
-        let groups = self.w.columns / self.w.group;
-        let padded = groups.next_multiple_of(S::LANES);
-        // Behind the scales of a row stands room for what a vector reads past them.
-        let mut memory = Scratch::new(2 * padded + LONGEST);
-        let (biases, scales) = memory.split_at_mut(padded);
-        biases.fill(0.0);
-        for (at, row) in self.out.range().enumerate() {
-            self.w.scales.write(s, row * groups, &mut scales[..padded]);
-            scales[groups..padded].fill(0.0);
-            if let Some(from) = self.w.biases {
-                scales::write(s, from, row * groups, &mut biases[..groups]);
-            }
-            let line = Line { words: self.w.row(row), scales, biases, group: self.w.group };
-            for first in (0..self.x.rows).step_by(TOGETHER) {
-                match self.x.rows - first {
-                    1 => self.products::<S, 1>(s, &line, first, at),
-                    2 => self.products::<S, 2>(s, &line, first, at),
-                    3 => self.products::<S, 3>(s, &line, first, at),
-                    _ => self.products::<S, TOGETHER>(s, &line, first, at),
+    fn run<S: Simd>(self, s: S) {
+        let Lines { tile, first, products } = self.0;
+        let Tile { elements, sums, w, .. } = *tile;
+        let (block, words) = (S::LANES * C::COUNT, C::words(S::LANES));
+        let blocks = w.group / block;
+        let rows = products.len() / N;
+        let factors = Factors::new(s, w, first, rows);
+        let stride = w.row(0).len();
+        let lines = w.words[first * stride..].chunks_exact(stride);
+        for (row, line) in lines.take(rows).enumerate() {
+            let mut totals = factors.shifts::<S, N>(s, row, sums);
+            let scales = &factors.scales[row * factors.groups..];
+            let groups = line.chunks_exact(words * blocks).zip(elements.chunks_exact(N * w.group));
+            for ((line, x), &scale) in groups.zip(scales) {
+                let mut sums = [[s.splat(0.0); 2]; N];
+                for (line, x) in line.chunks_exact(words).zip(x.chunks_exact(N * block)) {
+                    add::<S, C, N>(s, line, x, &mut sums);
                 }
-            }
-        }
-    }
-}
-
-/// A row of the matrix. Behind the biases of its groups stand zeros.
-struct Line<'a> {
-    words: &'a [u32],
-    scales: &'a [f32],
-    biases: &'a [f32],
-    group: usize,
-}
-
-impl<U: Float, C: Code> Rows<'_, '_, U, C> {
-    /// The products of `N` rows of `x` from `first` on with a row of the matrix, which is column `at`.
-    #[inline(always)]
-    fn products<S: Simd, const N: usize>(&mut self, s: S, line: &Line<'_>, first: usize, at: usize) {
-        let (length, groups) = (self.x.elements.len() / self.x.rows, line.biases.len());
-        let x = &self.x.elements[first * length..(first + N) * length];
-        let sums = &self.x.sums[first * groups..(first + N) * groups];
-        let products = s.enter(Products::<C, N> { line, x, sums, code: PhantomData });
-        for (n, product) in products.into_iter().enumerate() {
-            self.out.row(first + n)[at] = U::from_f32(product);
-        }
-    }
-}
-
-/// The products of a row of the matrix with `N` rows that are laid out.
-struct Products<'a, C, const N: usize> {
-    line: &'a Line<'a>,
-    x: &'a [f32],
-    sums: &'a [f32],
-    code: PhantomData<C>,
-}
-
-impl<C: Code, const N: usize> Kernel for Products<'_, C, N> {
-    type Output = [f32; N];
-
-    #[inline(always)]
-    fn run<S: Simd>(self, s: S) -> [f32; N] {
-        let shifts = self.shifts(s);
-        let totals = if S::LANES * C::COUNT <= self.line.group {
-            self.whole_blocks(s, shifts)
-        } else {
-            self.parts_of_blocks(s, shifts)
-        };
-        totals.map(
-            #[inline(always)]
-            |total| s.sum(total),
-        )
-    }
-}
-
-impl<C: Code, const N: usize> Products<'_, C, N> {
-    /// What the biases add.
-    #[inline(always)]
-    fn shifts<S: Simd>(&self, s: S) -> [S::F; N] {
-        let mut totals = [s.splat(0.0); N];
-        for (total, sums) in totals.iter_mut().zip(self.sums.chunks_exact(self.line.biases.len())) {
-            for (biases, sums) in self.line.biases.chunks_exact(S::LANES).zip(sums.chunks_exact(S::LANES)) {
-                *total = s.mul_add(s.load(biases), s.load(sums), *total);
-            }
-        }
-        totals
-    }
-
-    /// Where a group is one block or several.
-    #[inline(always)]
-    fn whole_blocks<S: Simd>(&self, s: S, mut totals: [S::F; N]) -> [S::F; N] {
-        let Line { words, scales, group, .. } = *self.line;
-        let (block, length) = (S::LANES * C::COUNT, C::words(S::LANES));
-        let mut sums = [[s.splat(0.0); 2]; N];
-        let (blocks, mut left) = (group / block, group / block);
-        let mut scales = scales.iter();
-        for (words, x) in words.chunks_exact(length).zip(self.x.chunks_exact(N * block)) {
-            add::<S, C, N>(s, words, x, &mut sums);
-            left -= 1;
-            if left == 0 {
-                let scale = scales.next().copied().unwrap_or_default();
                 scale_up(s, sums, s.splat(scale), &mut totals);
-                sums = [[s.splat(0.0); 2]; N];
-                left = blocks;
+            }
+            for n in 0..N {
+                products[n * rows + row] = s.sum(totals[n]);
             }
         }
-        totals
     }
+}
 
-    /// Where a block has several groups.
+/// Products where a block has several groups.
+struct Parts<'a, C, const N: usize>(Lines<'a>, PhantomData<C>);
+
+impl<C: Code, const N: usize> Kernel for Parts<'_, C, N> {
+    type Output = ();
+
     #[inline(always)]
-    fn parts_of_blocks<S: Simd>(&self, s: S, mut totals: [S::F; N]) -> [S::F; N] {
-        let Line { words, scales, group, .. } = *self.line;
-        let (block, length) = (S::LANES * C::COUNT, C::words(S::LANES));
-        let groups = block / group;
+    fn run<S: Simd>(self, s: S) {
+        let Lines { tile, first, products } = self.0;
+        let Tile { elements, sums, w, .. } = *tile;
+        let (block, words) = (S::LANES * C::COUNT, C::words(S::LANES));
+        let groups = block / w.group;
         let lanes: [u32; 16] = std::array::from_fn(|lane| (lane * groups / S::LANES) as u32);
         let lanes = s.load_int(&lanes);
-        let blocks = words.chunks(length).zip(self.x.chunks_exact(N * block));
-        for ((words, x), scales) in blocks.zip(scales.windows(16).step_by(groups)) {
-            let mut sums = [[s.splat(0.0); 2]; N];
-            add::<S, C, N>(s, words, x, &mut sums);
-            scale_up(s, sums, s.lookup(s.load(scales), lanes), &mut totals);
+        let rows = products.len() / N;
+        let factors = Factors::new(s, w, first, rows);
+        let stride = w.row(0).len();
+        let lines = w.words[first * stride..].chunks_exact(stride);
+        for (row, line) in lines.take(rows).enumerate() {
+            let mut totals = factors.shifts::<S, N>(s, row, sums);
+            let mut scales = &factors.scales[row * factors.groups..];
+            for (line, x) in line.chunks(words).zip(elements.chunks_exact(N * block)) {
+                let mut sums = [[s.splat(0.0); 2]; N];
+                add::<S, C, N>(s, line, x, &mut sums);
+                scale_up(s, sums, s.lookup(s.load(&scales[..S::LANES]), lanes), &mut totals);
+                scales = &scales[groups..];
+            }
+            for n in 0..N {
+                products[n * rows + row] = s.sum(totals[n]);
+            }
         }
-        totals
     }
 }
 

@@ -213,6 +213,6 @@ fn transposed(level: Level, x: &[f32], w: &Quantized<'_>, out: &mut [f32]) {
         _ if x.len() / w.columns() > FEW => {
             coded!(w, C => product::multiply(level, x, &panel::Transposed::<C>::new(w), out));
         }
-        _ => coded!(w, C => few::multiply::<_, _, C>(level, x, w, out)),
+        _ => coded!(w, C => few::multiply::<C>(level, x, w, out)),
     }
 }
