@@ -6,7 +6,7 @@ use half::{bf16, f16};
 use mlx_cpu::{Numbers, NumbersMut};
 
 use crate::Dtype;
-use crate::kernel::{Failure, Input, Output};
+use crate::kernel::{Failure, Input, Output, Strided};
 
 /// Whether there are kernels for floats of this type.
 pub(super) fn fits(dtype: Dtype) -> bool {
@@ -36,8 +36,8 @@ impl<'a> Floats<'a> {
         macro_rules! of {
             ($variant:ident) => {
                 match input.strided()? {
-                    Some((all, strides)) if strides.last() == Some(&1) => {
-                        Some((Self::$variant(Cow::Borrowed(all)), strides))
+                    Some(Strided { elements, strides }) if strides.last() == Some(&1) => {
+                        Some((Self::$variant(Cow::Borrowed(elements)), strides))
                     }
                     _ => None,
                 }
@@ -72,7 +72,9 @@ impl<'a> Floats<'a> {
         macro_rules! of {
             ($variant:ident) => {
                 match input.strided()? {
-                    Some((all, strides)) if lies(&strides) => Some(Self::$variant(Cow::Borrowed(all))),
+                    Some(Strided { elements, strides }) if lies(&strides) => {
+                        Some(Self::$variant(Cow::Borrowed(elements)))
+                    }
                     _ => None,
                 }
             };

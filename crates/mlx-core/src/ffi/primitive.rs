@@ -121,6 +121,14 @@ unsafe extern "C" fn drop_payload(payload: *mut c_void) {
 /// An input of a kernel that runs.
 pub struct Input<'a>(&'a sys::mlx_shim_buffer);
 
+/// Elements, and where those of an array lie among them.
+pub struct Strided<'a, T> {
+    /// The elements from the first of the array to the last.
+    pub elements: &'a [T],
+    /// How far apart neighbours along each axis are.
+    pub strides: Vec<usize>,
+}
+
 /// A result of a kernel that runs.
 pub struct Output<'a>(&'a sys::mlx_shim_buffer);
 
@@ -159,12 +167,11 @@ impl Input<'_> {
         Ok(Cow::Owned(unsafe { collect(data, shape, strides) }?.into_iter().map(T::from_bits).collect()))
     }
 
-    /// The elements from the first to the last, and how far apart neighbours along each axis are; none where some axis
-    /// goes backwards or the elements may not be borrowed.
+    /// The elements as they lie; none where some axis goes backwards or they may not be borrowed.
     ///
     /// # Errors
     /// The input holds another type.
-    pub fn strided<T: Element>(&self) -> Result<Option<(&[T], Vec<usize>)>, Failure> {
+    pub fn strided<T: Element>(&self) -> Result<Option<Strided<'_, T>>, Failure> {
         check_type::<T>(self.0)?;
         let strides: Option<Vec<_>> =
             self.strides().iter().map(|&stride| usize::try_from(stride).ok()).collect();
@@ -177,7 +184,7 @@ impl Input<'_> {
         // SAFETY: MLX keeps the buffer alive and unchanged while the kernel runs. The element that the greatest index of
         // each axis names is in it, no axis goes backwards, and every bit pattern is a valid `Bits`.
         let bits = unsafe { slice::from_raw_parts(data, last + 1) };
-        Ok(elements(bits).map(|elements| (elements, strides)))
+        Ok(elements(bits).map(|elements| Strided { elements, strides }))
     }
 
     /// How far apart neighbours along each axis lie, in elements.

@@ -7,7 +7,7 @@ mod launch;
 mod primitive;
 
 pub use crate::ffi::gpu::{CudaKernel, MetalKernel};
-pub use crate::ffi::primitive::{Input, Output};
+pub use crate::ffi::primitive::{Input, Output, Strided};
 pub use launch::{CudaOptions, Launch, MetalOptions, Template};
 pub(crate) use primitive::Kernel;
 pub use primitive::{Failure, Primitive, Spec, apply};

@@ -97,7 +97,7 @@ impl Simd for Avx2 {
     fn transpose(self, square: [__m256; MOST_LANES]) -> [__m256; MOST_LANES] {
         let mut pairs = square;
         let mut out = square;
-        // SAFETY: `self` proves that the processor has the instructions, which touch registers only.
+        // SAFETY: shuffles of registers, which `self` proves the processor to have.
         unsafe {
             for row in (0..LANES).step_by(2) {
                 pairs[row] = _mm256_unpacklo_ps(square[row], square[row + 1]);

@@ -84,7 +84,7 @@ impl Simd for Avx512 {
     #[inline(always)]
     fn transpose(self, square: [__m512; MOST_LANES]) -> [__m512; MOST_LANES] {
         let (mut pairs, mut fours, mut eights, mut out) = (square, square, square, square);
-        // SAFETY: `self` proves that the processor has the instructions, which touch registers only.
+        // SAFETY: moves between registers only, by instructions that `self` stands for.
         unsafe {
             for row in (0..LANES).step_by(2) {
                 pairs[row] = _mm512_unpacklo_ps(square[row], square[row + 1]);

@@ -55,7 +55,8 @@ fn assert_same(actual: &[Vec<f32>], expected: &[Vec<f32>], what: &str) {
     for (text, (actual, expected)) in actual.iter().zip(expected).enumerate() {
         let widen = |values: &[f32]| values.iter().copied().map(f64::from).collect::<Vec<_>>();
         let error = relative_rms(&widen(actual), &widen(expected));
-        assert!(error <= 1e-5, "{what}, text {text}: off by {error}");
+        // Quantized keys round what is the same but for its last bits to different steps.
+        assert!(error <= 5e-5, "{what}, text {text}: off by {error}");
     }
 }
 
