@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use mlx_core::{Array, Device, Dtype};
+use mlx_core::{Array, Device, Dtype, cpu};
 use mlx_lm::{Loader, Model, model};
 
 use super::memory;
@@ -22,9 +22,18 @@ pub(crate) fn run(args: &Info) -> Outcome {
     writeln!(out, "mlx: {}", env!("CARGO_PKG_VERSION"))?;
     writeln!(out, "libmlx: {}", mlx_core::version()?)?;
     writeln!(out, "device: {}", Device::default())?;
+    writeln!(out, "cpu kernels: {}", kernels())?;
     match model {
         Some(model) => describe(&mut out, &model, &quantization),
         None => Ok(writeln!(out, "model types: {}", model::KNOWN.join(", "))?),
+    }
+}
+
+/// The instructions and the threads of the kernels for the CPU.
+fn kernels() -> String {
+    match cpu::level() {
+        Some(level) => format!("{level}, {} threads", cpu::threads()),
+        None => "off".to_owned(),
     }
 }
 
