@@ -2,8 +2,8 @@
 //!
 //! The softmax is kept up to date while keys go by (Milakov and Gimelshein, "Online normalizer calculation for softmax";
 //! Dao et al., "FlashAttention"). Rows are what share a head of keys: the queries of all heads of its group. A few of them
-//! are multiplied with vectors along the width ([`few`]), many with vectors across rows ([`many`]); where there are fewer
-//! of both than threads, the keys are split, and [`combine`] puts the parts together.
+//! are multiplied with vectors along the width (`few`), many with vectors across rows (`many`); where there are fewer
+//! of both than threads, the keys are split, and `combine` puts the parts together.
 
 mod combine;
 mod exp;

@@ -129,9 +129,9 @@ impl Tile<'_> {
         let mut products = Scratch::new(N * columns.len());
         let lines = Lines { tile: self, first: columns.start, products: &mut products };
         if S::LANES * C::COUNT <= self.w.group {
-            s.enter(Whole::<C, N>(lines, PhantomData));
+            s.enter(Products::<C, N, true>(lines, PhantomData));
         } else {
-            s.enter(Parts::<C, N>(lines, PhantomData));
+            s.enter(Products::<C, N, false>(lines, PhantomData));
         }
         for (row, products) in products.chunks_exact(columns.len().max(1)).enumerate() {
             out.row(self.first + row).copy_from_slice(products);
@@ -189,32 +189,29 @@ impl Factors {
     }
 }
 
-/// Products where a group is one block or several.
-struct Whole<'a, C, const N: usize>(Lines<'a>, PhantomData<C>);
+/// The products of lines. A group is `WHOLE` if it is one block or several; else a block has several groups.
+struct Products<'a, C, const N: usize, const WHOLE: bool>(Lines<'a>, PhantomData<C>);
 
-impl<C: Code, const N: usize> Kernel for Whole<'_, C, N> {
+impl<C: Code, const N: usize, const WHOLE: bool> Kernel for Products<'_, C, N, WHOLE> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let Lines { tile, first, products } = self.0;
         let Tile { elements, sums, w, .. } = *tile;
-        let (block, words) = (S::LANES * C::COUNT, C::words(S::LANES));
-        let blocks = w.group / block;
+        let groups = (S::LANES * C::COUNT / w.group).max(1);
+        let lanes: [u32; 16] = std::array::from_fn(|lane| (lane * groups / S::LANES) as u32);
+        let lanes = s.load_int(&lanes);
         let rows = products.len() / N;
         let factors = Factors::new(s, w, first, rows);
         let stride = w.row(0).len();
-        let lines = w.words[first * stride..].chunks_exact(stride);
-        for (row, line) in lines.take(rows).enumerate() {
+        for (row, words) in w.words[first * stride..].chunks_exact(stride).take(rows).enumerate() {
             let mut totals = factors.shifts::<S, N>(s, row, sums);
-            let scales = &factors.scales[row * factors.groups..];
-            let groups = line.chunks_exact(words * blocks).zip(elements.chunks_exact(N * w.group));
-            for ((line, x), &scale) in groups.zip(scales) {
-                let mut sums = [[s.splat(0.0); 2]; N];
-                for (line, x) in line.chunks_exact(words).zip(x.chunks_exact(N * block)) {
-                    add::<S, C, N>(s, line, x, &mut sums);
-                }
-                scale_up(s, sums, s.splat(scale), &mut totals);
+            let line = Line { words, scales: &factors.scales[row * factors.groups..], elements };
+            if WHOLE {
+                line.add_whole::<S, C, N>(s, w.group, &mut totals);
+            } else {
+                line.add_parts::<S, C, N>(s, groups, lanes, &mut totals);
             }
             for n in 0..N {
                 products[n * rows + row] = s.sum(totals[n]);
@@ -223,36 +220,44 @@ impl<C: Code, const N: usize> Kernel for Whole<'_, C, N> {
     }
 }
 
-/// Products where a block has several groups.
-struct Parts<'a, C, const N: usize>(Lines<'a>, PhantomData<C>);
+/// A row of the matrix, and what it is multiplied with. Behind its scales stand others.
+struct Line<'a> {
+    words: &'a [u32],
+    scales: &'a [f32],
+    elements: &'a [f32],
+}
 
-impl<C: Code, const N: usize> Kernel for Parts<'_, C, N> {
-    type Output = ();
-
+impl Line<'_> {
     #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
-        let Lines { tile, first, products } = self.0;
-        let Tile { elements, sums, w, .. } = *tile;
+    fn add_whole<S: Simd, C: Code, const N: usize>(&self, s: S, group: usize, totals: &mut [S::F; N]) {
         let (block, words) = (S::LANES * C::COUNT, C::words(S::LANES));
-        let groups = block / w.group;
-        let lanes: [u32; 16] = std::array::from_fn(|lane| (lane * groups / S::LANES) as u32);
-        let lanes = s.load_int(&lanes);
-        let rows = products.len() / N;
-        let factors = Factors::new(s, w, first, rows);
-        let stride = w.row(0).len();
-        let lines = w.words[first * stride..].chunks_exact(stride);
-        for (row, line) in lines.take(rows).enumerate() {
-            let mut totals = factors.shifts::<S, N>(s, row, sums);
-            let mut scales = &factors.scales[row * factors.groups..];
-            for (line, x) in line.chunks(words).zip(elements.chunks_exact(N * block)) {
-                let mut sums = [[s.splat(0.0); 2]; N];
+        let groups =
+            self.words.chunks_exact(words * (group / block)).zip(self.elements.chunks_exact(N * group));
+        for ((line, x), &scale) in groups.zip(self.scales) {
+            let mut sums = [[s.splat(0.0); 2]; N];
+            for (line, x) in line.chunks_exact(words).zip(x.chunks_exact(N * block)) {
                 add::<S, C, N>(s, line, x, &mut sums);
-                scale_up(s, sums, s.lookup(s.load(&scales[..S::LANES]), lanes), &mut totals);
-                scales = &scales[groups..];
             }
-            for n in 0..N {
-                products[n * rows + row] = s.sum(totals[n]);
-            }
+            scale_up(s, sums, s.splat(scale), totals);
+        }
+    }
+
+    /// The same with `groups` groups in a block, whose scales spread over `lanes`.
+    #[inline(always)]
+    fn add_parts<S: Simd, C: Code, const N: usize>(
+        &self,
+        s: S,
+        groups: usize,
+        lanes: S::I,
+        totals: &mut [S::F; N],
+    ) {
+        let (block, words) = (S::LANES * C::COUNT, C::words(S::LANES));
+        let mut scales = self.scales;
+        for (line, x) in self.words.chunks(words).zip(self.elements.chunks_exact(N * block)) {
+            let mut sums = [[s.splat(0.0); 2]; N];
+            add::<S, C, N>(s, line, x, &mut sums);
+            scale_up(s, sums, s.lookup(s.load(&scales[..S::LANES]), lanes), totals);
+            scales = &scales[groups..];
         }
     }
 }

@@ -72,7 +72,7 @@ fn whatever_is_written_under_a_random_schema_parses_and_is_valid() {
     }
 }
 
-/// As many as `MLX_SCHEMAS` says, each of which takes about ten seconds on two cores.
+/// As many as `MLX_SCHEMAS` says, each of which takes about two seconds on two cores.
 #[test]
 fn texts_of_a_real_model_in_a_batch_have_the_form_of_their_schemas() {
     let Some(model) = smollm2::model() else { return };
