@@ -24,7 +24,7 @@ impl Primitive for Gated {
     const FILLS: bool = true;
 
     fn outputs(&self, inputs: &[&Array]) -> Result<Vec<Spec>> {
-        Ok(inputs.first().map(|gate| Spec::like(gate)).into_iter().collect())
+        Ok(super::like_first(inputs))
     }
 
     fn run(&self, inputs: &[Input<'_>], outputs: &mut [Output<'_>]) -> Result<(), Failure> {

@@ -17,7 +17,7 @@ use std::sync::{Arc, OnceLock};
 
 use mlx_cpu::Level;
 
-use crate::kernel::{self, Failure, Primitive};
+use crate::kernel::{self, Failure, Primitive, Spec};
 use crate::{Array, Device, Error, Kind, Result};
 
 pub(crate) use attention::attention;
@@ -70,6 +70,11 @@ fn apply<'a, P: Primitive>(op: P, inputs: impl IntoIterator<Item = &'a Array>) -
     let outputs = kernel::apply(&Arc::new(op), inputs)?;
     let only = outputs.into_iter().next();
     only.ok_or_else(|| Error::new(Kind::Mlx, P::NAME, "the kernel has no result"))
+}
+
+/// One result like the first of the inputs.
+fn like_first(inputs: &[&Array]) -> Vec<Spec> {
+    inputs.first().map(|x| Spec::like(x)).into_iter().collect()
 }
 
 /// What a kernel of `mlx-cpu` said of the sizes it was given.

@@ -68,11 +68,6 @@ pub(crate) fn add_rms_norm(x: &Array, y: &Array, weight: &Array, eps: f32) -> Op
     }
 }
 
-/// Like the first of the inputs.
-fn like_first(inputs: &[&Array]) -> Vec<Spec> {
-    inputs.first().map(|x| Spec::like(x)).into_iter().collect()
-}
-
 /// The length of a row.
 fn width(x: &Input<'_>) -> usize {
     x.shape().last().map_or(1, |length| length.unsigned_abs() as usize)
@@ -83,7 +78,7 @@ impl Primitive for RmsNorm {
     const FILLS: bool = true;
 
     fn outputs(&self, inputs: &[&Array]) -> Result<Vec<Spec>> {
-        Ok(like_first(inputs))
+        Ok(super::like_first(inputs))
     }
 
     fn run(&self, inputs: &[Input<'_>], outputs: &mut [Output<'_>]) -> Result<(), Failure> {
@@ -109,7 +104,7 @@ impl Primitive for LayerNorm {
     const FILLS: bool = true;
 
     fn outputs(&self, inputs: &[&Array]) -> Result<Vec<Spec>> {
-        Ok(like_first(inputs))
+        Ok(super::like_first(inputs))
     }
 
     fn run(&self, inputs: &[Input<'_>], outputs: &mut [Output<'_>]) -> Result<(), Failure> {
@@ -146,7 +141,7 @@ impl Primitive for AddRmsNorm {
     const FILLS: bool = true;
 
     fn outputs(&self, inputs: &[&Array]) -> Result<Vec<Spec>> {
-        Ok([like_first(inputs), like_first(inputs)].concat())
+        Ok([super::like_first(inputs), super::like_first(inputs)].concat())
     }
 
     fn run(&self, inputs: &[Input<'_>], outputs: &mut [Output<'_>]) -> Result<(), Failure> {

@@ -49,7 +49,7 @@ impl Primitive for Turn {
     const FILLS: bool = true;
 
     fn outputs(&self, inputs: &[&Array]) -> Result<Vec<Spec>> {
-        Ok(inputs.first().map(|x| Spec::like(x)).into_iter().collect())
+        Ok(super::like_first(inputs))
     }
 
     fn run(&self, inputs: &[Input<'_>], outputs: &mut [Output<'_>]) -> Result<(), Failure> {
