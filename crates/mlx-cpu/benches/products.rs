@@ -31,6 +31,7 @@ fn words(count: usize) -> Vec<u32> {
 fn main() {
     println!("{} threads", mlx_cpu::threads());
     let level = Level::best();
+    let only_few = std::env::args().any(|arg| arg == "few");
     for (rows, columns) in [(4096, 4096), (3072, 1024), (1536, 576)] {
         for bits in [4, 8, 2, 3] {
             // More matrices than the caches hold.
@@ -47,6 +48,9 @@ fn main() {
                 })
                 .collect();
             for m in [1, 2, 4, 8, 16, 64, 512] {
+                if only_few && m > 4 {
+                    continue;
+                }
                 if m > 1 && bits != 4 {
                     continue;
                 }
@@ -65,6 +69,18 @@ fn main() {
                     bytes as f64 / time / 1e9,
                     flops / time / 1e9
                 );
+                if m > 4 {
+                    continue;
+                }
+                let x: Vec<_> = x.iter().map(|&x| half::bf16::from_f32(x)).collect();
+                let mut out = vec![half::bf16::ZERO; m * rows];
+                let time = best(5, || {
+                    for w in used {
+                        let (x, out) = (Numbers::Bf16(&x), NumbersMut::Bf16(&mut out));
+                        assert!(quantized::multiply(level, x, w, out));
+                    }
+                }) / used.len() as f64;
+                println!("    bf16: {:.1} GB/s", bytes as f64 / time / 1e9);
             }
         }
     }

@@ -158,7 +158,8 @@ const FEW: usize = 12;
 pub fn multiply(level: Level, x: Numbers<'_>, w: &Quantized<'_>, out: NumbersMut<'_>) -> bool {
     let fits = fit([x.len(), w.columns(), w.rows()], out.len());
     if fits {
-        singles::converted(level, x, out, |x, out| transposed(level, x, w, out));
+        let exact = needs_singles(x);
+        singles::converted(level, x, out, |x, out| transposed(level, x, w, exact, out));
     }
     fits
 }
@@ -190,10 +191,11 @@ pub fn gather(
     let rows = w.rows().checked_div(pairs.stack).unwrap_or(0);
     let fits = rows * pairs.stack == w.rows() && pairs.fit([x.len(), w.columns(), rows], out.len());
     if fits {
+        let exact = needs_singles(x);
         singles::converted(level, x, out, |x, out| {
             pairs.each_matrix([w.columns(), rows], x, out, |matrix, x, out| {
                 let w = w.part(matrix * rows..(matrix + 1) * rows);
-                transposed(level, x, &w, out);
+                transposed(level, x, &w, exact, out);
             });
         });
     }
@@ -206,13 +208,20 @@ fn fit([left, depth, columns]: [usize; 3], out: usize) -> bool {
     rows * depth == left && rows * columns == out
 }
 
-fn transposed(level: Level, x: &[f32], w: &Quantized<'_>, out: &mut [f32]) {
-    match (w.precision, w.coding) {
-        (Precision::Int8, Coding::Affine(4)) => rounded::multiply::<4>(level, x, w, out),
-        (Precision::Int8, Coding::Affine(8)) => rounded::multiply::<8>(level, x, w, out),
-        _ if x.len() / w.columns() > FEW => {
-            coded!(w, C => product::multiply(level, x, &panel::Transposed::<C>::new(w), out));
-        }
-        _ => coded!(w, C => few::multiply::<C>(level, x, w, out)),
+/// Whether 16 bits and a factor for each group are too few for elements of this type.
+fn needs_singles(x: Numbers<'_>) -> bool {
+    matches!(x, Numbers::F32(_))
+}
+
+fn transposed(level: Level, x: &[f32], w: &Quantized<'_>, exact: bool, out: &mut [f32]) {
+    let (few, int8) = (x.len() / w.columns() <= FEW, w.precision == Precision::Int8);
+    match w.coding {
+        Coding::Affine(2) if few && !exact => few::multiply_shorts::<2>(level, x, w, out),
+        Coding::Affine(4) if few && (int8 || !exact) => few::multiply_shorts::<4>(level, x, w, out),
+        Coding::Affine(8) if few && (int8 || !exact) => few::multiply_shorts::<8>(level, x, w, out),
+        Coding::Affine(4) if int8 => rounded::multiply::<4>(level, x, w, out),
+        Coding::Affine(8) if int8 => rounded::multiply::<8>(level, x, w, out),
+        _ if few => coded!(w, C => few::multiply::<C>(level, x, w, out)),
+        _ => coded!(w, C => product::multiply(level, x, &panel::Transposed::<C>::new(w), out)),
     }
 }

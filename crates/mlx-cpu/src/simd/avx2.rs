@@ -6,7 +6,7 @@ use std::arch::x86_64::*;
 
 use half::{bf16, f16};
 
-use super::x86::{loads, registers, stores};
+use super::x86::{self, loads, registers, stores};
 use super::{Kernel, MOST_LANES, Simd};
 
 const LANES: usize = 8;
@@ -77,6 +77,11 @@ impl Simd for Avx2 {
         unsafe { run(self, kernel) }
     }
 
+    #[inline(always)]
+    fn prefetch(self, from: &[u32], at: usize) {
+        x86::prefetch(from, at);
+    }
+
     loads! {
         load(&[f32]) -> __m256 = |from| _mm256_loadu_ps(from);
         load_f16(&[f16]) -> __m256 = |from| _mm256_cvtph_ps(_mm_loadu_si128(from.cast()));
@@ -143,6 +148,7 @@ impl Simd for Avx2 {
         shift_right(v: __m256i, by: __m256i) -> __m256i = _mm256_srlv_epi32(v, by);
         shift_right_signed(v: __m256i, by: __m256i) -> __m256i = _mm256_srav_epi32(v, by);
         dot_pairs(a: __m256i, b: __m256i) -> __m256i = _mm256_maddubs_epi16(a, b);
+        dot_shorts(a: __m256i, b: __m256i) -> __m256i = _mm256_madd_epi16(a, b);
         add_shorts(a: __m256i, b: __m256i) -> __m256i = _mm256_add_epi16(a, b);
         sum_shorts(v: __m256i) -> __m256i = _mm256_madd_epi16(v, _mm256_set1_epi16(1));
         to_float(v: __m256i) -> __m256 = _mm256_cvtepi32_ps(v);

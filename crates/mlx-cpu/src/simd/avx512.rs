@@ -6,7 +6,7 @@ use std::arch::x86_64::*;
 
 use half::{bf16, f16};
 
-use super::x86::{loads, registers, stores};
+use super::x86::{self, loads, registers, stores};
 use super::{Kernel, MOST_LANES, Simd};
 
 const LANES: usize = 16;
@@ -63,6 +63,11 @@ impl Simd for Avx512 {
     fn enter<K: Kernel>(self, kernel: K) -> K::Output {
         // SAFETY: `self` proves that the processor has the features of the function.
         unsafe { run(self, kernel) }
+    }
+
+    #[inline(always)]
+    fn prefetch(self, from: &[u32], at: usize) {
+        x86::prefetch(from, at);
     }
 
     loads! {
@@ -138,6 +143,7 @@ impl Simd for Avx512 {
         shift_right(v: __m512i, by: __m512i) -> __m512i = _mm512_srlv_epi32(v, by);
         shift_right_signed(v: __m512i, by: __m512i) -> __m512i = _mm512_srav_epi32(v, by);
         dot_pairs(a: __m512i, b: __m512i) -> __m512i = _mm512_maddubs_epi16(a, b);
+        dot_shorts(a: __m512i, b: __m512i) -> __m512i = _mm512_madd_epi16(a, b);
         add_shorts(a: __m512i, b: __m512i) -> __m512i = _mm512_add_epi16(a, b);
         sum_shorts(v: __m512i) -> __m512i = _mm512_madd_epi16(v, _mm512_set1_epi16(1));
         to_float(v: __m512i) -> __m512 = _mm512_cvtepi32_ps(v);

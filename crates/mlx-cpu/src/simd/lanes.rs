@@ -63,6 +63,9 @@ impl Simd for Baseline {
     }
 
     #[inline(always)]
+    fn prefetch(self, _from: &[u32], _at: usize) {}
+
+    #[inline(always)]
     fn splat(self, value: f32) -> Self::F {
         [value; LANES]
     }
@@ -228,6 +231,14 @@ impl Simd for Baseline {
         zip(a, b, |a, b| {
             let (a, b) = (a.to_le_bytes().map(i16::from), b.to_le_bytes().map(|byte| i16::from(byte as i8)));
             joined([a[0] * b[0] + a[1] * b[1], a[2] * b[2] + a[3] * b[3]])
+        })
+    }
+
+    #[inline(always)]
+    fn dot_shorts(self, a: Self::I, b: Self::I) -> Self::I {
+        zip(a, b, |a, b| {
+            let products = shorts(a).into_iter().zip(shorts(b));
+            products.map(|(a, b)| i32::from(a) * i32::from(b)).fold(0, i32::wrapping_add)
         })
     }
 

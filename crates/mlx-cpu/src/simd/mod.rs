@@ -69,6 +69,9 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// Does `kernel`, compiled for these instructions as a function of its own.
     fn enter<K: Kernel>(self, kernel: K) -> K::Output;
 
+    /// Brings what lies at a place, which may be past the end, into the cache.
+    fn prefetch(self, from: &[u32], at: usize);
+
     fn splat(self, value: f32) -> Self::F;
     fn load(self, from: &[f32]) -> Self::F;
     fn load_bf16(self, from: &[bf16]) -> Self::F;
@@ -115,6 +118,8 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// Sums of two products of bytes, without a sign in `a` and with one in `b`, as numbers of 16 bits, which have to hold
     /// them.
     fn dot_pairs(self, a: Self::I, b: Self::I) -> Self::I;
+    /// Sums of two products of numbers of 16 bits, both with a sign.
+    fn dot_shorts(self, a: Self::I, b: Self::I) -> Self::I;
     /// Sums of numbers of 16 bits.
     fn add_shorts(self, a: Self::I, b: Self::I) -> Self::I;
     /// The sum of the two numbers of 16 bits in each lane.

@@ -1,5 +1,7 @@
 //! What AVX2 and AVX-512 have in common.
 
+use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+
 /// Methods of one instruction or a few that touch registers only.
 macro_rules! registers {
     ($($name:ident($($arg:ident: $ty:ty),*) -> $out:ty = $call:expr;)*) => {$(
@@ -57,6 +59,13 @@ pub(super) fn whole<'a, T: Copy + Default, const LANES: usize>(
             buffer
         }
     }
+}
+
+/// Brings what lies at a place into the cache.
+#[inline(always)]
+pub(super) fn prefetch(from: &[u32], at: usize) {
+    // SAFETY: every x86-64 has the instruction, which takes any address and does nothing with one of no use.
+    unsafe { _mm_prefetch::<_MM_HINT_T0>(from.as_ptr().wrapping_add(at).cast()) }
 }
 
 pub(super) use {loads, registers, stores};

@@ -2,27 +2,16 @@
 //!
 //! Integers lie in the memory of floats as their bits.
 
-mod few;
-mod many;
+mod product;
 
-use crate::Level;
 use crate::simd::Simd;
 
-use super::{FEW, Quantized};
+pub(super) use product::multiply;
 
 /// Elements of a row with one scale: their products with digits of 4 bits add up to less than 16 bits hold.
 const BLOCK: usize = 32;
 /// Words of 4 bytes in a block.
 const STEPS: usize = BLOCK / 4;
-
-/// `x · wᵀ` for a matrix of 4 or 8 bits.
-pub(super) fn multiply<const BITS: usize>(level: Level, x: &[f32], w: &Quantized<'_>, out: &mut [f32]) {
-    if x.len() / w.columns() <= FEW {
-        few::multiply::<BITS>(level, x, w, out);
-    } else {
-        many::multiply::<BITS>(level, x, w, out);
-    }
-}
 
 /// A block that is rounded.
 struct Rounded {

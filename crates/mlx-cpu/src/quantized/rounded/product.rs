@@ -15,7 +15,8 @@ use crate::{Level, simd};
 /// Columns of the matrix that are unpacked at a time, a multiple of every group.
 const DEPTH: usize = 512;
 
-pub(super) fn multiply<const BITS: usize>(level: Level, x: &[f32], w: &Quantized<'_>, out: &mut [f32]) {
+/// `x · wᵀ` for a matrix of 4 or 8 bits.
+pub(in crate::quantized) fn multiply<const BITS: usize>(level: Level, x: &[f32], w: &Quantized<'_>, out: &mut [f32]) {
     simd::dispatch(level, Product::<BITS> { x, w, out });
 }
 
