@@ -32,10 +32,11 @@ fn main() {
     println!("{} threads", mlx_cpu::threads());
     let level = Level::best();
     let only_few = std::env::args().any(|arg| arg == "few");
-    for (rows, columns) in [(4096, 4096), (3072, 1024), (1536, 576)] {
+    for (rows, columns) in [(4096, 4096), (3072, 1024), (256, 1024), (1536, 576)] {
         for bits in [4, 8, 2, 3] {
             // More matrices than the caches hold.
-            let (group, copies) = (64, (64 << 20) / (rows * columns * bits / 8) + 1);
+            let (group, copies) =
+                (64, if rows == 256 { 0 } else { 64 << 20 } / (rows * columns * bits / 8) + 1);
             let packed = words(copies * rows * columns * bits / 32);
             let scales: Vec<half::bf16> = vec![half::bf16::from_f32(0.01); rows * columns / group];
             let matrices: Vec<_> = packed
@@ -57,7 +58,7 @@ fn main() {
                 let x: Vec<f32> = words(m * columns).iter().map(|&w| w as f32 / 4e9 - 0.5).collect();
                 let mut out = vec![0.0_f32; m * rows];
                 let used = matrices.get(..if m < 16 { matrices.len() } else { 1 }).unwrap();
-                let time = best(5, || {
+                let time = best(if m > 4 { 5 } else { 40 }, || {
                     for w in used {
                         assert!(quantized::multiply(level, Numbers::F32(&x), w, NumbersMut::F32(&mut out)));
                     }
@@ -74,7 +75,7 @@ fn main() {
                 }
                 let x: Vec<_> = x.iter().map(|&x| half::bf16::from_f32(x)).collect();
                 let mut out = vec![half::bf16::ZERO; m * rows];
-                let time = best(5, || {
+                let time = best(if m > 4 { 5 } else { 40 }, || {
                     for w in used {
                         let (x, out) = (Numbers::Bf16(&x), NumbersMut::Bf16(&mut out));
                         assert!(quantized::multiply(level, x, w, out));

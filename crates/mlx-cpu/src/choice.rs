@@ -9,7 +9,7 @@ use crate::function::exp;
 use crate::numbers::{Float, same, with};
 use crate::rows::{self, Rows};
 use crate::simd::Simd;
-use crate::sums::{greatest, sum};
+use crate::sums::{any_nan, greatest, sum};
 use crate::{Level, Numbers, NumbersMut};
 
 /// The first index of the greatest number of each row of `width`.
@@ -29,6 +29,23 @@ pub fn argmax(level: Level, x: Numbers<'_>, width: usize, out: &mut [u32]) -> bo
         });
     }
     fits
+}
+
+/// The greatest number of each row of `width`; none if the row has one that is no number.
+///
+/// Returns whether the sizes fit, and both are of the same type.
+pub fn max(level: Level, x: Numbers<'_>, width: usize, out: NumbersMut<'_>) -> bool {
+    let fits = is_matrix(x.len(), width, out.len());
+    same!([x], [out], {
+        if fits {
+            let found = parts(level, x, width, &Most);
+            for (found, out) in found.chunks(width.div_ceil(PART)).zip(out) {
+                let more = |a: f32, &b: &f32| if a.is_nan() || a > b { a } else { b };
+                *out = Float::from_f32(found.iter().fold(f32::NEG_INFINITY, more));
+            }
+        }
+        fits
+    })
 }
 
 /// `log(sum(exp(x)))` of each row of `width` numbers. The sum is one of doubles.
@@ -140,6 +157,18 @@ impl Find for Greatest {
         }
         let place = part[block * BLOCK..].iter().position(|x| x.to_f32() == best).unwrap_or(0);
         (best, (first + block * BLOCK + place) as u32)
+    }
+}
+
+/// The greatest number, or that there is one that is none.
+struct Most;
+
+impl Find for Most {
+    type Found = f32;
+
+    #[inline(always)]
+    fn find<S: Simd, T: Float>(&self, s: S, part: &[T], _: usize) -> f32 {
+        if any_nan(s, part) { f32::NAN } else { greatest(s, part) }
     }
 }
 

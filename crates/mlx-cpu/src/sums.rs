@@ -56,3 +56,16 @@ pub(crate) fn greatest<S: Simd, T: Float>(s: S, from: &[T]) -> f32 {
     }
     s.greatest(s.max(s.max(most[0], most[1]), s.max(most[2], most[3])))
 }
+
+/// Whether an element is no number.
+#[inline(always)]
+pub(crate) fn any_nan<S: Simd, T: Float>(s: S, from: &[T]) -> bool {
+    let [none, one] = [s.splat(0.0), s.splat(1.0)];
+    // A number is below 1 or above 0.
+    let mut least = one;
+    for part in from.chunks(S::LANES) {
+        let x = T::load(s, part);
+        least = s.min(least, s.less(x, one, one, s.less(none, x, one, none)));
+    }
+    s.greatest(s.sub(one, least)) > 0.0
+}

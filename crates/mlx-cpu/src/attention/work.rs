@@ -20,7 +20,7 @@ const FEW: usize = 8;
 const BLOCK: usize = 96;
 
 /// Multiplications that are worth another job.
-const WORTH: usize = 1 << 18;
+const WORTH: usize = 1 << 16;
 
 /// Attention whose sizes fit.
 pub(super) struct Work<'a> {

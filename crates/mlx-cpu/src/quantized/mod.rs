@@ -48,11 +48,13 @@ pub enum Coding {
 /// What products are computed with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Precision {
-    /// Singles.
+    /// Singles. A few rows of halves, with codes that are whole numbers of 2, 4 or 8 bits, are whole numbers of 16 bits with
+    /// a factor for each group: an element is off by up to a 65534th of the greatest in its group, less than rounding
+    /// the product to a half changes it.
     #[default]
     Exact,
-    /// Where codes are whole numbers of 4 or 8 bits, rows of `x` are rounded to bytes with a scale for every 32 elements:
-    /// each is off by up to a 254th of the greatest of them.
+    /// Where codes are whole numbers of 4 or 8 bits, rows of `x` are rounded: a few to 16 bits, as above, many to bytes with
+    /// a scale for every 32 elements, where each is off by up to a 254th of the greatest of them.
     Int8,
 }
 

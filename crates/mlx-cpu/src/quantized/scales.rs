@@ -53,6 +53,15 @@ impl Scales<'_> {
         }
     }
 
+    /// Brings some of them into the cache.
+    #[inline(always)]
+    pub(super) fn prefetch<S: Simd>(&self, s: S, places: Range<usize>) {
+        match *self {
+            Self::Numbers(numbers) => prefetch(s, numbers, places),
+            Self::E8m0(bytes) | Self::E4m3(bytes, _) => fetch(s, bytes, places),
+        }
+    }
+
     /// One of them; 0 past the end.
     #[inline(always)]
     pub(super) fn at(&self, place: usize) -> f32 {
@@ -75,6 +84,20 @@ fn power(byte: u8) -> f32 {
 #[inline(always)]
 pub(super) fn write<S: Simd>(s: S, numbers: Numbers<'_>, first: usize, to: &mut [f32]) {
     with!(Numbers, numbers, |all| widen(s, all.get(first..).unwrap_or_default(), to));
+}
+
+/// Brings numbers into the cache.
+#[inline(always)]
+pub(super) fn prefetch<S: Simd>(s: S, numbers: Numbers<'_>, places: Range<usize>) {
+    with!(Numbers, numbers, |all| fetch(s, all, places));
+}
+
+#[inline(always)]
+fn fetch<S: Simd, T>(s: S, all: &[T], places: Range<usize>) {
+    const LINE: usize = 64;
+    for at in places.step_by(LINE / size_of::<T>()) {
+        s.prefetch(all, at);
+    }
 }
 
 /// A number as a single; 0 past the end.

@@ -78,7 +78,7 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
-    fn prefetch(self, from: &[u32], at: usize) {
+    fn prefetch<T>(self, from: &[T], at: usize) {
         x86::prefetch(from, at);
     }
 

@@ -66,7 +66,7 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
-    fn prefetch(self, from: &[u32], at: usize) {
+    fn prefetch<T>(self, from: &[T], at: usize) {
         x86::prefetch(from, at);
     }
 

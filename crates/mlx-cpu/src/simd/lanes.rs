@@ -63,7 +63,7 @@ impl Simd for Baseline {
     }
 
     #[inline(always)]
-    fn prefetch(self, _from: &[u32], _at: usize) {}
+    fn prefetch<T>(self, _from: &[T], _at: usize) {}
 
     #[inline(always)]
     fn splat(self, value: f32) -> Self::F {

@@ -70,7 +70,7 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     fn enter<K: Kernel>(self, kernel: K) -> K::Output;
 
     /// Brings what lies at a place, which may be past the end, into the cache.
-    fn prefetch(self, from: &[u32], at: usize);
+    fn prefetch<T>(self, from: &[T], at: usize);
 
     fn splat(self, value: f32) -> Self::F;
     fn load(self, from: &[f32]) -> Self::F;

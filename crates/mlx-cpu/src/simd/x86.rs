@@ -63,7 +63,7 @@ pub(super) fn whole<'a, T: Copy + Default, const LANES: usize>(
 
 /// Brings what lies at a place into the cache.
 #[inline(always)]
-pub(super) fn prefetch(from: &[u32], at: usize) {
+pub(super) fn prefetch<T>(from: &[T], at: usize) {
     // SAFETY: every x86-64 has the instruction, which takes any address and does nothing with one of no use.
     unsafe { _mm_prefetch::<_MM_HINT_T0>(from.as_ptr().wrapping_add(at).cast()) }
 }

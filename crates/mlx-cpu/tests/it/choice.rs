@@ -1,6 +1,6 @@
 //! The greatest of many numbers.
 
-use mlx_cpu::choice::{argmax, log_sum_exp, top_k};
+use mlx_cpu::choice::{argmax, log_sum_exp, max, top_k};
 use mlx_cpu::{Level, Numbers, NumbersMut};
 
 use super::float::{Floats, TYPES, Type, assert_near};
@@ -143,4 +143,34 @@ fn sizes_that_do_not_fit_are_refused() {
     assert!(!run(4, 15, 15));
     assert!(!run(4, 6, 3));
     assert!(!run(0, 0, 0));
+}
+
+#[test]
+fn the_greatest_is_found_unless_one_is_no_number() {
+    for of in TYPES {
+        for (width, x) in rows(of) {
+            let doubles = x.doubles();
+            let expected =
+                doubles.chunks(width).map(|row| row.iter().copied().fold(f64::NEG_INFINITY, f64::max));
+            for level in Level::available() {
+                let mut out = Floats::unwritten(of, doubles.len() / width);
+                assert!(max(level, x.get(), width, out.get_mut()));
+                assert_eq!(out.doubles(), expected.clone().collect::<Vec<_>>());
+            }
+        }
+    }
+    for level in Level::available() {
+        for place in [0, 7, 8, 70_000] {
+            let mut row = vec![1.0; 70_001];
+            row[place] = NAN;
+            let mut out = [0.0];
+            assert!(max(level, Numbers::F32(&row), row.len(), NumbersMut::F32(&mut out)));
+            assert!(out[0].is_nan(), "{level}, {place}");
+        }
+        for (row, expected) in [(vec![LEAST; 3], LEAST), (vec![0.5, f32::INFINITY, 0.75], f32::INFINITY)] {
+            let mut out = [NAN];
+            assert!(max(level, Numbers::F32(&row), row.len(), NumbersMut::F32(&mut out)));
+            assert_eq!(out, [expected], "{level}");
+        }
+    }
 }

@@ -5,6 +5,7 @@
 mod floats;
 mod shorts;
 
+use std::array::from_fn;
 use std::marker::PhantomData;
 use std::ops::Range;
 
@@ -24,8 +25,6 @@ const TOGETHER: usize = 4;
 const LINES: usize = 16;
 /// The most words of the matrix that a thread takes at a time.
 const MOST_WORDS: usize = 16384;
-/// How many words ahead the matrix is fetched into the cache.
-const AHEAD: usize = 512;
 
 /// `x · wᵀ` in singles.
 pub(super) fn multiply<C: Code>(level: Level, x: &[f32], w: &Quantized<'_>, out: &mut [f32]) {
@@ -228,14 +227,16 @@ impl Factors {
         Self { scales, biases }
     }
 
-    /// Converts those of the rows.
+    /// Converts those of the rows, and fetches those of as many that follow.
     #[inline(always)]
     fn read<S: Simd>(&mut self, s: S, w: &Quantized<'_>, rows: Range<usize>) {
         let groups = w.columns / w.group;
-        let used = rows.len() * groups;
-        w.scales.write(s, rows.start * groups, &mut self.scales[..used]);
-        if let Some(from) = w.biases {
-            scales::write(s, from, rows.start * groups, &mut self.biases[..used]);
+        let (first, used) = (rows.start * groups, rows.len() * groups);
+        w.scales.write(s, first, &mut self.scales[..used]);
+        w.scales.prefetch(s, first + used..first + 2 * used);
+        if let Some(biases) = w.biases {
+            scales::write(s, biases, first, &mut self.biases[..used]);
+            scales::prefetch(s, biases, first + used..first + 2 * used);
         }
     }
 }
@@ -252,11 +253,24 @@ fn shifts<S: Simd, const N: usize>(s: S, biases: &[f32], groups: usize, sums: &[
     for first in (0..padded).step_by(S::LANES) {
         let place = s.add(counting, s.splat(first as f32));
         let biases = s.less(place, end, s.load(&biases[first..first + S::LANES]), s.splat(0.0));
-        for (total, sums) in totals.iter_mut().zip(sums.chunks_exact(padded)) {
+        for (n, total) in totals.iter_mut().enumerate() {
+            let first = n * padded + first;
             *total = s.mul_add(biases, s.load(&sums[first..first + S::LANES]), *total);
         }
     }
     totals
+}
+
+/// Multiplies the scales of a row with the factors of each of the rows of `x`.
+#[inline(always)]
+fn scale<S: Simd, const N: usize>(s: S, scales: &[f32], padded: usize, factors: &[f32], to: &mut [f32]) {
+    for first in (0..padded).step_by(S::LANES) {
+        let scales = s.load(&scales[first..first + S::LANES]);
+        for n in 0..N {
+            let places = n * padded + first..n * padded + first + S::LANES;
+            s.store(&mut to[places.clone()], s.mul(scales, s.load(&factors[places])));
+        }
+    }
 }
 
 /// The products of lines. A group is `WHOLE` if it is one block or several; else a block has several groups.
@@ -269,7 +283,7 @@ impl<T: Terms, const N: usize, const WHOLE: bool> Kernel for Products<'_, T, N, 
     fn run<S: Simd>(self, s: S) {
         let Lines { tile, rows, products } = self.0;
         let w = tile.w;
-        let (groups, count) = (w.columns / w.group, rows.len());
+        let (words, groups, count) = (w.row(0).len(), w.columns / w.group, rows.len());
         let padded = groups.next_multiple_of(S::LANES);
         let spread = (block::<S, T>() / w.group).max(1);
         let power = (w.group / block::<S, T>()).max(1).trailing_zeros();
@@ -286,17 +300,13 @@ impl<T: Terms, const N: usize, const WHOLE: bool> Kernel for Products<'_, T, N, 
             let mut totals = shifts::<S, N>(s, &factors.biases[place..], groups, tile.sums);
             let scales = &factors.scales[place..];
             let (scales, stride) = if T::SCALED {
-                for (to, x) in scaled.chunks_exact_mut(padded).zip(tile.factors.chunks_exact(padded)) {
-                    let vectors = scales.chunks_exact(S::LANES).zip(x.chunks_exact(S::LANES));
-                    for (to, (scales, x)) in to.chunks_exact_mut(S::LANES).zip(vectors) {
-                        s.store(to, s.mul(s.load(scales), s.load(x)));
-                    }
-                }
+                scale::<S, N>(s, scales, padded, tile.factors, &mut scaled);
                 (&scaled[..], padded)
             } else {
                 (scales, 0)
             };
-            let line = Line { words: w.row(row), ahead: &w.words[row * w.row(0).len()..], scales, stride, elements: tile.elements };
+            let line =
+                Line { words: &w.words[row * words..][..words], scales, stride, elements: tile.elements };
             if WHOLE {
                 line.add_whole::<S, T, N>(s, power, &mut totals);
             } else {
@@ -312,8 +322,6 @@ impl<T: Terms, const N: usize, const WHOLE: bool> Kernel for Products<'_, T, N, 
 /// A row of the matrix, and what it is multiplied with. Behind its scales stand others.
 struct Line<'a> {
     words: &'a [u32],
-    /// The row and all that follow.
-    ahead: &'a [u32],
     scales: &'a [f32],
     /// How far apart the scales for different rows of `x` lie.
     stride: usize,
@@ -324,12 +332,12 @@ impl Line<'_> {
     /// Adds the products, where each group is `2^power` blocks.
     #[inline(always)]
     fn add_whole<S: Simd, T: Terms, const N: usize>(&self, s: S, power: u32, totals: &mut [S::F; N]) {
-        self.each_block::<S, T, N>(
-            s,
-            totals,
-            #[inline(always)]
-            |scales, block| s.splat(scales[block >> power]),
-        );
+        if N == 1 && power == 0 {
+            let splat = |&scale: &f32| [s.splat(scale); N];
+            return self.each_block::<S, T, N>(s, self.scales.iter().map(splat), totals);
+        }
+        let splat = |block: usize| from_fn(|n| s.splat(self.scales[n * self.stride + (block >> power)]));
+        self.each_block::<S, T, N>(s, (0..).map(splat), totals);
     }
 
     /// Adds the products, where each block is so many groups, whose scales spread over `lanes`.
@@ -341,48 +349,35 @@ impl Line<'_> {
         lanes: S::I,
         totals: &mut [S::F; N],
     ) {
-        self.each_block::<S, T, N>(
-            s,
-            totals,
-            #[inline(always)]
-            |scales, block| s.lookup(s.load(&scales[block * groups..block * groups + S::LANES]), lanes),
-        );
+        let spread = |block: usize| {
+            from_fn(|n| {
+                let first = n * self.stride + block * groups;
+                s.lookup(s.load(&self.scales[first..first + S::LANES]), lanes)
+            })
+        };
+        self.each_block::<S, T, N>(s, (0..).map(spread), totals);
     }
 
+    /// Adds the products of blocks, which are scaled for each of the rows.
     #[inline(always)]
     fn each_block<S: Simd, T: Terms, const N: usize>(
         &self,
         s: S,
+        mut scales: impl Iterator<Item = [S::F; N]>,
         totals: &mut [S::F; N],
-        scale: impl Fn(&[f32], usize) -> S::F,
     ) {
         let (words, vectors) = (T::words(S::LANES), T::VECTORS * S::LANES);
-        let mut blocks = self.words.chunks_exact(words);
+        let mut lines = self.words.chunks_exact(words);
         let mut elements = self.elements.chunks_exact(N * vectors);
-        let mut number = 0;
-        for line in blocks.by_ref() {
-            let Some(x) = elements.next() else { return };
-            s.prefetch(self.ahead, number * words + AHEAD);
-            let scales = self.scales_of::<S, N>(number, &scale);
+        for (line, (x, scales)) in lines.by_ref().zip(elements.by_ref().zip(scales.by_ref())) {
             add_block::<S, T, N>(s, line, x, scales, totals);
-            number += 1;
         }
-        if let Some(x) = elements.next() {
+        if let (Some(x), Some(scales)) = (elements.next(), scales.next()) {
             let mut line = [0; MOST_LANES];
-            let rest = blocks.remainder();
+            let rest = lines.remainder();
             line[..rest.len()].copy_from_slice(rest);
-            let scales = self.scales_of::<S, N>(number, &scale);
             add_block::<S, T, N>(s, &line[..words], x, scales, totals);
         }
-    }
-
-    /// What the products of a block with each of the rows are multiplied by.
-    #[inline(always)]
-    fn scales_of<S: Simd, const N: usize>(&self, block: usize, scale: impl Fn(&[f32], usize) -> S::F) -> [S::F; N] {
-        std::array::from_fn(
-            #[inline(always)]
-            |n| scale(&self.scales[n * self.stride..], block),
-        )
     }
 }
 

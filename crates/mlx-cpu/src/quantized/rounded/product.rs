@@ -16,7 +16,12 @@ use crate::{Level, simd};
 const DEPTH: usize = 512;
 
 /// `x · wᵀ` for a matrix of 4 or 8 bits.
-pub(in crate::quantized) fn multiply<const BITS: usize>(level: Level, x: &[f32], w: &Quantized<'_>, out: &mut [f32]) {
+pub(in crate::quantized) fn multiply<const BITS: usize>(
+    level: Level,
+    x: &[f32],
+    w: &Quantized<'_>,
+    out: &mut [f32],
+) {
     simd::dispatch(level, Product::<BITS> { x, w, out });
 }
 

@@ -2,6 +2,7 @@
 
 mod case;
 mod gathered;
+mod halves;
 mod rounded;
 
 use half::{bf16, f16};
