@@ -4,6 +4,7 @@
 //! MLX's lazy graph: gradients and `vmap` go through MLX's own ops. `MLX_CPU_KERNELS=0` turns them off.
 
 mod attention;
+mod choice;
 mod gate;
 mod matmul;
 mod norm;
@@ -21,10 +22,11 @@ use crate::kernel::{self, Failure, Primitive, Spec};
 use crate::{Array, Device, Error, Kind, Result};
 
 pub(crate) use attention::attention;
+pub(crate) use choice::{Choice, choose};
 pub(crate) use gate::gated;
 pub(crate) use matmul::matmul;
 pub(crate) use norm::{add_rms_norm, layer_norm, rms_norm};
-pub(crate) use quantized_matmul::{gather_qmm, quantized_matmul};
+pub(crate) use quantized_matmul::{gather_qmm, quantized_matmul, quantized_matmul_each};
 pub(crate) use rope::rope;
 pub(crate) use softmax::softmax;
 

@@ -1,13 +1,14 @@
 //! Products with quantized matrices.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use mlx_cpu::quantized::{self, Coding, Scales};
 use mlx_cpu::{Level, Pairs};
 
 use super::numbers::{Floats, fits, results};
 use crate::ffi::raw;
-use crate::kernel::{Failure, Input, Output, Primitive, Spec};
+use crate::kernel::{self, Failure, Input, Output, Primitive, Spec};
 use crate::{
     Array, Dtype, Error, Kind, Quantization, QuantizationMode, Quantized, QuantizedFactor, Result,
     broadcast_shapes,
@@ -19,6 +20,10 @@ struct QuantizedMatmul {
     scheme: Quantization,
     transpose: bool,
 }
+
+/// Products of `x` with each of some matrices, transposed, whose parts stand behind each other.
+#[derive(PartialEq)]
+struct EachProduct(Vec<Quantization>);
 
 /// Products of chosen matrices: behind those inputs, the numbers of the left ones and those of the right ones.
 #[derive(PartialEq)]
@@ -42,6 +47,19 @@ pub(crate) fn quantized_matmul(x: &Array, factor: QuantizedFactor<'_>) -> Option
     let op = QuantizedMatmul { scheme: w.scheme, transpose };
     if w.weight.ndim() == 2 && x.ndim() > 0 && suit(x, w) {
         Some(super::apply(op, std::iter::once(x).chain(parts(w))))
+    } else {
+        None
+    }
+}
+
+/// The products with several single matrices, transposed; none if there are no kernels for them.
+#[track_caller]
+pub(crate) fn quantized_matmul_each(x: &Array, matrices: &[&Quantized]) -> Option<Result<Vec<Array>>> {
+    let suits = |w: &&Quantized| w.weight.ndim() == 2 && suit(x, w);
+    if x.ndim() > 0 && matrices.iter().all(suits) {
+        let op = EachProduct(matrices.iter().map(|w| w.scheme).collect());
+        let inputs = std::iter::once(x).chain(matrices.iter().flat_map(|w| parts(w)));
+        Some(kernel::apply(&Arc::new(op), inputs))
     } else {
         None
     }
@@ -195,6 +213,54 @@ impl Primitive for QuantizedMatmul {
         let (group_size, bits, biases) = (Some(group_size), Some(bits), biases.first());
         let mode = mode.text();
         Ok(vec![raw::quantized_matmul(x, weight, scales, biases, self.transpose, group_size, bits, mode)?])
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        self == other
+    }
+}
+
+impl EachProduct {
+    /// The scheme and the parts of each matrix.
+    fn matrices<'a, T>(&'a self, mut parts: &'a [T]) -> impl Iterator<Item = (Quantization, &'a [T])> {
+        self.0.iter().map(move |&scheme| {
+            let count = if scheme.mode == QuantizationMode::Affine { 3 } else { 2 };
+            let (of_this, rest) = parts.split_at_checked(count).unwrap_or((parts, &[]));
+            parts = rest;
+            (scheme, of_this)
+        })
+    }
+}
+
+impl Primitive for EachProduct {
+    const NAME: &'static str = "quantized_matmul_each";
+    const FILLS: bool = true;
+
+    fn outputs(&self, inputs: &[&Array]) -> Result<Vec<Spec>> {
+        let [x, parts @ ..] = inputs else { return Ok(Vec::new()) };
+        let product = |scheme| QuantizedMatmul { scheme, transpose: true };
+        let specs =
+            self.matrices(parts).map(|(scheme, parts)| product(scheme).outputs(&[&[*x], parts].concat()));
+        Ok(specs.collect::<Result<Vec<_>>>()?.concat())
+    }
+
+    fn run(&self, inputs: &[Input<'_>], outputs: &mut [Output<'_>]) -> Result<(), Failure> {
+        let [x, parts @ ..] = inputs else { return Err("an input is missing".into()) };
+        let x = Floats::of(x)?;
+        for ((scheme, parts), out) in self.matrices(parts).zip(outputs) {
+            let w = Matrix::of(scheme, parts)?;
+            super::checked(quantized::multiply(Level::best(), x.numbers(), &w.quantized()?, results(out)?))?;
+        }
+        Ok(())
+    }
+
+    fn fallback(&self, inputs: &[Array]) -> Result<Vec<Array>> {
+        let [x, parts @ ..] = inputs else { return Ok(Vec::new()) };
+        let product = |scheme| QuantizedMatmul { scheme, transpose: true };
+        let each = self
+            .matrices(parts)
+            .map(|(scheme, parts)| product(scheme).fallback(&[std::slice::from_ref(x), parts].concat()));
+        Ok(each.collect::<Result<Vec<_>>>()?.concat())
     }
 
     fn is_same(&self, other: &Self) -> bool {

@@ -49,6 +49,23 @@ impl Array {
         raw::quantized_matmul(self, &w.weight, &w.scales, biases, transpose, group_size, bits, mode.text())
     }
 
+    /// [`quantized_matmul`](Self::quantized_matmul) with each of some matrices `[n, k]`, which on a CPU is one op.
+    #[track_caller]
+    pub fn quantized_matmul_each(&self, matrices: &[&Quantized]) -> Result<Vec<Self>> {
+        for &w in matrices {
+            QuantizedFactor::from(w).check(self, "quantized_matmul")?;
+        }
+        let is_empty = self.size() == 0 || matrices.iter().any(|w| w.weight.size() == 0);
+        if !is_empty && let Some(products) = cpu::quantized_matmul_each(self, matrices) {
+            return products;
+        }
+        let mut products = Vec::new();
+        for &w in matrices {
+            products.push(self.quantized_matmul(w)?);
+        }
+        Ok(products)
+    }
+
     /// Products of chosen matrices of a batch `[…, m, k]` with chosen quantized ones, as
     /// [`gather_mm`](Self::gather_mm) has them.
     #[track_caller]

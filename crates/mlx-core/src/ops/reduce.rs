@@ -2,16 +2,21 @@
 
 use std::borrow::Cow;
 
+use crate::cpu::{self, Choice};
 use crate::ffi::raw;
-use crate::{Array, Axes, Category, Dtype, Error, Kind, Result, cpu};
+use crate::{Array, Axes, Category, Dtype, Error, Kind, Result};
 
 macro_rules! reduce {
-    ($($(#[$doc:meta])* $name:ident, $axes:ident;)*) => {
+    ($($(#[$doc:meta])* $name:ident, $axes:ident $(, $choice:ident)?;)*) => {
         impl Array {$(
             $(#[$doc])*
             #[track_caller]
             pub fn $name(&self, axes: impl Into<Axes>) -> Result<Self> {
-                let (Axes { list, keep }, x) = (axes.into(), self.in_order()?);
+                let axes = axes.into();
+                $(if let Some(found) = cpu::choose(self, Choice::$choice, &axes) {
+                    return found;
+                })?
+                let (Axes { list, keep }, x) = (axes, self.in_order()?);
                 filled(matches!(x, Cow::Owned(_)), match list {
                     Some(list) => raw::$axes(&x, &list, keep)?,
                     None => raw::$name(&x, keep)?,
@@ -29,9 +34,9 @@ reduce! {
     /// How many elements are not zero, as `int32`.
     count_nonzero, count_nonzero_axes;
     /// `log(Σ exp(x))` without overflow.
-    logsumexp, logsumexp_axes;
+    logsumexp, logsumexp_axes, LogSumExp;
     /// The greatest element.
-    max, max_axes;
+    max, max_axes, Max;
     /// The average.
     mean, mean_axes;
     /// The smallest element.
@@ -128,7 +133,11 @@ impl Array {
     /// Where the greatest element is, as `uint32`; `axes` is one axis or `..`.
     #[track_caller]
     pub fn argmax(&self, axes: impl Into<Axes>) -> Result<Self> {
-        match self.one_axis(axes.into(), "argmax")? {
+        let axes = axes.into();
+        if let Some(found) = cpu::choose(self, Choice::Argmax, &axes) {
+            return found;
+        }
+        match self.one_axis(axes, "argmax")? {
             (Some(axis), keep) => raw::argmax_axis(self, axis, keep),
             (None, keep) => raw::argmax(self, keep),
         }

@@ -187,3 +187,28 @@ fn a_product_keeps_the_type_of_its_left_side() {
         }
     }
 }
+
+#[test]
+fn products_with_several_matrices_are_those_with_each() {
+    for scheme in SCHEMES {
+        let matrices = [[32, 64], [96, 64], [32, 64]].map(|shape| quantized(shape, scheme));
+        let all = matrices.each_ref().map(|(w, _)| w);
+        let x = random([2, 3, 64], 2);
+        let products = x.quantized_matmul_each(&all).unwrap();
+        assert_eq!(products.len(), 3);
+        for (product, (w, dense)) in products.iter().zip(&matrices) {
+            assert_same(product, &x.matmul(dense.swapaxes(-1, -2).unwrap()).unwrap());
+            assert_same(product, &x.quantized_matmul(w).unwrap());
+        }
+        let gradient = mlx_core::transform::grad(|x: &Array| {
+            x.quantized_matmul_each(&all)?.iter().try_fold(Array::from(0.0), |sum, y| sum + y.sum(..)?)
+        });
+        let expected = matrices.iter().map(|(_, dense)| dense.sum(0).unwrap());
+        let expected = expected.reduce(|sum, row| (sum + row).unwrap()).unwrap();
+        assert_same(&gradient(&x).unwrap(), &expected.broadcast_to(x.shape()).unwrap());
+        assert!(random([2, 96], 2).quantized_matmul_each(&all).is_err(), "{scheme}");
+        assert!(x.quantized_matmul_each(&[]).unwrap().is_empty());
+        let none = Array::zeros([0, 64], Dtype::Float32).unwrap();
+        assert_eq!(none.quantized_matmul_each(&all).unwrap()[1].shape(), [0, 96]);
+    }
+}

@@ -1,8 +1,9 @@
 //! Reductions and scans: axes, empty arrays, and what is refused.
 
 use mlx_core::{Array, Axes, Complex64, Dtype, Result, Scan, keep};
+use mlx_testkit::relative_rms;
 
-use crate::values::values;
+use crate::values::{random, values};
 
 fn none(shape: &[i32]) -> Array {
     Array::zeros(shape, Dtype::Float32).unwrap()
@@ -192,4 +193,28 @@ fn sums_of_short_types_do_not_wrap() {
     assert_eq!(of(bytes.sum(..)), [800.0]);
     assert_eq!(of(Array::from([true, true]).sum(..)), [2.0]);
     assert_eq!(of(bytes.cumsum(0)), [200.0, 144.0, 88.0, 32.0], "a scan keeps the type");
+}
+
+#[test]
+fn what_stands_for_a_row_is_the_same_along_any_axis() {
+    let x = random([3, 5, 70], 4);
+    for dtype in [Dtype::Float32, Dtype::Float16, Dtype::Bfloat16] {
+        let x = x.astype(dtype).unwrap();
+        let aside = x.swapaxes(-1, 0).unwrap();
+        assert_eq!(
+            values(&x.argmax(-1).unwrap()),
+            values(&aside.argmax(0).unwrap().transpose([1, 0]).unwrap())
+        );
+        assert_eq!(values(&x.max(2).unwrap()), values(&aside.max(0).unwrap().transpose([1, 0]).unwrap()));
+        let (last, wide) = (x.logsumexp(keep(-1)).unwrap(), x.astype(Dtype::Float32).unwrap());
+        assert_eq!((last.shape(), last.dtype()), (&[3, 5, 1][..], dtype));
+        let expected = wide.exp().unwrap().sum(keep(-1)).unwrap().log().unwrap();
+        let bound = if dtype == Dtype::Float32 { 1e-6 } else { 1e-2 };
+        assert!(relative_rms(&values(&last), &values(&expected)) < bound);
+    }
+    let gap = Array::from([1.0, f32::NAN, 2.0]);
+    assert!(values(&gap.max(-1).unwrap())[0].is_nan() && values(&gap.argmax(-1).unwrap()) == [2.0]);
+    let slope =
+        mlx_core::transform::grad(|x: &Array| x.max(-1)?.sum(..))(&Array::from([[1.0, 3.0, 2.0]])).unwrap();
+    assert_eq!(values(&slope), [0.0, 1.0, 0.0]);
 }
