@@ -1,6 +1,6 @@
 //! A linear layer.
 
-use mlx_core::{Array, Result};
+use mlx_core::{Array, Error, Result};
 
 use crate::layer::layers;
 use crate::lora::{Adapter, Place, PlaceMut, Role};
@@ -33,6 +33,29 @@ impl Linear {
     #[track_caller]
     pub fn forward(&self, x: &Array) -> Result<Array> {
         self.shift(self.project(x)?)
+    }
+
+    /// What each of the layers makes of `x`. The products with quantized matrices are one op on a CPU, which costs less
+    /// than one for each.
+    #[track_caller]
+    pub fn forward_each<const N: usize>(layers: [&Self; N], x: &Array) -> Result<[Array; N]> {
+        let plain = layers.map(|layer| match (&layer.weight, &layer.adapter) {
+            (Matrix::Quantized(weight), None) => Some(weight),
+            _ => None,
+        });
+        let plain: Vec<_> = plain.into_iter().flatten().collect();
+        let mut outputs = Vec::with_capacity(N);
+        if plain.len() == N {
+            for (layer, product) in layers.into_iter().zip(x.quantized_matmul_each(&plain)?) {
+                outputs.push(layer.shift(product)?);
+            }
+        } else {
+            for layer in layers {
+                outputs.push(layer.forward(x)?);
+            }
+        }
+        let all = <[Array; N]>::try_from(outputs);
+        all.map_err(|_| Error::custom("linear", "a layer has no output"))
     }
 
     /// `x · wᵀ`, adapted.

@@ -5,7 +5,7 @@ use mlx_nn::{Linear, Module, Offset, Rope, Weights};
 
 use crate::Result;
 use crate::cache::{LayerCache, Mask, Seen};
-use crate::model::part::{Norm, Norms, Sizes};
+use crate::model::part::{Norm, Norms, Sizes, heads};
 
 /// Where a layer finds keys and values in one pass, and which of them a token may see.
 pub(crate) struct Keys<'a> {
@@ -88,29 +88,22 @@ impl SharedAttention {
             *seen = Some(cache.push(&k, &v)?);
         }
         let seen = seen.as_ref().ok_or_else(|| missing("keys and values"))?;
-        let q = self.q_norm.forward(&split(&self.q_proj.forward(x)?, self.heads)?)?;
+        let q = self.q_norm.forward(&heads::split(&self.q_proj.forward(x)?, self.heads)?)?;
         let y = seen.attend(&self.rope.forward(&q, seen.offset())?, 1.0, mask)?;
-        let [batch, length, _] = x.dims()?;
-        self.o_proj.forward(&y.transpose([0, 2, 1, 3])?.reshape([batch, length, -1])?)
+        self.o_proj.forward(&heads::join(&y)?)
     }
 }
 
 impl Own {
     /// Keys and values `[batch, kv_heads, length, width]`.
     fn forward(&self, x: &Array, rope: &Rope, offset: Offset<'_>) -> MlxResult<(Array, Array)> {
-        let k = split(&self.k_proj.forward(x)?, self.heads)?;
+        let k = heads::split(&self.k_proj.forward(x)?, self.heads)?;
         let v = match &self.v_proj {
-            Some(v_proj) => split(&v_proj.forward(x)?, self.heads)?,
+            Some(v_proj) => heads::split(&v_proj.forward(x)?, self.heads)?,
             None => k.clone(),
         };
         Ok((rope.forward(&self.k_norm.forward(&k)?, offset)?, self.v_norm.forward(&v)?))
     }
-}
-
-/// `[batch, length, heads · width] -> [batch, heads, length, width]`.
-fn split(x: &Array, heads: i32) -> MlxResult<Array> {
-    let [batch, length, _] = x.dims()?;
-    x.reshape([batch, length, heads, -1])?.transpose([0, 2, 1, 3])
 }
 
 fn missing(what: &str) -> MlxError {

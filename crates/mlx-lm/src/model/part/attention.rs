@@ -3,7 +3,7 @@
 use mlx_core::{Array, Dtype, Index, Result as MlxResult};
 use mlx_nn::{Linear, Module, Offset, Rope, Weights};
 
-use super::{Attend, Named, Norm, Norms, Sizes};
+use super::{Attend, Named, Norm, Norms, Sizes, heads};
 use crate::Result;
 use crate::cache::{LayerCache, Mask, Scoring};
 
@@ -113,15 +113,12 @@ impl Attention {
 
     /// `[batch, length, hidden] -> [batch, length, hidden]`.
     pub(crate) fn forward(&self, x: &Array, mask: &Mask, cache: &mut LayerCache) -> MlxResult<Array> {
-        let [b, l, _] = x.dims()?;
-        let split = |x: &Array, heads| x.reshape([b, l, heads, -1])?.transpose([0, 2, 1, 3]);
-
         let [q, k, v] = self.projections.forward(x, self.heads, self.kv_heads)?;
         let offset = cache.offset();
-        let (q, gate) = self.ungated(split(&q, self.heads)?)?;
+        let (q, gate) = self.ungated(heads::split(&q, self.heads)?)?;
         let mut q = self.place(q, self.q_norm.as_ref(), offset)?;
-        let k = self.place(split(&k, self.kv_heads)?, self.k_norm.as_ref(), offset)?;
-        let v = split(&v, self.kv_heads)?;
+        let k = self.place(heads::split(&k, self.kv_heads)?, self.k_norm.as_ref(), offset)?;
+        let v = heads::split(&v, self.kv_heads)?;
         if let Some(growth) = self.temperature.map(|t| t.growth(offset, &q)).transpose()? {
             q = (q * growth)?;
         }
@@ -132,7 +129,7 @@ impl Attention {
             Some(gate) => (y * gate.sigmoid()?)?,
             None => y,
         };
-        self.o_proj.part.forward(&y.transpose([0, 2, 1, 3])?.reshape([b, l, -1])?)
+        self.o_proj.part.forward(&heads::join(&y)?)
     }
 
     /// Queries `[batch, heads, length, width]`, and the gates that are stored behind them.
@@ -179,9 +176,7 @@ impl Projections {
     /// Queries, keys and values, with their heads side by side.
     fn forward(&self, x: &Array, heads: i32, kv_heads: i32) -> MlxResult<[Array; 3]> {
         match self {
-            Self::Apart { q_proj, k_proj, v_proj } => {
-                Ok([q_proj.forward(x)?, k_proj.forward(x)?, v_proj.forward(x)?])
-            }
+            Self::Apart { q_proj, k_proj, v_proj } => Linear::forward_each([q_proj, k_proj, v_proj], x),
             Self::Fused { qkv_proj } => {
                 let all = qkv_proj.forward(x)?;
                 let dim = all.dim(-1)? / (heads + 2 * kv_heads).max(1);

@@ -103,7 +103,10 @@ fn above(x: &Array, deviations: f32) -> MlxResult<Array> {
 impl Gates {
     fn forward(&self, x: &Array) -> MlxResult<(Array, Array)> {
         match self {
-            Self::Apart { gate_proj, up_proj } => Ok((gate_proj.part.forward(x)?, up_proj.part.forward(x)?)),
+            Self::Apart { gate_proj, up_proj } => {
+                let [gate, up] = Linear::forward_each([&gate_proj.part, &up_proj.part], x)?;
+                Ok((gate, up))
+            }
             Self::Fused { gate_up_proj } => {
                 let both = gate_up_proj.forward(x)?;
                 let inner = both.dim(-1)? / 2;

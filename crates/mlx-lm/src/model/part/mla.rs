@@ -4,7 +4,7 @@ use mlx_core::{Array, Dtype, Index, Result as MlxResult, fast, select};
 use mlx_nn::{Linear, Matrix, Module, RmsNorm, Rope, Weights};
 use serde::Deserialize;
 
-use super::{Attend, Frame};
+use super::{Attend, Frame, heads};
 use crate::Result;
 use crate::cache::{LayerCache, Mask};
 use crate::config::{Config, size};
@@ -149,8 +149,7 @@ impl Mla {
 
 impl Attend for Mla {
     fn forward(&self, x: &Array, mask: &Mask, cache: &mut LayerCache) -> MlxResult<Array> {
-        let [b, l, _] = x.dims()?;
-        let queries = self.queries.forward(x)?.reshape([b, l, self.heads, -1])?.transpose([0, 2, 1, 3])?;
+        let queries = heads::split(&self.queries.forward(x)?, self.heads)?;
         let (queries, turning) = split(&queries, self.nope)?;
         let (latent, key) = split(&self.kv_a_proj_with_mqa.forward(x)?.expand_dims(1)?, self.rank)?;
         let latent = self.kv_a_layernorm.forward(&latent)?;
@@ -163,7 +162,7 @@ impl Attend for Mla {
             scores = seen(&scores, &visible)?;
         }
         let y = self.attend(&queries, &latent, &scores)?;
-        self.o_proj.forward(&y.transpose([0, 2, 1, 3])?.reshape([b, l, -1])?)
+        self.o_proj.forward(&heads::join(&y)?)
     }
 }
 

@@ -7,6 +7,7 @@ mod delta;
 mod dense;
 mod frame;
 mod gated;
+pub(super) mod heads;
 mod kinds;
 mod mla;
 mod moe;
