@@ -1,6 +1,6 @@
-//! `cargo xtask sanitize`: the tests of mlx-core under AddressSanitizer and LeakSanitizer.
+//! `cargo xtask sanitize`: the tests of mlx-cpu and mlx-core under AddressSanitizer and LeakSanitizer.
 //!
-//! The crate, mlx-c and the shim are instrumented. libmlx is Apple's build and is not: a wrong access by its own
+//! The crates, mlx-c and the shim are instrumented. libmlx is Apple's build and is not: a wrong access by its own
 //! code is seen only where it goes through `malloc`, `free` or a function such as `memcpy`, which the sanitizer
 //! replaces for the whole process. What libmlx allocates and our code reads, frees twice or forgets is seen.
 //! ThreadSanitizer is not offered: it knows only of the locks that instrumented code takes, and libmlx's queues
@@ -14,7 +14,7 @@ use clap::Args;
 
 use crate::{process, repo};
 
-/// Run mlx-core's tests under AddressSanitizer and LeakSanitizer.
+/// Run the tests of mlx-cpu and mlx-core under AddressSanitizer and LeakSanitizer.
 #[derive(Args)]
 #[command(after_help = "\
 Leaks that MLX means to have are listed in xtask/sanitize/leaks.txt.
@@ -47,7 +47,7 @@ pub fn run(options: &Options) -> Result<()> {
 /// The tests, with a target folder of their own beside the usual one.
 fn command(root: &Path, host: &str, filter: Option<&str>) -> Result<Command> {
     let mut cargo = process::nightly(root)?;
-    cargo.args(["test", "-p", "mlx-core", "--lib", "--tests", "--target", host, "--target-dir"]);
+    cargo.args(["test", "-p", "mlx-cpu", "-p", "mlx-core", "--lib", "--tests", "--target", host, "--target-dir"]);
     cargo.arg(repo::target(root)?.join("sanitize"));
     // Some tests look at the memory of the whole process, in which no other may run then.
     cargo.args(["--", "--test-threads=1", "--skip", RESIDENT, "--skip", KEPT]).args(filter);
