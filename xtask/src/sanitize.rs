@@ -47,7 +47,18 @@ pub fn run(options: &Options) -> Result<()> {
 /// The tests, with a target folder of their own beside the usual one.
 fn command(root: &Path, host: &str, filter: Option<&str>) -> Result<Command> {
     let mut cargo = process::nightly(root)?;
-    cargo.args(["test", "-p", "mlx-cpu", "-p", "mlx-core", "--lib", "--tests", "--target", host, "--target-dir"]);
+    cargo.args([
+        "test",
+        "-p",
+        "mlx-cpu",
+        "-p",
+        "mlx-core",
+        "--lib",
+        "--tests",
+        "--target",
+        host,
+        "--target-dir",
+    ]);
     cargo.arg(repo::target(root)?.join("sanitize"));
     // Some tests look at the memory of the whole process, in which no other may run then.
     cargo.args(["--", "--test-threads=1", "--skip", RESIDENT, "--skip", KEPT]).args(filter);
