@@ -2,7 +2,7 @@
 
 use mlx_cpu::{Level, choice};
 
-use super::numbers::{Floats, fits, results};
+use super::numbers::{Floats, fits, results, width};
 use crate::ffi::raw;
 use crate::kernel::{Failure, Input, Output, Primitive, Spec};
 use crate::{Array, Axes, Dtype, Result};
@@ -48,8 +48,7 @@ impl Primitive for Choose {
 
     fn run(&self, inputs: &[Input<'_>], outputs: &mut [Output<'_>]) -> Result<(), Failure> {
         let ([x], [out]) = (inputs, outputs) else { return Err("an input is missing".into()) };
-        let width = x.shape().last().map_or(1, |length| length.unsigned_abs() as usize);
-        let (level, x) = (Level::best(), Floats::of(x)?);
+        let (level, width, x) = (Level::best(), width(x), Floats::of(x)?);
         super::checked(match self.choice {
             Choice::Argmax => choice::argmax(level, x.numbers(), width, out.values()?),
             Choice::Max => choice::max(level, x.numbers(), width, results(out)?),

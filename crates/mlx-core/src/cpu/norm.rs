@@ -5,7 +5,7 @@ use std::sync::Arc;
 use mlx_cpu::Level;
 use mlx_cpu::norm::{self, Norm};
 
-use super::numbers::{Floats, fits, results};
+use super::numbers::{Floats, fits, results, width};
 use crate::ffi::raw;
 use crate::kernel::{self, Failure, Input, Output, Primitive, Spec};
 use crate::{Array, Result};
@@ -66,11 +66,6 @@ pub(crate) fn add_rms_norm(x: &Array, y: &Array, weight: &Array, eps: f32) -> Op
     } else {
         None
     }
-}
-
-/// The length of a row.
-fn width(x: &Input<'_>) -> usize {
-    x.shape().last().map_or(1, |length| length.unsigned_abs() as usize)
 }
 
 impl Primitive for RmsNorm {

@@ -121,3 +121,8 @@ pub(super) fn sizes<const N: usize>(shape: &[i32]) -> Result<[usize; N], Failure
     let sizes: Vec<_> = shape.iter().map(|length| length.unsigned_abs() as usize).collect();
     sizes.try_into().map_err(|_| "an input has another number of axes".into())
 }
+
+/// The length of a row.
+pub(super) fn width(x: &Input<'_>) -> usize {
+    x.shape().last().map_or(1, |length| length.unsigned_abs() as usize)
+}

@@ -2,7 +2,7 @@
 
 use mlx_cpu::Level;
 
-use super::numbers::{Floats, fits, results};
+use super::numbers::{Floats, fits, results, width};
 use crate::ffi::raw;
 use crate::kernel::{Failure, Input, Output, Primitive, Spec};
 use crate::{Array, Result};
@@ -26,11 +26,10 @@ impl Primitive for Softmax {
 
     fn run(&self, inputs: &[Input<'_>], outputs: &mut [Output<'_>]) -> Result<(), Failure> {
         let ([x], [out]) = (inputs, outputs) else { return Err("an input is missing".into()) };
-        let width = x.shape().last().map_or(1, |length| length.unsigned_abs() as usize);
         super::checked(mlx_cpu::softmax::softmax(
             Level::best(),
             Floats::of(x)?.numbers(),
-            width,
+            width(x),
             results(out)?,
         ))
     }
