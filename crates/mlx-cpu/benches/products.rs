@@ -34,7 +34,7 @@ fn main() {
     let only_few = std::env::args().any(|arg| arg == "few");
     for (rows, columns) in [(4096, 4096), (3072, 1024), (256, 1024), (1536, 576)] {
         for bits in [4, 8, 2, 3] {
-            // More matrices than the caches hold.
+            // More matrices than the caches hold; of the smallest only one, which stays in them.
             let (group, copies) =
                 (64, if rows == 256 { 0 } else { 64 << 20 } / (rows * columns * bits / 8) + 1);
             let packed = words(copies * rows * columns * bits / 32);

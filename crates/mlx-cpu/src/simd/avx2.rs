@@ -150,7 +150,6 @@ impl Simd for Avx2 {
         dot_pairs(a: __m256i, b: __m256i) -> __m256i = _mm256_maddubs_epi16(a, b);
         dot_shorts(a: __m256i, b: __m256i) -> __m256i = _mm256_madd_epi16(a, b);
         add_shorts(a: __m256i, b: __m256i) -> __m256i = _mm256_add_epi16(a, b);
-        sum_shorts(v: __m256i) -> __m256i = _mm256_madd_epi16(v, _mm256_set1_epi16(1));
         to_float(v: __m256i) -> __m256 = _mm256_cvtepi32_ps(v);
         to_int(v: __m256) -> __m256i = _mm256_cvtps_epi32(v);
         from_bits(v: __m256i) -> __m256 = _mm256_castsi256_ps(v);

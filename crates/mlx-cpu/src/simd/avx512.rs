@@ -145,7 +145,6 @@ impl Simd for Avx512 {
         dot_pairs(a: __m512i, b: __m512i) -> __m512i = _mm512_maddubs_epi16(a, b);
         dot_shorts(a: __m512i, b: __m512i) -> __m512i = _mm512_madd_epi16(a, b);
         add_shorts(a: __m512i, b: __m512i) -> __m512i = _mm512_add_epi16(a, b);
-        sum_shorts(v: __m512i) -> __m512i = _mm512_madd_epi16(v, _mm512_set1_epi16(1));
         to_float(v: __m512i) -> __m512 = _mm512_cvtepi32_ps(v);
         to_int(v: __m512) -> __m512i = _mm512_cvtps_epi32(v);
         from_bits(v: __m512i) -> __m512 = _mm512_castsi512_ps(v);

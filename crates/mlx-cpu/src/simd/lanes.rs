@@ -251,11 +251,6 @@ impl Simd for Baseline {
     }
 
     #[inline(always)]
-    fn sum_shorts(self, v: Self::I) -> Self::I {
-        map(v, |v| shorts(v).map(i32::from).iter().sum())
-    }
-
-    #[inline(always)]
     fn to_float(self, v: Self::I) -> Self::F {
         map(v, |x| x as f32)
     }

@@ -122,8 +122,6 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     fn dot_shorts(self, a: Self::I, b: Self::I) -> Self::I;
     /// Sums of numbers of 16 bits.
     fn add_shorts(self, a: Self::I, b: Self::I) -> Self::I;
-    /// The sum of the two numbers of 16 bits in each lane.
-    fn sum_shorts(self, v: Self::I) -> Self::I;
     /// The integers as floats.
     fn to_float(self, v: Self::I) -> Self::F;
     /// The nearest integers; ties go to even ones.

@@ -270,9 +270,10 @@ fn products<S: Simd, const ROWS: usize, const VECTORS: usize>(
             }
         }
     }
+    let ones = s.splat_int(1 << 16 | 1);
     for sums in &mut sums {
         for sum in sums {
-            *sum = s.sum_shorts(*sum);
+            *sum = s.dot_shorts(*sum, ones);
         }
     }
     sums
