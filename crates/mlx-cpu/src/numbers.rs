@@ -6,7 +6,6 @@ use std::ops::Range;
 
 use half::{bf16, f16};
 
-use crate::places;
 use crate::simd::Simd;
 
 /// Floats to read.
@@ -140,23 +139,37 @@ floats! {
 /// Writes the numbers as singles.
 #[inline(always)]
 pub(crate) fn widen<S: Simd, T: Float>(s: S, from: &[T], to: &mut [f32]) {
-    let length = from.len().min(to.len());
-    places::each(
+    each_vector(
         s,
-        length,
+        from,
+        to,
         #[inline(always)]
-        |at| s.store(&mut to[at.clone()], T::load(s, &from[at])),
+        |from, to| s.store(to, T::load(s, from)),
     );
 }
 
 /// Writes singles as numbers of another type.
 #[inline(always)]
 pub(crate) fn narrow<S: Simd, T: Float>(s: S, from: &[f32], to: &mut [T]) {
-    let length = from.len().min(to.len());
-    places::each(
+    each_vector(
         s,
-        length,
+        from,
+        to,
         #[inline(always)]
-        |at| T::store(s, &mut to[at.clone()], s.load(&from[at])),
+        |from, to| T::store(s, to, s.load(from)),
     );
+}
+
+/// Calls `work` for each vector of both slices, and for the rest of the shorter.
+#[inline(always)]
+fn each_vector<S: Simd, T, U>(_: S, from: &[T], to: &mut [U], work: impl Fn(&[T], &mut [U])) {
+    let length = from.len().min(to.len());
+    let (whole, rest) = from[..length].split_at(length / S::LANES * S::LANES);
+    let (to, end) = to[..length].split_at_mut(whole.len());
+    for (from, to) in whole.chunks_exact(S::LANES).zip(to.chunks_exact_mut(S::LANES)) {
+        work(from, to);
+    }
+    if !rest.is_empty() {
+        work(rest, end);
+    }
 }

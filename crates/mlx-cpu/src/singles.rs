@@ -15,6 +15,20 @@ pub(crate) fn converted(
     out: NumbersMut<'_>,
     work: impl FnOnce(&[f32], &mut [f32]),
 ) {
+    converted_each(level, x, vec![out], |x, outs| {
+        if let Some(out) = outs.into_iter().next() {
+            work(x, out);
+        }
+    });
+}
+
+/// Calls `work` with `x` as singles, and rounds what it wrote into each of `outs`.
+pub(crate) fn converted_each(
+    level: Level,
+    x: Numbers<'_>,
+    mut outs: Vec<NumbersMut<'_>>,
+    work: impl FnOnce(&[f32], Vec<&mut [f32]>),
+) {
     let mut wide;
     let x = match x {
         Numbers::F32(x) => x,
@@ -24,13 +38,22 @@ pub(crate) fn converted(
             &wide
         }
     };
-    match out {
-        NumbersMut::F32(out) => work(x, out),
-        _ => {
-            let mut singles = Scratch::new(out.len());
-            work(x, &mut singles);
-            with!(NumbersMut, out, |out| narrow_all(level, &singles, out));
+    let rounded = |out: &NumbersMut<'_>| if matches!(out, NumbersMut::F32(_)) { 0 } else { out.len() };
+    let mut singles = Scratch::new(outs.iter().map(rounded).sum());
+    let mut rest = &mut singles[..];
+    let mut parts = |length| rest.split_off_mut(..length).unwrap_or_default();
+    let written = |out| match out {
+        &mut NumbersMut::F32(ref mut out) => &mut **out,
+        out => parts(out.len()),
+    };
+    work(x, outs.iter_mut().map(written).collect());
+    let mut rest = &singles[..];
+    for out in outs {
+        let singles = rest.split_off(..rounded(&out)).unwrap_or_default();
+        if singles.is_empty() {
+            continue;
         }
+        with!(NumbersMut, out, |out| narrow_all(level, singles, out));
     }
 }
 

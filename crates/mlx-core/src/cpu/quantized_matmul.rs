@@ -247,11 +247,11 @@ impl Primitive for EachProduct {
     fn run(&self, inputs: &[Input<'_>], outputs: &mut [Output<'_>]) -> Result<(), Failure> {
         let [x, parts @ ..] = inputs else { return Err("an input is missing".into()) };
         let x = Floats::of(x)?;
-        for ((scheme, parts), out) in self.matrices(parts).zip(outputs) {
-            let w = Matrix::of(scheme, parts)?;
-            super::checked(quantized::multiply(Level::best(), x.numbers(), &w.quantized()?, results(out)?))?;
-        }
-        Ok(())
+        let matrices = self.matrices(parts).map(|(scheme, parts)| Matrix::of(scheme, parts));
+        let matrices = matrices.collect::<Result<Vec<_>, _>>()?;
+        let matrices = matrices.iter().map(Matrix::quantized).collect::<Result<Vec<_>, _>>()?;
+        let outs = outputs.iter_mut().map(results).collect::<Result<_, _>>()?;
+        super::checked(quantized::multiply_each(Level::best(), x.numbers(), &matrices, outs))
     }
 
     fn fallback(&self, inputs: &[Array]) -> Result<Vec<Array>> {

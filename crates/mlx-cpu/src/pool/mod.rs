@@ -11,7 +11,7 @@ use std::ops::Range;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-pub(crate) use parts::{Columns, each_columns, each_part, each_part_of_two};
+pub(crate) use parts::{Columns, each_columns, each_columns_of, each_part, each_part_of_two};
 use team::Team;
 
 /// How many threads share the work: as many as the processor runs at once, or as `MLX_NUM_THREADS` says.

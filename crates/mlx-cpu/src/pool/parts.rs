@@ -96,6 +96,32 @@ pub(crate) fn each_columns<T: Send>(
     count: usize,
     work: impl Fn(Columns<'_, T>) + Sync,
 ) {
-    let shared = Shared::new(matrix);
-    each_range(width, count, |columns| work(Columns { matrix: &shared, width, columns }));
+    each_columns_of(vec![(matrix, width)], count, |_, columns| work(columns));
+}
+
+/// Calls `work` for ranges of up to `count` columns of each of some matrices, that come with how many columns they have, with
+/// the number of the matrix, on all threads.
+pub(crate) fn each_columns_of<T: Send>(
+    matrices: Vec<(&mut [T], usize)>,
+    count: usize,
+    work: impl Fn(usize, Columns<'_, T>) + Sync,
+) {
+    let mut end = 0;
+    let shared: Vec<_> = matrices
+        .into_iter()
+        .map(|(matrix, width)| {
+            let first = end;
+            end += width;
+            (Shared::new(matrix), first..end)
+        })
+        .collect();
+    each_range(end, count, |columns| {
+        for (number, (matrix, all)) in shared.iter().enumerate() {
+            let columns = columns.start.max(all.start)..columns.end.min(all.end);
+            if !columns.is_empty() {
+                let columns = columns.start - all.start..columns.end - all.start;
+                work(number, Columns { matrix, width: all.len(), columns });
+            }
+        }
+    });
 }

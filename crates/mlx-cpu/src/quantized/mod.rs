@@ -132,6 +132,12 @@ impl<'a> Quantized<'a> {
         self.columns
     }
 
+    /// Whether rows of both are stored and multiplied alike.
+    fn is_like(&self, other: &Self) -> bool {
+        let of = |w: &Self| (w.columns, w.group, w.coding, w.precision);
+        of(self) == of(other)
+    }
+
     /// Some of the rows.
     fn part(&self, rows: Range<usize>) -> Self {
         let (groups, words) = (self.columns / self.group, self.row(0).len());
@@ -164,6 +170,31 @@ pub fn multiply(level: Level, x: Numbers<'_>, w: &Quantized<'_>, out: NumbersMut
         singles::converted(level, x, out, |x, out| transposed(level, x, w, exact, out));
     }
     fits
+}
+
+/// `x · wᵀ` for each of some matrices: `[m, columns] -> [m, rows]`.
+///
+/// Returns whether the sizes fit.
+pub fn multiply_each(
+    level: Level,
+    x: Numbers<'_>,
+    matrices: &[Quantized<'_>],
+    outs: Vec<NumbersMut<'_>>,
+) -> bool {
+    let fits = outs.len() == matrices.len()
+        && matrices.iter().zip(&outs).all(|(w, out)| fit([x.len(), w.columns(), w.rows()], out.len()));
+    if !fits {
+        return false;
+    }
+    let Some(first) = matrices.first() else { return true };
+    if !few(x.len(), first) || !matrices.iter().all(|w| w.is_like(first)) {
+        return matrices.iter().zip(outs).all(|(w, out)| multiply(level, x, w, out));
+    }
+    let exact = needs_singles(x);
+    singles::converted_each(level, x, outs, |x, outs| {
+        few_rows(level, x, matrices.iter().zip(outs).collect(), exact);
+    });
+    true
 }
 
 /// `x · w`: `[m, rows] -> [m, columns]`.
@@ -215,15 +246,28 @@ fn needs_singles(x: Numbers<'_>) -> bool {
     matches!(x, Numbers::F32(_))
 }
 
+/// Whether `length` elements are few rows for the matrix.
+fn few(length: usize, w: &Quantized<'_>) -> bool {
+    length / w.columns <= FEW
+}
+
 fn transposed(level: Level, x: &[f32], w: &Quantized<'_>, exact: bool, out: &mut [f32]) {
-    let (few, int8) = (x.len() / w.columns() <= FEW, w.precision == Precision::Int8);
-    match w.coding {
-        Coding::Affine(2) if few && !exact => few::multiply_shorts::<2>(level, x, w, out),
-        Coding::Affine(4) if few && (int8 || !exact) => few::multiply_shorts::<4>(level, x, w, out),
-        Coding::Affine(8) if few && (int8 || !exact) => few::multiply_shorts::<8>(level, x, w, out),
-        Coding::Affine(4) if int8 => rounded::multiply::<4>(level, x, w, out),
-        Coding::Affine(8) if int8 => rounded::multiply::<8>(level, x, w, out),
-        _ if few => coded!(w, C => few::multiply::<C>(level, x, w, out)),
+    match (w.coding, w.precision) {
+        _ if few(x.len(), w) => few_rows(level, x, vec![(w, out)], exact),
+        (Coding::Affine(4), Precision::Int8) => rounded::multiply::<4>(level, x, w, out),
+        (Coding::Affine(8), Precision::Int8) => rounded::multiply::<8>(level, x, w, out),
         _ => coded!(w, C => product::multiply(level, x, &panel::Transposed::<C>::new(w), out)),
+    }
+}
+
+/// The products of a few rows with matrices that are all like the first.
+fn few_rows(level: Level, x: &[f32], each: few::Factored<'_, '_>, exact: bool) {
+    let Some(&(w, _)) = each.first() else { return };
+    let int8 = w.precision == Precision::Int8;
+    match w.coding {
+        Coding::Affine(2) if !exact => few::multiply_shorts::<2>(level, x, each),
+        Coding::Affine(4) if int8 || !exact => few::multiply_shorts::<4>(level, x, each),
+        Coding::Affine(8) if int8 || !exact => few::multiply_shorts::<8>(level, x, each),
+        _ => coded!(w, C => few::multiply::<C>(level, x, each)),
     }
 }

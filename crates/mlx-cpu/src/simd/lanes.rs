@@ -227,6 +227,14 @@ impl Simd for Baseline {
     }
 
     #[inline(always)]
+    fn shift_right_shorts(self, v: Self::I, by: i32) -> Self::I {
+        v.map(|x| {
+            let [low, high] = [x as u16, (x >> 16) as u16].map(|x| u32::from(x.wrapping_shr(by as u32)));
+            (high << 16 | low) as i32
+        })
+    }
+
+    #[inline(always)]
     fn dot_pairs(self, a: Self::I, b: Self::I) -> Self::I {
         zip(a, b, |a, b| {
             let (a, b) = (a.to_le_bytes().map(i16::from), b.to_le_bytes().map(|byte| i16::from(byte as i8)));

@@ -113,7 +113,9 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     fn shift_left(self, v: Self::I, by: Self::I) -> Self::I;
     /// Each lane moved down by as many bits as `by` says, 0 to 31, with zeros above.
     fn shift_right(self, v: Self::I, by: Self::I) -> Self::I;
-    /// The same with copies of the sign above.
+    /// Each of the numbers of 16 bits moved down by `by` bits, 0 to 15, with zeros above.
+    fn shift_right_shorts(self, v: Self::I, by: i32) -> Self::I;
+    /// Each lane moved down with copies of the sign above.
     fn shift_right_signed(self, v: Self::I, by: Self::I) -> Self::I;
     /// Sums of two products of bytes, without a sign in `a` and with one in `b`, as numbers of 16 bits, which have to hold
     /// them.

@@ -23,22 +23,22 @@ use shorts::Shorts;
 const TOGETHER: usize = 4;
 /// Rows of the matrix whose scales are converted at a time.
 const LINES: usize = 16;
+/// How many words ahead the matrix is fetched.
+const AHEAD: usize = 512;
 /// The most words of the matrix that a thread takes at a time.
 const MOST_WORDS: usize = 16384;
 
-/// `x · wᵀ` in singles.
-pub(super) fn multiply<C: Code>(level: Level, x: &[f32], w: &Quantized<'_>, out: &mut [f32]) {
-    simd::dispatch(level, Few::<Floats<C>> { x, w, out, terms: PhantomData });
+/// Matrices of one coding with groups and columns as many, and room for the products with each.
+pub(super) type Factored<'a, 'b> = Vec<(&'a Quantized<'a>, &'b mut [f32])>;
+
+/// `x · wᵀ` in singles for each of some matrices.
+pub(super) fn multiply<C: Code>(level: Level, x: &[f32], each: Factored<'_, '_>) {
+    simd::dispatch(level, Few::<Floats<C>> { x, each, terms: PhantomData });
 }
 
-/// `x · wᵀ` for a matrix of 2, 4 or 8 bits and elements rounded to 16 bits.
-pub(super) fn multiply_shorts<const BITS: usize>(
-    level: Level,
-    x: &[f32],
-    w: &Quantized<'_>,
-    out: &mut [f32],
-) {
-    simd::dispatch(level, Few::<Shorts<BITS>> { x, w, out, terms: PhantomData });
+/// `x · wᵀ` for each of some matrices of 2, 4 or 8 bits, and elements rounded to 16 bits.
+pub(super) fn multiply_shorts<const BITS: usize>(level: Level, x: &[f32], each: Factored<'_, '_>) {
+    simd::dispatch(level, Few::<Shorts<BITS>> { x, each, terms: PhantomData });
 }
 
 /// How products of codes and elements add up.
@@ -69,10 +69,9 @@ fn block<S: Simd, T: Terms>() -> usize {
     T::words(S::LANES) * 32 / T::BITS
 }
 
-struct Few<'a, T> {
+struct Few<'a, 'b, T> {
     x: &'a [f32],
-    w: &'a Quantized<'a>,
-    out: &'a mut [f32],
+    each: Factored<'a, 'b>,
     terms: PhantomData<T>,
 }
 
@@ -88,12 +87,13 @@ struct Laid<'a> {
     rows: usize,
 }
 
-impl<T: Terms> Kernel for Few<'_, T> {
+impl<T: Terms> Kernel for Few<'_, '_, T> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let (w, rows) = (self.w, self.x.len() / self.w.columns);
+        let Some(&(w, _)) = self.each.first() else { return };
+        let rows = self.x.len() / w.columns;
         let length = w.columns.div_ceil(block::<S, T>()) * T::VECTORS * S::LANES;
         let groups = (w.columns / w.group).next_multiple_of(S::LANES);
         let mut memory = Scratch::new(rows * (length + 2 * groups));
@@ -103,9 +103,12 @@ impl<T: Terms> Kernel for Few<'_, T> {
         s.enter(Lay::<T> { x: self.x, w, elements, factors, sums, terms: PhantomData });
         let x = Laid { elements, factors, sums, rows };
         let words = w.row(0).len().max(1);
-        let grain = (w.rows() / (8 * pool::threads())).clamp(MOST_WORDS / 4 / words, MOST_WORDS / words);
-        pool::each_columns(self.out, w.rows(), grain, |out| {
-            s.enter(Rows::<T> { x: &x, w, out, terms: PhantomData });
+        let (matrices, outs): (Vec<&Quantized<'_>>, Vec<_>) =
+            self.each.into_iter().map(|(w, out)| (w, (out, w.rows()))).unzip();
+        let all: usize = matrices.iter().map(|w| w.rows()).sum();
+        let grain = (all / (8 * pool::threads())).clamp(MOST_WORDS / 4 / words, MOST_WORDS / words);
+        pool::each_columns_of(outs, grain, |number, out| {
+            s.enter(Rows::<T> { x: &x, w: matrices[number], out, terms: PhantomData });
         });
     }
 }
@@ -211,23 +214,33 @@ struct Lines<'a> {
     products: &'a mut [f32],
 }
 
-/// Scales and biases of all groups of some rows, with room for what vectors read past them.
+/// What the groups of some rows of the matrix are multiplied by.
 struct Factors {
+    /// Scales of all groups, row after row, with room for what vectors read past them; so are biases.
     scales: Scratch,
     biases: Scratch,
+    /// The scales of each row with the factors of each row of `x`, with zeros up to a whole vector.
+    scaled: Scratch,
+    /// All bits for each group, and none behind the last.
+    kept: Scratch,
 }
 
 impl Factors {
+    /// For [`LINES`] rows of the matrix and `rows` of `x`.
     #[inline(always)]
-    fn new(rows: usize, groups: usize) -> Self {
-        let length = rows * groups + 2 * MOST_LANES;
-        let (mut scales, mut biases) = (Scratch::new(length), Scratch::new(length));
-        scales.fill(0.0);
-        biases.fill(0.0);
-        Self { scales, biases }
+    fn new(groups: usize, padded: usize, rows: usize) -> Self {
+        let zeros = |length| {
+            let mut memory = Scratch::new(length);
+            memory.fill(0.0);
+            memory
+        };
+        let [scales, biases] = [(); 2].map(|()| zeros(LINES * groups + MOST_LANES));
+        let mut kept = zeros(padded);
+        kept[..groups].fill(f32::from_bits(u32::MAX));
+        Self { scales, biases, scaled: zeros(rows * padded + MOST_LANES), kept }
     }
 
-    /// Converts those of the rows, and fetches those of as many that follow.
+    /// Converts those of some rows, and fetches those of as many that follow.
     #[inline(always)]
     fn read<S: Simd>(&mut self, s: S, w: &Quantized<'_>, rows: Range<usize>) {
         let groups = w.columns / w.group;
@@ -239,37 +252,47 @@ impl Factors {
             scales::prefetch(s, biases, first + used..first + 2 * used);
         }
     }
-}
 
-/// What the biases of a row add to the products.
-#[inline(always)]
-fn shifts<S: Simd, const N: usize>(s: S, biases: &[f32], groups: usize, sums: &[f32]) -> [S::F; N] {
-    let mut totals = [s.splat(0.0); N];
-    let padded = groups.next_multiple_of(S::LANES);
-    // Behind the last bias of a row stand those of the next, which meet no sum: zeros take their place, as they may be no
-    // numbers.
-    let counting: [f32; MOST_LANES] = std::array::from_fn(|lane| lane as f32);
-    let (counting, end) = (s.load(&counting), s.splat(groups as f32));
-    for first in (0..padded).step_by(S::LANES) {
-        let place = s.add(counting, s.splat(first as f32));
-        let biases = s.less(place, end, s.load(&biases[first..first + S::LANES]), s.splat(0.0));
-        for (n, total) in totals.iter_mut().enumerate() {
-            let first = n * padded + first;
-            *total = s.mul_add(biases, s.load(&sums[first..first + S::LANES]), *total);
+    /// Scales those of a row for the first `scaled` rows of `x`, and returns what the biases add to the products.
+    #[inline(always)]
+    fn scale<S: Simd, const N: usize>(
+        &mut self,
+        s: S,
+        tile: &Tile<'_>,
+        [first, scaled]: [usize; 2],
+    ) -> [S::F; N] {
+        let mut totals = [s.splat(0.0); N];
+        let padded = self.kept.len();
+        let scales = self.scales[first..].chunks_exact(S::LANES);
+        let biases = self.biases[first..].chunks_exact(S::LANES);
+        // Behind the last of a row stand those of the next, which may be no numbers.
+        let kept = self.kept.chunks_exact(S::LANES);
+        if N == 1 {
+            let sums = tile.sums.chunks_exact(S::LANES).zip(tile.factors.chunks_exact(S::LANES));
+            let to = self.scaled.chunks_exact_mut(S::LANES);
+            for ((to, (sums, factors)), (kept, (scales, biases))) in
+                to.zip(sums).zip(kept.zip(scales.zip(biases)))
+            {
+                let kept = s.to_bits(s.load(kept));
+                let keep = |v: &[f32]| s.from_bits(s.and(s.to_bits(s.load(v)), kept));
+                totals[0] = s.mul_add(keep(biases), s.load(sums), totals[0]);
+                s.store(to, s.mul(keep(scales), s.load(factors)));
+            }
+            return totals;
         }
-    }
-    totals
-}
-
-/// Multiplies the scales of a row with the factors of each of the rows of `x`.
-#[inline(always)]
-fn scale<S: Simd, const N: usize>(s: S, scales: &[f32], padded: usize, factors: &[f32], to: &mut [f32]) {
-    for first in (0..padded).step_by(S::LANES) {
-        let scales = s.load(&scales[first..first + S::LANES]);
-        for n in 0..N {
-            let places = n * padded + first..n * padded + first + S::LANES;
-            s.store(&mut to[places.clone()], s.mul(scales, s.load(&factors[places])));
+        for ((at, kept), (scales, biases)) in kept.enumerate().zip(scales.zip(biases)) {
+            let kept = s.to_bits(s.load(kept));
+            let keep = |v: &[f32]| s.from_bits(s.and(s.to_bits(s.load(v)), kept));
+            let (scales, biases) = (keep(scales), keep(biases));
+            for n in 0..N {
+                let places = n * padded + at * S::LANES..n * padded + (at + 1) * S::LANES;
+                totals[n] = s.mul_add(biases, s.load(&tile.sums[places.clone()]), totals[n]);
+                if n < scaled {
+                    s.store(&mut self.scaled[places.clone()], s.mul(scales, s.load(&tile.factors[places])));
+                }
+            }
         }
+        totals
     }
 }
 
@@ -282,40 +305,56 @@ impl<T: Terms, const N: usize, const WHOLE: bool> Kernel for Products<'_, T, N, 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let Lines { tile, rows, products } = self.0;
-        let w = tile.w;
-        let (words, groups, count) = (w.row(0).len(), w.columns / w.group, rows.len());
+        let (w, count, elements, all) = (tile.w, rows.len(), tile.elements, tile.w.words);
+        let (words, groups) = (w.row(0).len(), w.columns / w.group);
         let padded = groups.next_multiple_of(S::LANES);
+        let scaled = if T::SCALED { N } else { 1 };
         let spread = (block::<S, T>() / w.group).max(1);
         let power = (w.group / block::<S, T>()).max(1).trailing_zeros();
-        let lanes: [u32; MOST_LANES] = std::array::from_fn(|lane| (lane * spread / S::LANES) as u32);
+        let lanes: [u32; MOST_LANES] = from_fn(|lane| (lane * spread / S::LANES) as u32);
         let lanes = s.load_int(&lanes);
-        let mut factors = Factors::new(LINES, groups);
-        let mut scaled = Scratch::new(N * padded + MOST_LANES);
-        scaled.fill(0.0);
-        for (at, row) in rows.clone().enumerate() {
-            if at % LINES == 0 {
-                factors.read(s, w, row..rows.end.min(row + LINES));
-            }
-            let place = at % LINES * groups;
-            let mut totals = shifts::<S, N>(s, &factors.biases[place..], groups, tile.sums);
-            let scales = &factors.scales[place..];
-            let (scales, stride) = if T::SCALED {
-                scale::<S, N>(s, scales, padded, tile.factors, &mut scaled);
-                (&scaled[..], padded)
-            } else {
-                (scales, 0)
-            };
-            let line =
-                Line { words: &w.words[row * words..][..words], scales, stride, elements: tile.elements };
-            if WHOLE {
-                line.add_whole::<S, T, N>(s, power, &mut totals);
-            } else {
-                line.add_parts::<S, T, N>(s, spread, lanes, &mut totals);
+        let mut factors = Factors::new(groups, padded, scaled);
+        let mut totals = [0.0; LINES * TOGETHER * MOST_LANES];
+        for at in (0..count).step_by(LINES) {
+            let first = rows.start + at;
+            let lines = first..rows.end.min(first + LINES);
+            let used = lines.len();
+            factors.read(s, w, lines);
+            for row in 0..used {
+                let mut sums = factors.scale::<S, N>(s, tile, [row * groups, scaled]);
+                let words_of = (first + row) * words;
+                let line = Line {
+                    words: &all[words_of..words_of + words],
+                    scales: &factors.scaled,
+                    stride: if T::SCALED { padded } else { 0 },
+                    elements,
+                };
+                if WHOLE {
+                    line.add_whole::<S, T, N>(s, power, &mut sums);
+                } else {
+                    line.add_parts::<S, T, N>(s, spread, lanes, &mut sums);
+                }
+                for (n, sums) in sums.into_iter().enumerate() {
+                    let place = (n * LINES + row) * S::LANES;
+                    s.store(&mut totals[place..place + S::LANES], sums);
+                }
             }
             for n in 0..N {
-                products[n * count + at] = s.sum(totals[n]);
+                total(s, &totals[n * LINES * S::LANES..], &mut products[n * count + at..][..used]);
             }
         }
+    }
+}
+
+/// The sums of the lanes of vectors.
+#[inline(always)]
+fn total<S: Simd>(s: S, vectors: &[f32], to: &mut [f32]) {
+    for (to, vectors) in to.chunks_mut(4).zip(vectors.chunks_exact(4 * S::LANES)) {
+        let sums = s.sums(from_fn(
+            #[inline(always)]
+            |at| s.load(&vectors[at * S::LANES..(at + 1) * S::LANES]),
+        ));
+        to.copy_from_slice(&sums[..to.len()]);
     }
 }
 
@@ -333,11 +372,20 @@ impl Line<'_> {
     #[inline(always)]
     fn add_whole<S: Simd, T: Terms, const N: usize>(&self, s: S, power: u32, totals: &mut [S::F; N]) {
         if N == 1 && power == 0 {
-            let splat = |&scale: &f32| [s.splat(scale); N];
-            return self.each_block::<S, T, N>(s, self.scales.iter().map(splat), totals);
+            let (words, elements) = (T::words(S::LANES), T::VECTORS * S::LANES);
+            let lines = self.words.chunks_exact(words).zip(self.elements.chunks_exact(elements));
+            for ((words, x), &scale) in lines.zip(self.scales) {
+                s.prefetch(words, AHEAD);
+                add_block::<S, T, N>(s, words, x, [s.splat(scale); N], totals);
+            }
+            return;
         }
-        let splat = |block: usize| from_fn(|n| s.splat(self.scales[n * self.stride + (block >> power)]));
-        self.each_block::<S, T, N>(s, (0..).map(splat), totals);
+        self.each_block::<S, T, N>(
+            s,
+            #[inline(always)]
+            |block| from_fn(|n| s.splat(self.scales[n * self.stride + (block >> power)])),
+            totals,
+        );
     }
 
     /// Adds the products, where each block is so many groups, whose scales spread over `lanes`.
@@ -349,13 +397,20 @@ impl Line<'_> {
         lanes: S::I,
         totals: &mut [S::F; N],
     ) {
-        let spread = |block: usize| {
-            from_fn(|n| {
-                let first = n * self.stride + block * groups;
-                s.lookup(s.load(&self.scales[first..first + S::LANES]), lanes)
-            })
-        };
-        self.each_block::<S, T, N>(s, (0..).map(spread), totals);
+        self.each_block::<S, T, N>(
+            s,
+            #[inline(always)]
+            |block| {
+                from_fn(
+                    #[inline(always)]
+                    |n| {
+                        let first = n * self.stride + block * groups;
+                        s.lookup(s.load(&self.scales[first..first + S::LANES]), lanes)
+                    },
+                )
+            },
+            totals,
+        );
     }
 
     /// Adds the products of blocks, which are scaled for each of the rows.
@@ -363,20 +418,20 @@ impl Line<'_> {
     fn each_block<S: Simd, T: Terms, const N: usize>(
         &self,
         s: S,
-        mut scales: impl Iterator<Item = [S::F; N]>,
+        scales: impl Fn(usize) -> [S::F; N],
         totals: &mut [S::F; N],
     ) {
-        let (words, vectors) = (T::words(S::LANES), T::VECTORS * S::LANES);
-        let mut lines = self.words.chunks_exact(words);
-        let mut elements = self.elements.chunks_exact(N * vectors);
-        for (line, (x, scales)) in lines.by_ref().zip(elements.by_ref().zip(scales.by_ref())) {
-            add_block::<S, T, N>(s, line, x, scales, totals);
+        let (words, elements) = (T::words(S::LANES), N * T::VECTORS * S::LANES);
+        let lines = self.words.chunks_exact(words).zip(self.elements.chunks_exact(elements));
+        for (block, (words, x)) in lines.enumerate() {
+            add_block::<S, T, N>(s, words, x, scales(block), totals);
         }
-        if let (Some(x), Some(scales)) = (elements.next(), scales.next()) {
+        let whole = self.words.len() / words;
+        let (rest, x) = (&self.words[whole * words..], &self.elements[whole * elements..]);
+        if !rest.is_empty() {
             let mut line = [0; MOST_LANES];
-            let rest = lines.remainder();
             line[..rest.len()].copy_from_slice(rest);
-            add_block::<S, T, N>(s, &line[..words], x, scales, totals);
+            add_block::<S, T, N>(s, &line[..words], &x[..elements], scales(whole), totals);
         }
     }
 }

@@ -30,7 +30,8 @@ impl<const BITS: usize> Terms for Shorts<BITS> {
         let mask = s.splat_int((mask(BITS) << 16 | mask(BITS)) as i32);
         let mut sums = [s.splat_int(0); N];
         for at in 0..Self::VECTORS {
-            let codes = s.and(s.shift_right(words, s.splat_int((at * BITS) as i32)), mask);
+            let moved = s.shift_right_shorts(words, (at * BITS) as i32);
+            let codes = if at + 1 == Self::VECTORS { moved } else { s.and(moved, mask) };
             for (n, sum) in sums.iter_mut().enumerate() {
                 let x = s.to_bits(s.load(&x[(n * Self::VECTORS + at) * S::LANES..]));
                 *sum = s.add_int(*sum, s.dot_shorts(codes, x));

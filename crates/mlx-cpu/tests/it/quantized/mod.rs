@@ -1,6 +1,7 @@
 //! Products with quantized matrices.
 
 mod case;
+mod each;
 mod gathered;
 mod halves;
 mod rounded;
