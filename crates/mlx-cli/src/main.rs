@@ -20,6 +20,11 @@ use clap::Parser;
 
 use args::{Args, Command};
 
+/// For MLX too, which allocates some dozens of small things for each op.
+#[cfg(target_os = "linux")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let result = match Args::parse().command {
         Command::Generate(options) => command::generate::run(&options),

@@ -1,7 +1,7 @@
 //! What MLX's allocator holds, in bytes, for the whole process.
 
 use crate::device::Fact;
-use crate::{Device, Result, ffi};
+use crate::{Array, Device, Result, ffi};
 
 /// Memory that arrays use now.
 #[track_caller]
@@ -33,6 +33,24 @@ pub fn reset_peak() -> Result<()> {
 #[track_caller]
 pub fn clear_cache() -> Result<()> {
     ffi::memory::clear_cache()
+}
+
+/// Asks Linux to keep the elements of arrays, computed first, in huge pages: weights that are read for each token of a
+/// text, say, which is up to a sixth faster so. It moves them once, at some 2 GB a second. Where the system has no huge
+/// pages or cannot move them (before Linux 6.1), nothing happens.
+///
+/// ```
+/// # use mlx_core::{Array, memory};
+/// let weights = Array::ones::<f32>([1024, 1024])?;
+/// memory::into_huge_pages([&weights])?;
+/// # Ok::<(), mlx_core::Error>(())
+/// ```
+///
+/// # Errors
+/// An array cannot be computed.
+#[track_caller]
+pub fn into_huge_pages<'a>(arrays: impl IntoIterator<Item = &'a Array>) -> Result<()> {
+    ffi::pages::collapse(arrays)
 }
 
 /// The bytes of arrays above which MLX waits for running work before it starts more.

@@ -1,6 +1,6 @@
 //! From a source to a model: find, read the config, open the weights, build, check.
 
-use mlx_core::{Array, Device, Dtype};
+use mlx_core::{Array, Device, Dtype, memory};
 use mlx_hub::gguf::TokenizerData;
 use mlx_hub::{Checkpoint, Source};
 use mlx_memory::Budget;
@@ -76,7 +76,11 @@ impl Loader {
     fn model(&self, checkpoint: &Checkpoint) -> Result<Model> {
         let model = self.build(checkpoint, &config(checkpoint)?)?;
         // One by one: what a conversion holds meanwhile is wider than its result.
-        model.decoder().parameters().values().try_for_each(Array::eval)?;
+        let parameters = model.decoder().parameters();
+        parameters.values().try_for_each(Array::eval)?;
+        if Device::current().is_cpu() {
+            memory::into_huge_pages(parameters.values())?;
+        }
         Ok(model)
     }
 

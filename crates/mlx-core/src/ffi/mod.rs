@@ -27,6 +27,7 @@ pub(crate) mod io;
 mod map;
 pub(crate) mod memory;
 mod owned;
+pub(crate) mod pages;
 pub(crate) mod pool;
 pub(crate) mod primitive;
 pub(crate) mod random;
