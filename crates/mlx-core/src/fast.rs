@@ -3,7 +3,7 @@
 use std::f32::consts::{FRAC_1_SQRT_2, FRAC_2_PI};
 
 use crate::ffi::raw;
-use crate::{Array, Dtype, Error, Kind, Result, cpu};
+use crate::{Array, Dtype, Error, Kind, Quantized, Result, cpu};
 
 /// Divides by the root mean square of the last axis, then scales by `weight` `[width]`.
 ///
@@ -90,6 +90,48 @@ pub fn gated(by: Activation, gate: &Array, x: &Array) -> Result<Array> {
     }
 }
 
+/// The matrices of [`feed_forward`], each `[out, in]`, and the activation of the gate.
+#[derive(Clone, Copy, Debug)]
+pub struct GatedLayer<'a> {
+    /// `[inner, width]`.
+    pub gate: &'a Quantized,
+    /// `[inner, width]`.
+    pub up: &'a Quantized,
+    /// `[width, inner]`.
+    pub down: &'a Quantized,
+    /// What becomes of the gate.
+    pub activation: Activation,
+}
+
+/// `down(activation(gate(x)) · up(x))`, `[…, width] -> […, width]`: one op on a CPU.
+///
+/// Shazeer, "GLU Variants Improve Transformer".
+///
+/// # Errors
+/// The shapes do not fit together.
+#[track_caller]
+pub fn feed_forward(x: &Array, layer: GatedLayer<'_>) -> Result<Array> {
+    let GatedLayer { gate, up, down, activation } = layer;
+    if fits(x, layer)
+        && let Some(y) = cpu::feed_forward(x, layer)
+    {
+        return y;
+    }
+    let between = gated(activation, &x.quantized_matmul(gate)?, &x.quantized_matmul(up)?)?;
+    between.quantized_matmul(down)
+}
+
+/// Whether the rows of `x` and the matrices are as long as they have to be.
+fn fits(x: &Array, layer: GatedLayer<'_>) -> bool {
+    let GatedLayer { gate, up, down, .. } = layer;
+    let sizes = |w: &Quantized| match *w.scales.shape() {
+        [rows, groups] => Some((rows, groups.saturating_mul(w.scheme.group_size))),
+        _ => None,
+    };
+    let (Some((inner, width)), Some((_, depth))) = (sizes(gate), sizes(down)) else { return false };
+    sizes(up) == Some((inner, width)) && depth == inner && x.shape().last() == Some(&width)
+}
+
 /// The rotation of [`rope`].
 #[derive(Clone, Copy, Debug)]
 pub struct Rope<'a> {
@@ -137,6 +179,70 @@ pub fn rope_dynamic(x: &Array, how: Rope<'_>, offset: &Array) -> Result<Array> {
     let Rope { dims, traditional, base, scale, offset: first, freqs } = how;
     let offset = if first == 0 { offset.clone() } else { (offset + first)? };
     raw::fast_rope_dynamic(x, dims, traditional, base, scale, &offset, freqs)
+}
+
+/// Heads that lie side by side, as a projection gives them.
+#[derive(Clone, Copy, Debug)]
+pub struct Heads<'a> {
+    /// `[batch, length, heads · width]`.
+    pub x: &'a Array,
+    /// How many there are.
+    pub heads: i32,
+    /// The weight `[width]` of an [`rms_norm`] of each head, and what is added to the mean square.
+    pub norm: Option<(&'a Array, f32)>,
+}
+
+impl Heads<'_> {
+    /// Each head by itself, and normalised if there is a norm: `[batch, heads, length, width]`.
+    ///
+    /// # Errors
+    /// `x` has not three axes, or the heads do not divide the last.
+    #[track_caller]
+    pub fn split(&self) -> Result<Array> {
+        let [batch, length, _] = self.x.dims()?;
+        let heads = self.x.reshape([batch, length, self.heads, -1])?.transpose([0, 2, 1, 3])?;
+        match self.norm {
+            Some((weight, eps)) => rms_norm(&heads, Some(weight), eps),
+            None => Ok(heads),
+        }
+    }
+
+    /// Features of a head; 0 if there are no heads.
+    pub(crate) fn width(&self) -> i32 {
+        match *self.x.shape() {
+            [_, _, all] if self.heads > 0 && all % self.heads == 0 => all / self.heads,
+            _ => 0,
+        }
+    }
+}
+
+/// Splits heads, normalises each by itself if there is a norm, and turns it as [`rope`] and, with an `offset`,
+/// [`rope_dynamic`] do: `[batch, length, heads · width] -> [batch, heads, length, width]` for each of `all`, in one op on a
+/// CPU.
+///
+/// # Errors
+/// `x` has not three axes, or the heads do not divide the last.
+#[track_caller]
+pub fn rope_heads<const N: usize>(
+    all: [Heads<'_>; N],
+    how: Rope<'_>,
+    offset: Option<&Array>,
+) -> Result<[Array; N]> {
+    if all.iter().all(|part| part.width() > 0)
+        && let Some(placed) = cpu::rope_heads(&all, how, offset)
+    {
+        return <[Array; N]>::try_from(placed?)
+            .map_err(|_| Error::new(Kind::Mlx, "fast.rope_heads", "a result is missing"));
+    }
+    let mut placed = all.map(|part| part.x.clone());
+    for (placed, part) in placed.iter_mut().zip(all) {
+        let heads = part.split()?;
+        *placed = match offset {
+            Some(offset) => rope_dynamic(&heads, how, offset)?,
+            None => rope(&heads, how)?,
+        };
+    }
+    Ok(placed)
 }
 
 /// `logsumexp(logits) - logits[target]` over the last axis, as `float32`, for `targets` of the other axes.

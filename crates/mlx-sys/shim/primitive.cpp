@@ -42,6 +42,17 @@ class Kernel {
     return kernel_.run == other.kernel_.run && kernel_.same(kernel_.payload, other.kernel_.payload);
   }
 
+  // The same function in ops of MLX. It is made when a transformation asks for it, which for most ops none does.
+  Function fallback() const {
+    mlx_closure closure = mlx_closure_new();
+    if (kernel_.fallback(kernel_.payload, &closure) != 0) {
+      throw std::runtime_error(name_ + ": no fallback");
+    }
+    Function function = mlx_closure_get_(closure);
+    mlx_closure_free(closure);
+    return function;
+  }
+
   void run(const std::vector<mlx_shim_buffer>& inputs, const std::vector<mlx_shim_buffer>& outputs) const {
     mlx_string error = mlx_string_new();
     int status = kernel_.run(
@@ -63,8 +74,8 @@ struct Place {
   explicit Place(const mx::array& a)
       // An array without elements may have no memory to ask for.
       : data(a.size() == 0 ? nullptr : const_cast<char*>(a.data<char>())),
-        shape(a.shape().begin(), a.shape().end()),
-        strides(a.strides().begin(), a.strides().end()),
+        shape(a.shape()),
+        strides(a.strides()),
         dtype(mlx_dtype_to_c(a.dtype())) {}
 
   mlx_shim_buffer buffer() const {
@@ -72,13 +83,14 @@ struct Place {
   }
 
   void* data;
-  std::vector<int> shape;
-  std::vector<int64_t> strides;
+  mx::Shape shape;
+  mx::Strides strides;
   mlx_dtype dtype;
 };
 
 std::vector<mlx_shim_buffer> buffers(const std::vector<Place>& places) {
   std::vector<mlx_shim_buffer> out;
+  out.reserve(places.size());
   for (auto& place : places) {
     out.push_back(place.buffer());
   }
@@ -90,16 +102,13 @@ using Specs = std::pair<std::vector<mx::Shape>, std::vector<mx::Dtype>>;
 
 class CallbackPrimitive : public mx::Primitive {
  public:
-  // `fallback` fails rather than give other outputs than `specs` says.
   CallbackPrimitive(
       mx::Stream stream,
       std::shared_ptr<Kernel> kernel,
-      Function fallback,
       const Arrays& inputs,
       Specs specs)
       : Primitive(stream),
         kernel_(std::move(kernel)),
-        fallback_(std::move(fallback)),
         input_shapes_(shapes_of(inputs)),
         specs_(std::move(specs)),
         name_(std::string(shim::kernel_prefix) + kernel_->name()) {}
@@ -144,7 +153,7 @@ class CallbackPrimitive : public mx::Primitive {
 
   // MLX's own last step of vmap trusts the rules of all ops in the fallback.
   std::pair<Arrays, std::vector<int>> vmap(const Arrays& inputs, const std::vector<int>& axes) override {
-    auto [arguments, values] = mx::detail::vmap_trace(fallback_, inputs, axes);
+    auto [arguments, values] = mx::detail::vmap_trace(kernel_->fallback(), inputs, axes);
     std::vector<int> front(values.size(), 0);
     auto batches = shim::replace_rows(inputs, arguments, values, axes.data(), front.data(), stream());
     return {std::move(batches), std::move(front)};
@@ -172,7 +181,7 @@ class CallbackPrimitive : public mx::Primitive {
   // The fallback as a function of the arguments at `argnums`. The others, packed weights say, may have no
   // derivative, so they must not be traced.
   Function of_some(const Arrays& primals, const std::vector<int>& argnums) const {
-    return [fallback = fallback_, primals, argnums](const Arrays& some) {
+    return [fallback = kernel_->fallback(), primals, argnums](const Arrays& some) {
       Arrays all = primals;
       for (size_t i = 0; i < argnums.size(); i++) {
         all[argnums[i]] = some[i];
@@ -198,7 +207,6 @@ class CallbackPrimitive : public mx::Primitive {
   }
 
   std::shared_ptr<Kernel> kernel_;
-  Function fallback_;
   std::vector<mx::Shape> input_shapes_;
   Specs specs_;
   std::string name_;
@@ -210,7 +218,6 @@ extern "C" int mlx_shim_primitive(
     mlx_vector_array* res,
     const mlx_vector_array inputs,
     const mlx_shim_kernel* kernel,
-    const mlx_closure fallback,
     const int* lengths,
     const size_t* ndims,
     const mlx_dtype* dtypes,
@@ -227,7 +234,7 @@ extern "C" int mlx_shim_primitive(
     }
     auto& ins = mlx_vector_array_get_(inputs);
     auto primitive = std::make_shared<CallbackPrimitive>(
-        mlx_stream_get_(s), std::move(owned), mlx_closure_get_(fallback), ins, specs);
+        mlx_stream_get_(s), std::move(owned), ins, specs);
     mlx_vector_array_set_(*res, mx::array::make_arrays(shapes, types, primitive, ins));
     return 0;
   } catch (const std::exception& e) {

@@ -41,19 +41,19 @@ typedef struct mlx_shim_kernel_ {
       size_t num_inputs,
       const mlx_shim_buffer* outputs,
       size_t num_outputs);
+  // Sets `res` to the same function in ops of MLX, which fails rather than give other outputs than those of the op.
+  int (*fallback)(const void* payload, mlx_closure* res);
   // Whether two kernels give the same results for the same inputs.
   bool (*same)(const void* payload, const void* other);
   void (*drop)(void* payload);
 } mlx_shim_kernel;
 
 // Adds an op to the graph. Output `i` has `ndims[i]` lengths, which follow each other in `lengths`.
-// `fallback` is the same function in ops of MLX, for transformations; it fails rather than give other outputs.
 // `kernel` is taken over. Its name stands in errors; in graphs it begins with "Kernel:".
 int mlx_shim_primitive(
     mlx_vector_array* res,
     const mlx_vector_array inputs,
     const mlx_shim_kernel* kernel,
-    const mlx_closure fallback,
     const int* lengths,
     const size_t* ndims,
     const mlx_dtype* dtypes,

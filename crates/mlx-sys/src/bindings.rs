@@ -350,6 +350,12 @@ pub struct mlx_shim_kernel_ {
             num_outputs: usize,
         ) -> ::core::ffi::c_int,
     >,
+    pub fallback: ::core::option::Option<
+        unsafe extern "C" fn(
+            payload: *const ::core::ffi::c_void,
+            res: *mut mlx_closure,
+        ) -> ::core::ffi::c_int,
+    >,
     pub same: ::core::option::Option<
         unsafe extern "C" fn(payload: *const ::core::ffi::c_void, other: *const ::core::ffi::c_void) -> bool,
     >,
@@ -3310,7 +3316,6 @@ unsafe extern "C" {
         res: *mut mlx_vector_array,
         inputs: mlx_vector_array,
         kernel: *const mlx_shim_kernel,
-        fallback: mlx_closure,
         lengths: *const ::core::ffi::c_int,
         ndims: *const usize,
         dtypes: *const mlx_dtype,

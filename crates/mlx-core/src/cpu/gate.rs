@@ -52,7 +52,7 @@ impl Primitive for Gated {
     }
 }
 
-fn function(activation: Activation) -> gate::Activation {
+pub(super) fn function(activation: Activation) -> gate::Activation {
     match activation {
         Activation::Silu => gate::Activation::Silu,
         Activation::Gelu => gate::Activation::Gelu,

@@ -5,6 +5,7 @@
 
 mod attention;
 mod choice;
+mod feed_forward;
 mod gate;
 mod matmul;
 mod norm;
@@ -23,11 +24,12 @@ use crate::{Array, Device, Error, Kind, Result};
 
 pub(crate) use attention::attention;
 pub(crate) use choice::{Choice, choose};
+pub(crate) use feed_forward::feed_forward;
 pub(crate) use gate::gated;
 pub(crate) use matmul::matmul;
 pub(crate) use norm::{add_rms_norm, layer_norm, rms_norm};
 pub(crate) use quantized_matmul::{gather_qmm, quantized_matmul, quantized_matmul_each};
-pub(crate) use rope::rope;
+pub(crate) use rope::{rope, rope_heads};
 pub(crate) use softmax::softmax;
 
 thread_local! {

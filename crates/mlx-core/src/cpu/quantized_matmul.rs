@@ -23,20 +23,20 @@ struct QuantizedMatmul {
 
 /// Products of `x` with each of some matrices, transposed, whose parts stand behind each other.
 #[derive(PartialEq)]
-struct EachProduct(Vec<Quantization>);
+pub(super) struct EachProduct(Vec<Quantization>);
 
 /// Products of chosen matrices: behind those inputs, the numbers of the left ones and those of the right ones.
 #[derive(PartialEq)]
 struct GatherQmm(Quantization);
 
 /// Whether there are kernels for `x` and the matrix.
-fn suit(x: &Array, w: &Quantized) -> bool {
+pub(super) fn suit(x: &Array, w: &Quantized) -> bool {
     let scales = w.scheme.mode != QuantizationMode::Affine || fits(w.scales.dtype());
     fits(x.dtype()) && scales && w.biases.as_ref().is_none_or(|biases| fits(biases.dtype())) && super::is_on()
 }
 
 /// The parts of a matrix.
-fn parts(w: &Quantized) -> impl Iterator<Item = &Array> {
+pub(super) fn parts(w: &Quantized) -> impl Iterator<Item = &Array> {
     [Some(&w.weight), Some(&w.scales), w.biases.as_ref()].into_iter().flatten()
 }
 
@@ -57,7 +57,7 @@ pub(crate) fn quantized_matmul(x: &Array, factor: QuantizedFactor<'_>) -> Option
 pub(crate) fn quantized_matmul_each(x: &Array, matrices: &[&Quantized]) -> Option<Result<Vec<Array>>> {
     let suits = |w: &&Quantized| w.weight.ndim() == 2 && suit(x, w);
     if x.ndim() > 0 && matrices.iter().all(suits) {
-        let op = EachProduct(matrices.iter().map(|w| w.scheme).collect());
+        let op = EachProduct::of(matrices);
         let inputs = std::iter::once(x).chain(matrices.iter().flat_map(|w| parts(w)));
         Some(kernel::apply(&Arc::new(op), inputs))
     } else {
@@ -120,7 +120,7 @@ fn product_type(scheme: Quantization, x: &Array, parts: &[&Array]) -> Dtype {
 }
 
 /// A matrix that runs.
-struct Matrix<'a> {
+pub(super) struct Matrix<'a> {
     words: Cow<'a, [u32]>,
     scales: Stored<'a>,
     biases: Option<Floats<'a>>,
@@ -146,7 +146,7 @@ impl<'a> Matrix<'a> {
         Ok(Self { words: weight.values()?, scales, biases, scheme, columns })
     }
 
-    fn quantized(&self) -> Result<quantized::Quantized<'_>, Failure> {
+    pub(super) fn quantized(&self) -> Result<quantized::Quantized<'_>, Failure> {
         let Quantization { mode, bits, group_size } = self.scheme;
         let (bits, group) = (bits.unsigned_abs(), group_size.unsigned_abs() as usize);
         let scales = match (&self.scales, mode) {
@@ -208,11 +208,8 @@ impl Primitive for QuantizedMatmul {
     }
 
     fn fallback(&self, inputs: &[Array]) -> Result<Vec<Array>> {
-        let [x, weight, scales, biases @ ..] = inputs else { return Ok(Vec::new()) };
-        let Quantization { mode, bits, group_size } = self.scheme;
-        let (group_size, bits, biases) = (Some(group_size), Some(bits), biases.first());
-        let mode = mode.text();
-        Ok(vec![raw::quantized_matmul(x, weight, scales, biases, self.transpose, group_size, bits, mode)?])
+        let [x, parts @ ..] = inputs else { return Ok(Vec::new()) };
+        Ok(vec![product(self.scheme, self.transpose, x, parts)?])
     }
 
     fn is_same(&self, other: &Self) -> bool {
@@ -220,9 +217,37 @@ impl Primitive for QuantizedMatmul {
     }
 }
 
+/// The product of `x` with the matrix of these parts, in MLX's ops.
+fn product(scheme: Quantization, transpose: bool, x: &Array, parts: &[Array]) -> Result<Array> {
+    let [weight, scales, biases @ ..] = parts else { return Ok(x.clone()) };
+    let Quantization { mode, bits, group_size } = scheme;
+    let (group_size, bits, biases) = (Some(group_size), Some(bits), biases.first());
+    raw::quantized_matmul(x, weight, scales, biases, transpose, group_size, bits, mode.text())
+}
+
 impl EachProduct {
+    pub(super) fn of(matrices: &[&Quantized]) -> Self {
+        Self(matrices.iter().map(|w| w.scheme).collect())
+    }
+
+    /// The matrices that run.
+    pub(super) fn stored<'a>(&self, parts: &'a [Input<'_>]) -> Result<Vec<Matrix<'a>>, Failure> {
+        self.matrices(parts).map(|(scheme, parts)| Matrix::of(scheme, parts)).collect()
+    }
+
+    /// The product of `x` with matrix number `at`, in MLX's ops.
+    pub(super) fn product(&self, at: usize, x: &Array, parts: &[Array]) -> Result<Array> {
+        match self.matrices(parts).nth(at) {
+            Some((scheme, parts)) => product(scheme, true, x, parts),
+            None => Ok(x.clone()),
+        }
+    }
+
     /// The scheme and the parts of each matrix.
-    fn matrices<'a, T>(&'a self, mut parts: &'a [T]) -> impl Iterator<Item = (Quantization, &'a [T])> {
+    pub(super) fn matrices<'a, T>(
+        &self,
+        mut parts: &'a [T],
+    ) -> impl Iterator<Item = (Quantization, &'a [T])> {
         self.0.iter().map(move |&scheme| {
             let count = if scheme.mode == QuantizationMode::Affine { 3 } else { 2 };
             let (of_this, rest) = parts.split_at_checked(count).unwrap_or((parts, &[]));
@@ -247,8 +272,7 @@ impl Primitive for EachProduct {
     fn run(&self, inputs: &[Input<'_>], outputs: &mut [Output<'_>]) -> Result<(), Failure> {
         let [x, parts @ ..] = inputs else { return Err("an input is missing".into()) };
         let x = Floats::of(x)?;
-        let matrices = self.matrices(parts).map(|(scheme, parts)| Matrix::of(scheme, parts));
-        let matrices = matrices.collect::<Result<Vec<_>, _>>()?;
+        let matrices = self.stored(parts)?;
         let matrices = matrices.iter().map(Matrix::quantized).collect::<Result<Vec<_>, _>>()?;
         let outs = outputs.iter_mut().map(results).collect::<Result<_, _>>()?;
         super::checked(quantized::multiply_each(Level::best(), x.numbers(), &matrices, outs))
@@ -256,11 +280,7 @@ impl Primitive for EachProduct {
 
     fn fallback(&self, inputs: &[Array]) -> Result<Vec<Array>> {
         let [x, parts @ ..] = inputs else { return Ok(Vec::new()) };
-        let product = |scheme| QuantizedMatmul { scheme, transpose: true };
-        let each = self
-            .matrices(parts)
-            .map(|(scheme, parts)| product(scheme).fallback(&[std::slice::from_ref(x), parts].concat()));
-        Ok(each.collect::<Result<Vec<_>>>()?.concat())
+        self.matrices(parts).map(|(scheme, parts)| product(scheme, true, x, parts)).collect()
     }
 
     fn is_same(&self, other: &Self) -> bool {

@@ -15,15 +15,16 @@ use super::{Vector, call, guest, list, raw, string};
 use crate::kernel::{Failure, Kernel, Spec};
 use crate::{Array, Dtype, Element, Error, Kind, Result};
 
+/// What C keeps of an op.
+struct Payload {
+    kernel: Arc<dyn Kernel>,
+    outputs: Vec<Spec>,
+}
+
 /// Adds an op to the graph of the current stream, which is on the CPU.
 #[track_caller]
-pub(crate) fn apply(kernel: Arc<dyn Kernel>, inputs: &[&Array], outputs: &[Spec]) -> Result<Vec<Array>> {
+pub(crate) fn apply(kernel: Arc<dyn Kernel>, inputs: &[&Array], outputs: Vec<Spec>) -> Result<Vec<Array>> {
     let name = string::terminated("kernel", kernel.name())?;
-    let fallback = {
-        let (kernel, specs) = (Arc::clone(&kernel), outputs.to_vec());
-        // MLX takes a value that is returned twice for one: each is a node of its own.
-        Closure::new(move |inputs| fallback(&*kernel, &inputs, &specs)?.iter().map(raw::copy).collect())
-    };
     let inputs = Vector::collect(inputs.iter().copied())?;
     let lengths: Vec<_> = outputs.iter().flat_map(|spec| spec.shape.iter().copied()).collect();
     let ndims: Vec<_> = outputs.iter().map(|spec| spec.shape.len()).collect();
@@ -32,23 +33,23 @@ pub(crate) fn apply(kernel: Arc<dyn Kernel>, inputs: &[&Array], outputs: &[Spec]
         let callbacks = sys::mlx_shim_kernel {
             name: name.as_ptr(),
             fills: kernel.fills(),
-            payload: Box::into_raw(Box::new(kernel)).cast(),
+            payload: Box::into_raw(Box::new(Payload { kernel, outputs })).cast(),
             run: Some(run),
+            fallback: Some(make_fallback),
             same: Some(same),
             drop: Some(drop_payload),
         };
-        // SAFETY: the inputs and the fallback are live; `lengths` holds the lengths that `ndims` counts for each of
-        // the outputs. C copies the name and takes the payload over, which it hands to the three functions below.
+        // SAFETY: the inputs are live; `lengths` holds the lengths that `ndims` counts for each of the outputs. C copies
+        // the name and takes the payload over, which it hands to the four functions below.
         unsafe {
-            let (lengths, ndims, dtypes) = (lengths.as_ptr(), ndims.as_ptr(), dtypes.as_ptr());
-            let count = outputs.len();
+            let (lengths, shapes, dtypes) = (lengths.as_ptr(), ndims.as_ptr(), dtypes.as_ptr());
+            let count = ndims.len();
             sys::mlx_shim_primitive(
                 out,
                 inputs.raw(),
                 &raw const callbacks,
-                fallback.raw(),
                 lengths,
-                ndims,
+                shapes,
                 dtypes,
                 count,
                 s,
@@ -69,17 +70,17 @@ pub(crate) fn fallback(kernel: &dyn Kernel, inputs: &[Array], specs: &[Spec]) ->
     Err(Error::new(Kind::Shape, kernel.name(), message))
 }
 
-/// The kernel behind a payload of `apply`.
+/// What `apply` made.
 ///
 /// # Safety
 /// `payload` must come from `apply` and not be dropped.
-unsafe fn kernel<'a>(payload: *const c_void) -> &'a dyn Kernel {
+unsafe fn payload<'a>(payload: *const c_void) -> &'a Payload {
     // SAFETY: by this function's contract it points to the box that `apply` made.
-    unsafe { &**payload.cast::<Arc<dyn Kernel>>() }
+    unsafe { &*payload.cast::<Payload>() }
 }
 
 unsafe extern "C" fn run(
-    payload: *mut c_void,
+    op: *mut c_void,
     error: *mut sys::mlx_string,
     inputs: *const sys::mlx_shim_buffer,
     num_inputs: usize,
@@ -89,7 +90,7 @@ unsafe extern "C" fn run(
     // SAFETY: C passes the payload of `apply`, and as many buffers as it says, which live until this returns. The
     // kernel is shared between threads, which `Kernel: Sync` allows.
     let (kernel, inputs, outputs) =
-        unsafe { (kernel(payload), list(inputs, num_inputs), list(outputs, num_outputs)) };
+        unsafe { (&payload(op).kernel, list(inputs, num_inputs), list(outputs, num_outputs)) };
     let inputs: Vec<_> = inputs.iter().map(Input).collect();
     let mut outputs: Vec<_> = outputs.iter().map(Output).collect();
     let result = guest::run(|| kernel.run(&inputs, &mut outputs).map_err(|failure| failure.to_string()));
@@ -106,16 +107,31 @@ unsafe extern "C" fn run(
     1
 }
 
-unsafe extern "C" fn same(payload: *const c_void, other: *const c_void) -> bool {
-    // SAFETY: C calls this with two payloads of `apply`.
-    let (this, other) = unsafe { (kernel(payload), kernel(other)) };
-    quietly(|| this.is_same(other)).unwrap_or(false)
+unsafe extern "C" fn make_fallback(op: *const c_void, out: *mut sys::mlx_closure) -> c_int {
+    // SAFETY: C calls this with a payload of `apply`.
+    let Payload { kernel, outputs } = unsafe { payload(op) };
+    let (kernel, outputs) = (Arc::clone(kernel), outputs.clone());
+    // MLX takes a value that is returned twice for one: each is a node of its own.
+    let made = guest::run(|| {
+        Closure::new(move |inputs| fallback(&*kernel, &inputs, &outputs)?.iter().map(raw::copy).collect())
+    });
+    match made {
+        // SAFETY: C lends a closure of its own, which becomes a copy of this one.
+        Ok(closure) => unsafe { sys::mlx_closure_set(out, closure.raw()) },
+        Err(_) => 1,
+    }
 }
 
-unsafe extern "C" fn drop_payload(payload: *mut c_void) {
+unsafe extern "C" fn same(op: *const c_void, other: *const c_void) -> bool {
+    // SAFETY: C calls this with two payloads of `apply`.
+    let (this, other) = unsafe { (&payload(op).kernel, &payload(other).kernel) };
+    quietly(|| this.is_same(&**other)).unwrap_or(false)
+}
+
+unsafe extern "C" fn drop_payload(op: *mut c_void) {
     // SAFETY: C calls this once, last, with the pointer that `apply` made of a box.
-    let kernel = unsafe { Box::from_raw(payload.cast::<Arc<dyn Kernel>>()) };
-    let _ = guest::run(|| drop(kernel));
+    let payload = unsafe { Box::from_raw(op.cast::<Payload>()) };
+    let _ = guest::run(|| drop(payload));
 }
 
 /// An input of a kernel that runs.

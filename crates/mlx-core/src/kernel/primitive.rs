@@ -123,7 +123,7 @@ pub fn apply<'a, P: Primitive>(
     }
     if Device::current().is_cpu() {
         let kernel: Arc<dyn Kernel> = Arc::<P>::clone(primitive);
-        ffi::primitive::apply(kernel, &inputs, &specs)
+        ffi::primitive::apply(kernel, &inputs, specs)
     } else {
         let owned: Vec<_> = inputs.into_iter().cloned().collect();
         match ffi::primitive::fallback(&**primitive, &owned, &specs) {

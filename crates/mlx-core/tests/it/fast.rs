@@ -1,6 +1,6 @@
 //! Fused ops against the ops that they are made of, and shapes that do not go together.
 
-use mlx_core::fast::{self, Mask, Rope};
+use mlx_core::fast::{self, Heads, Mask, Rope, rms_norm, rope, rope_dynamic, rope_heads};
 use mlx_core::{Array, Dtype, Kind, Result, keep, select};
 use mlx_testkit::{Tolerance, assert_close};
 
@@ -183,4 +183,42 @@ fn targets_that_are_no_class_are_clamped() {
     let no_rows = Array::zeros([0], Dtype::Int32).unwrap();
     assert_eq!(fast::cross_entropy(&zeros([0, 5]), &no_rows).unwrap().shape(), [0]);
     assert!(fast::cross_entropy(&Array::from(1.0), &none).is_err());
+}
+
+#[test]
+fn heads_are_split_normalised_and_turned() {
+    let (weight, freqs) = (random([8], 1).abs().unwrap(), (random([4], 2).abs().unwrap() + 0.1).unwrap());
+    let offset = Array::from([3, 11]);
+    let base = Rope { dims: 8, traditional: false, base: Some(1e4), scale: 0.5, offset: 7, freqs: None };
+    let lengths = Rope { base: None, freqs: Some(&freqs), traditional: true, ..base };
+    for (how, offset) in
+        [(base, None), (lengths, None), (base, Some(&offset)), (Rope { dims: 4, ..base }, None)]
+    {
+        for length in [1, 5] {
+            let (x, y) = (random([2, length, 24], 3), random([2, length, 8], 4));
+            let parts = [
+                Heads { x: &x, heads: 3, norm: Some((&weight, 1e-5)) },
+                Heads { x: &y, heads: 1, norm: None },
+            ];
+            let turned = |heads: &Array| match offset {
+                Some(offset) => rope_dynamic(heads, how, offset),
+                None => rope(heads, how),
+            };
+            let placed = rope_heads(parts, how, offset).unwrap();
+            for (placed, part) in placed.into_iter().zip(parts) {
+                let heads =
+                    part.x.reshape([2, length, part.heads, 8]).unwrap().transpose([0, 2, 1, 3]).unwrap();
+                let heads =
+                    part.norm.map_or(Ok(heads.clone()), |(w, eps)| rms_norm(&heads, Some(w), eps)).unwrap();
+                assert_same(Ok(placed), &turned(&heads).unwrap());
+            }
+            let sum = |x: &Array| rope_heads([Heads { x, ..parts[0] }], how, offset)?[0].square()?.sum(..);
+            let apart = |x: &Array| turned(&Heads { x, ..parts[0] }.split()?)?.square()?.sum(..);
+            assert_same(mlx_core::transform::grad(sum)(&x), &mlx_core::transform::grad(apart)(&x).unwrap());
+        }
+    }
+    let x = random([2, 5, 24], 3);
+    assert!(rope_heads([Heads { x: &x, heads: 5, norm: None }], base, None).is_err());
+    assert!(rope_heads([Heads { x: &weight, heads: 1, norm: None }], base, None).is_err());
+    assert!(rope_heads([Heads { x: &x, heads: 0, norm: None }], base, None).is_err());
 }

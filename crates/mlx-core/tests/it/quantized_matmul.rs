@@ -1,5 +1,6 @@
 //! Products with quantized matrices against those of the dequantized, and indices outside a batch.
 
+use mlx_core::fast::{self, Activation, GatedLayer};
 use mlx_core::{
     Array, Dtype, GlobalScales, Kind, MatrixIndices, Quantization, QuantizationMode, Quantized,
     QuantizedFactor,
@@ -210,5 +211,38 @@ fn products_with_several_matrices_are_those_with_each() {
         assert!(x.quantized_matmul_each(&[]).unwrap().is_empty());
         let none = Array::zeros([0, 64], Dtype::Float32).unwrap();
         assert_eq!(none.quantized_matmul_each(&all).unwrap()[1].shape(), [0, 96]);
+    }
+}
+
+#[test]
+fn a_feed_forward_layer_is_its_three_products() {
+    for (scheme, activation) in
+        SCHEMES.into_iter().zip([Activation::Silu, Activation::GeluApprox].into_iter().cycle())
+    {
+        let matrices = [[96, 64], [96, 64], [64, 96]].map(|shape| quantized(shape, scheme).0);
+        let [gate, up, down] = &matrices;
+        let layer = GatedLayer { gate, up, down, activation };
+        let apart = |x: &Array| {
+            let between = fast::gated(activation, &x.quantized_matmul(gate)?, &x.quantized_matmul(up)?)?;
+            between.quantized_matmul(down)
+        };
+        for shape in [&[64][..], &[2, 3, 64], &[40, 64]] {
+            for dtype in [Dtype::Float32, Dtype::Bfloat16] {
+                let x = random(shape, 2).astype(dtype).unwrap();
+                let y = fast::feed_forward(&x, layer).unwrap();
+                assert_eq!((y.shape(), y.dtype()), (apart(&x).unwrap().shape(), apart(&x).unwrap().dtype()));
+                assert_same(&y, &apart(&x).unwrap());
+            }
+        }
+        let x = random([3, 64], 2);
+        let sum = |y: Array| y.sum(..);
+        let found = mlx_core::transform::grad(|x: &Array| sum(fast::feed_forward(x, layer)?))(&x).unwrap();
+        assert_same(&found, &mlx_core::transform::grad(|x: &Array| sum(apart(x)?))(&x).unwrap());
+        assert!(fast::feed_forward(&random([2, 96], 2), layer).is_err());
+        assert!(fast::feed_forward(&x, GatedLayer { down: up, ..layer }).is_err());
+        assert_eq!(
+            fast::feed_forward(&Array::zeros([0, 64], Dtype::Float32).unwrap(), layer).unwrap().shape(),
+            [0, 64]
+        );
     }
 }

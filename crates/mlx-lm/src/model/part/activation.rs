@@ -41,11 +41,19 @@ impl Activation {
 
     /// `activation(gate) · x`.
     pub(crate) fn gate(self, gate: &Array, x: &Array) -> MlxResult<Array> {
+        match self.fused() {
+            Some(activation) => fast::gated(activation, gate, x),
+            None => self.forward(gate)? * x,
+        }
+    }
+
+    /// That of MLX's fused ops, if they have it.
+    pub(crate) fn fused(self) -> Option<fast::Activation> {
         match self {
-            Self::Silu => fast::gated(fast::Activation::Silu, gate, x),
-            Self::Gelu => fast::gated(fast::Activation::Gelu, gate, x),
-            Self::GeluTanh => fast::gated(fast::Activation::GeluApprox, gate, x),
-            Self::Relu => relu(gate)? * x,
+            Self::Silu => Some(fast::Activation::Silu),
+            Self::Gelu => Some(fast::Activation::Gelu),
+            Self::GeluTanh => Some(fast::Activation::GeluApprox),
+            Self::Relu => None,
         }
     }
 }

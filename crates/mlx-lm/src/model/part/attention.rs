@@ -1,5 +1,6 @@
 //! Grouped-query attention.
 
+use mlx_core::fast::Heads;
 use mlx_core::{Array, Dtype, Index, Result as MlxResult};
 use mlx_nn::{Linear, Module, Offset, Rope, Weights};
 
@@ -115,9 +116,7 @@ impl Attention {
     pub(crate) fn forward(&self, x: &Array, mask: &Mask, cache: &mut LayerCache) -> MlxResult<Array> {
         let [q, k, v] = self.projections.forward(x, self.heads, self.kv_heads)?;
         let offset = cache.offset();
-        let (q, gate) = self.ungated(heads::split(&q, self.heads)?)?;
-        let mut q = self.place(q, self.q_norm.as_ref(), offset)?;
-        let k = self.place(heads::split(&k, self.kv_heads)?, self.k_norm.as_ref(), offset)?;
+        let (mut q, k, gate) = self.placed(&q, &k, offset)?;
         let v = heads::split(&v, self.kv_heads)?;
         if let Some(growth) = self.temperature.map(|t| t.growth(offset, &q)).transpose()? {
             q = (q * growth)?;
@@ -142,6 +141,22 @@ impl Attention {
         Ok((queries.index((Index::Ellipsis, ..width))?, Some(gate)))
     }
 
+    /// Heads of queries and keys, normalised and turned to their positions, and the gates of the queries.
+    fn placed(&self, q: &Array, k: &Array, offset: Offset<'_>) -> MlxResult<(Array, Array, Option<Array>)> {
+        if let Some(rope) = self.rope.as_ref().filter(|_| !self.gated)
+            && let (Some(q_norm), Some(k_norm)) = (plain(self.q_norm.as_ref()), plain(self.k_norm.as_ref()))
+        {
+            let queries = Heads { x: q, heads: self.heads, norm: q_norm };
+            let keys = Heads { x: k, heads: self.kv_heads, norm: k_norm };
+            let [q, k] = rope.forward_heads([queries, keys], offset)?;
+            return Ok((q, k, None));
+        }
+        let (q, gate) = self.ungated(heads::split(q, self.heads)?)?;
+        let q = self.place(q, self.q_norm.as_ref(), offset)?;
+        let k = self.place(heads::split(k, self.kv_heads)?, self.k_norm.as_ref(), offset)?;
+        Ok((q, k, gate))
+    }
+
     /// Normalises heads `[batch, heads, length, width]` and turns them to their positions.
     fn place(&self, heads: Array, norm: Option<&Named<Norm>>, offset: Offset<'_>) -> MlxResult<Array> {
         let heads = norm.map(|norm| norm.part.forward(&heads)).transpose()?.unwrap_or(heads);
@@ -150,6 +165,12 @@ impl Attention {
             None => Ok(heads),
         }
     }
+}
+
+/// The weights of a norm, if there is one; none if it is not by weights alone.
+#[expect(clippy::option_option, reason = "no norm is plain too")]
+fn plain(norm: Option<&Named<Norm>>) -> Option<Option<(&Array, f32)>> {
+    norm.map_or(Some(None), |norm| norm.part.plain().map(Some))
 }
 
 impl Attend for Attention {

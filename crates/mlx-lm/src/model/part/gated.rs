@@ -80,6 +80,15 @@ impl GatedMlp {
 
     /// `[…, hidden] -> […, hidden]`.
     pub(crate) fn forward(&self, x: &Array) -> MlxResult<Array> {
+        if let (Gates::Apart { gate_proj, up_proj }, Some(activation), None) =
+            (&self.gates, self.activation.fused(), self.cutoff)
+        {
+            return Linear::feed_forward(
+                [gate_proj, up_proj, &self.down_proj].map(|w| &w.part),
+                activation,
+                x,
+            );
+        }
         let (mut gate, up) = self.gates.forward(x)?;
         if let Some(deviations) = self.cutoff {
             gate = above(&gate, deviations)?;

@@ -93,6 +93,14 @@ impl Norm {
         }
     }
 
+    /// What it scales by, and what is added to the mean square, if those are the weights.
+    pub(crate) fn plain(&self) -> Option<(&Array, f32)> {
+        match self {
+            Self::Plain(norm) => Some(norm.parts()),
+            Self::PlusOne(_) | Self::Unscaled { .. } => None,
+        }
+    }
+
     /// `x + y`, and its norm.
     pub(crate) fn forward_sum(&self, x: &Array, y: &Array) -> MlxResult<(Array, Array)> {
         if let Self::Plain(norm) = self {

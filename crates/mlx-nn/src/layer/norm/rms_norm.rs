@@ -26,6 +26,11 @@ impl RmsNorm {
         fast::rms_norm(x, Some(&self.weight), self.eps)
     }
 
+    /// The scales, and what is added to the mean square.
+    pub fn parts(&self) -> (&Array, f32) {
+        (&self.weight, self.eps)
+    }
+
     /// `x + y`, and what [`forward`](Self::forward) gives for it.
     #[track_caller]
     pub fn forward_sum(&self, x: &Array, y: &Array) -> Result<(Array, Array)> {

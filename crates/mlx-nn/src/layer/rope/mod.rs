@@ -109,24 +109,58 @@ impl Rope {
     #[track_caller]
     pub fn forward<'o>(&self, x: &Array, offset: impl Into<Offset<'o>>) -> mlx_core::Result<Array> {
         let offset = offset.into();
-        let (base, freqs) = match (&self.waves, offset) {
-            (Waves::Base(base), _) => (Some(*base), None),
-            (Waves::Growing { .. }, Offset::Padded { end, padding }) => {
-                return self.forward_each(x, end, padding);
-            }
-            (&Waves::Growing { base, factor, max_position }, Offset::All(first)) => {
-                let end = x.dim(-2)?.saturating_add(first);
+        if let (Waves::Growing { .. }, Offset::Padded { end, padding }) = (&self.waves, offset) {
+            return self.forward_each(x, end, padding);
+        }
+        let x = self.magnify(x)?;
+        let how = self.rotation(offset, x.dim(-2)?);
+        match offset {
+            Offset::All(_) => fast::rope(&x, how),
+            Offset::Padded { padding, .. } => fast::rope_dynamic(&x, how, padding.shift()),
+        }
+    }
+
+    /// [`forward`](Self::forward) for each of several heads side by side, which are split and perhaps normalised before:
+    /// `[batch, length, heads · width] -> [batch, heads, length, width]`.
+    #[track_caller]
+    pub fn forward_heads<'o, const N: usize>(
+        &self,
+        all: [fast::Heads<'_>; N],
+        offset: impl Into<Offset<'o>>,
+    ) -> mlx_core::Result<[Array; N]> {
+        let offset = offset.into();
+        let grows_apart = matches!((&self.waves, offset), (Waves::Growing { .. }, Offset::Padded { .. }));
+        let length = all.first().map_or(Ok(0), |part| part.x.dim(-2))?;
+        if self.magnitude == 1.0 && !grows_apart {
+            let shift = match offset {
+                Offset::All(_) => None,
+                Offset::Padded { padding, .. } => Some(padding.shift()),
+            };
+            return fast::rope_heads(all, self.rotation(offset, length), shift);
+        }
+        let mut turned = all.map(|part| part.x.clone());
+        for (turned, part) in turned.iter_mut().zip(all) {
+            *turned = self.forward(&part.split()?, offset)?;
+        }
+        Ok(turned)
+    }
+
+    /// How `length` places turn from `offset` on, or from each text's own if there is padding.
+    fn rotation(&self, offset: Offset<'_>, length: i32) -> fast::Rope<'_> {
+        let first = match offset {
+            Offset::All(first) => first,
+            Offset::Padded { end, .. } => end,
+        };
+        let (base, freqs) = match &self.waves {
+            &Waves::Base(base) => (Some(base), None),
+            &Waves::Growing { base, factor, max_position } => {
+                let end = length.saturating_add(first);
                 (Some(grown(base, factor, end, max_position, self.dims)), None)
             }
-            (Waves::Lengths(lengths), _) => (None, Some(&lengths.array)),
+            Waves::Lengths(lengths) => (None, Some(&lengths.array)),
         };
         let Self { dims, traditional, pace, .. } = *self;
-        let how = |offset| fast::Rope { dims, traditional, base, scale: pace, offset, freqs };
-        let x = self.magnify(x)?;
-        match offset {
-            Offset::All(first) => fast::rope(&x, how(first)),
-            Offset::Padded { end, padding } => fast::rope_dynamic(&x, how(end), padding.shift()),
-        }
+        fast::Rope { dims, traditional, base, scale: pace, offset: first, freqs }
     }
 
     /// [`forward`](Self::forward) for one text after the other, as the base depends on how long each is.
