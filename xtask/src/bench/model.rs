@@ -32,7 +32,7 @@ pub enum Model {
 
 /// The same weights in every form that some program reads.
 pub struct Weights {
-    /// What ours reads: the folder or the GGUF file.
+    /// The folder that ours reads.
     pub ours: PathBuf,
     pub gguf: PathBuf,
     /// The folder for Python's mlx-lm.
@@ -93,7 +93,7 @@ impl Model {
     }
 }
 
-/// A GGUF file of an asset group, which ours reads as it is and writes once in mlx-lm's form.
+/// A GGUF file of an asset group, which ours writes once in MLX's form: the same codes, with scales that are halves as well.
 fn fetched(group: &str, file: &str, root: &Path, folder: &Path, mlx: &Path) -> Result<Weights> {
     assets::run(&assets::Options { groups: vec![group.to_owned()] })?;
     let gguf = root.join("assets").join(group).join(file);
@@ -104,7 +104,8 @@ fn fetched(group: &str, file: &str, root: &Path, folder: &Path, mlx: &Path) -> R
             process::output(&mut convert).map(drop).context("for mlx-lm")
         })?;
     }
-    Ok(Weights { ours: gguf.clone(), gguf, mlx: folder.join("mlx") })
+    let mlx = folder.join("mlx");
+    Ok(Weights { ours: mlx.clone(), gguf, mlx })
 }
 
 /// How many bytes a file holds, or a folder with all that is in it.

@@ -48,8 +48,8 @@ pub enum Coding {
 /// What products are computed with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Precision {
-    /// Singles. A few rows of halves, with codes that are whole numbers of 2, 4 or 8 bits, are whole numbers of 16 bits with
-    /// a factor for each group: an element is off by up to a 65534th of the greatest in its group, less than rounding
+    /// Singles. Rows of halves, with codes that are whole numbers of 4 or 8 bits, or a few rows and 2 bits, may be whole
+    /// numbers of 16 bits with a factor for each group: an element is off by up to a 65534th of the greatest in its group, less than rounding
     /// the product to a half changes it.
     #[default]
     Exact,
@@ -254,10 +254,18 @@ fn few(length: usize, w: &Quantized<'_>) -> bool {
 fn transposed(level: Level, x: &[f32], w: &Quantized<'_>, exact: bool, out: &mut [f32]) {
     match (w.coding, w.precision) {
         _ if few(x.len(), w) => few_rows(level, x, vec![(w, out)], exact),
-        (Coding::Affine(4), Precision::Int8) => rounded::multiply::<4>(level, x, w, out),
-        (Coding::Affine(8), Precision::Int8) => rounded::multiply::<8>(level, x, w, out),
+        (Coding::Affine(4), Precision::Int8) => rounded::multiply_bytes::<4>(level, x, w, out),
+        (Coding::Affine(8), Precision::Int8) => rounded::multiply_bytes::<8>(level, x, w, out),
+        (Coding::Affine(4), _) if !exact && pays(level, w) => rounded::multiply_shorts::<4>(level, x, w, out),
+        (Coding::Affine(8), _) if !exact && pays(level, w) => rounded::multiply_shorts::<8>(level, x, w, out),
         _ => coded!(w, C => product::multiply(level, x, &panel::Transposed::<C>::new(w), out)),
     }
+}
+
+/// Whether products of many rows in whole numbers of 16 bits are faster than in singles: AVX2 has room for twice as many, and
+/// the sums of a group, which become floats, are of 64 at least. AVX-512 adds integers where it multiplies floats.
+fn pays(level: Level, w: &Quantized<'_>) -> bool {
+    level == Level::Avx2 && w.group >= 64
 }
 
 /// The products of a few rows with matrices that are all like the first.

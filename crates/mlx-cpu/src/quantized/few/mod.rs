@@ -97,8 +97,11 @@ impl<T: Terms> Kernel for Few<'_, '_, T> {
         let length = w.columns.div_ceil(block::<S, T>()) * T::VECTORS * S::LANES;
         let groups = (w.columns / w.group).next_multiple_of(S::LANES);
         let mut memory = Scratch::new(rows * (length + 2 * groups));
-        memory.fill(0.0);
         let (elements, rest) = memory.split_at_mut(rows * length);
+        rest.fill(0.0);
+        if !w.columns.is_multiple_of(block::<S, T>()) {
+            elements.fill(0.0);
+        }
         let (factors, sums) = rest.split_at_mut(rows * groups);
         s.enter(Lay::<T> { x: self.x, w, elements, factors, sums, terms: PhantomData });
         let x = Laid { elements, factors, sums, rows };
@@ -132,7 +135,7 @@ impl<T: Terms> Kernel for Lay<'_, T> {
         let (length, groups) = (self.elements.len() / rows, self.sums.len() / rows);
         let block = T::VECTORS * S::LANES;
         let mut memory = Scratch::new(columns.next_multiple_of(32));
-        memory.fill(0.0);
+        memory[columns..].fill(0.0);
         for (row, x) in self.x.chunks_exact(columns).enumerate() {
             let (first, at) = (row / TOGETHER * TOGETHER, row % TOGETHER);
             let together = TOGETHER.min(rows - first);
@@ -215,29 +218,31 @@ struct Lines<'a> {
 }
 
 /// What the groups of some rows of the matrix are multiplied by.
-struct Factors {
+struct Factors<'a> {
     /// Scales of all groups, row after row, with room for what vectors read past them; so are biases.
-    scales: Scratch,
-    biases: Scratch,
-    /// The scales of each row with the factors of each row of `x`, with zeros up to a whole vector.
-    scaled: Scratch,
+    scales: &'a mut [f32],
+    biases: &'a mut [f32],
+    /// The scales of a row with the factors of each row of `x`, with zeros up to a whole vector.
+    scaled: &'a mut [f32],
     /// All bits for each group, and none behind the last.
-    kept: Scratch,
+    kept: &'a mut [f32],
 }
 
-impl Factors {
-    /// For [`LINES`] rows of the matrix and `rows` of `x`.
+impl<'a> Factors<'a> {
+    /// How much memory is needed for [`LINES`] rows of the matrix and `rows` of `x`.
     #[inline(always)]
-    fn new(groups: usize, padded: usize, rows: usize) -> Self {
-        let zeros = |length| {
-            let mut memory = Scratch::new(length);
-            memory.fill(0.0);
-            memory
-        };
-        let [scales, biases] = [(); 2].map(|()| zeros(LINES * groups + MOST_LANES));
-        let mut kept = zeros(padded);
+    fn size([groups, padded, rows]: [usize; 3]) -> usize {
+        2 * (LINES * groups + MOST_LANES) + rows * padded + MOST_LANES + padded
+    }
+
+    #[inline(always)]
+    fn new(memory: &'a mut [f32], [groups, padded, rows]: [usize; 3]) -> Self {
+        let (scales, rest) = memory.split_at_mut(LINES * groups + MOST_LANES);
+        let (biases, rest) = rest.split_at_mut(LINES * groups + MOST_LANES);
+        let (scaled, kept) = rest.split_at_mut(rows * padded + MOST_LANES);
         kept[..groups].fill(f32::from_bits(u32::MAX));
-        Self { scales, biases, scaled: zeros(rows * padded + MOST_LANES), kept }
+        kept[groups..].fill(0.0);
+        Self { scales, biases, scaled, kept }
     }
 
     /// Converts those of some rows, and fetches those of as many that follow.
@@ -247,9 +252,12 @@ impl Factors {
         let (first, used) = (rows.start * groups, rows.len() * groups);
         w.scales.write(s, first, &mut self.scales[..used]);
         w.scales.prefetch(s, first + used..first + 2 * used);
+        let to = &mut self.biases[..used];
         if let Some(biases) = w.biases {
-            scales::write(s, biases, first, &mut self.biases[..used]);
+            scales::write(s, biases, first, to);
             scales::prefetch(s, biases, first + used..first + 2 * used);
+        } else {
+            to.fill(0.0);
         }
     }
 
@@ -284,9 +292,9 @@ impl Factors {
             let kept = s.to_bits(s.load(kept));
             let keep = |v: &[f32]| s.from_bits(s.and(s.to_bits(s.load(v)), kept));
             let (scales, biases) = (keep(scales), keep(biases));
-            for n in 0..N {
+            for (n, total) in totals.iter_mut().enumerate() {
                 let places = n * padded + at * S::LANES..n * padded + (at + 1) * S::LANES;
-                totals[n] = s.mul_add(biases, s.load(&tile.sums[places.clone()]), totals[n]);
+                *total = s.mul_add(biases, s.load(&tile.sums[places.clone()]), *total);
                 if n < scaled {
                     s.store(&mut self.scaled[places.clone()], s.mul(scales, s.load(&tile.factors[places])));
                 }
@@ -313,7 +321,9 @@ impl<T: Terms, const N: usize, const WHOLE: bool> Kernel for Products<'_, T, N, 
         let power = (w.group / block::<S, T>()).max(1).trailing_zeros();
         let lanes: [u32; MOST_LANES] = from_fn(|lane| (lane * spread / S::LANES) as u32);
         let lanes = s.load_int(&lanes);
-        let mut factors = Factors::new(groups, padded, scaled);
+        let sizes = [groups, padded, scaled];
+        let mut memory = Scratch::new(Factors::size(sizes));
+        let mut factors = Factors::new(&mut memory, sizes);
         let mut totals = [0.0; LINES * TOGETHER * MOST_LANES];
         for at in (0..count).step_by(LINES) {
             let first = rows.start + at;
@@ -325,7 +335,7 @@ impl<T: Terms, const N: usize, const WHOLE: bool> Kernel for Products<'_, T, N, 
                 let words_of = (first + row) * words;
                 let line = Line {
                     words: &all[words_of..words_of + words],
-                    scales: &factors.scaled,
+                    scales: factors.scaled,
                     stride: if T::SCALED { padded } else { 0 },
                     elements,
                 };

@@ -4,12 +4,8 @@
 
 use super::Terms;
 use crate::quantized::fields::mask;
+use crate::quantized::rounded::round_shorts;
 use crate::simd::Simd;
-
-/// The greatest of the whole numbers.
-const GREATEST: f32 = 32767.0;
-/// What is no greater counts as 0: the inverse of its factor would have no end.
-const LEAST: f32 = 1e-33;
 
 /// Products of codes of 2, 4 or 8 bits with such elements.
 pub(super) struct Shorts<const BITS: usize>;
@@ -59,23 +55,6 @@ impl<const BITS: usize> Terms for Shorts<BITS> {
     /// The elements of a group become the bits of whole numbers.
     #[inline(always)]
     fn round<S: Simd>(s: S, x: &mut [f32]) -> [f32; 2] {
-        let mut greatest = s.splat(0.0);
-        // What is no number, or has no end, is none times 0 as well.
-        let mut nothing = s.splat(0.0);
-        for x in x.chunks(S::LANES) {
-            let x = s.load(x);
-            greatest = s.max(s.sub(s.splat(0.0), x), s.max(x, greatest));
-            nothing = s.mul_add(x, s.splat(0.0), nothing);
-        }
-        let greatest = s.greatest(greatest);
-        let (scale, inverse) =
-            if greatest > LEAST { (greatest / GREATEST, GREATEST / greatest) } else { (0.0, 0.0) };
-        let mut sum = s.splat_int(0);
-        for x in x.chunks_mut(S::LANES) {
-            let whole = s.to_int(s.mul(s.load(x), s.splat(inverse)));
-            sum = s.add_int(sum, whole);
-            s.store(x, s.from_bits(whole));
-        }
-        [scale, scale * s.sum(s.to_float(sum)) + s.sum(nothing)]
+        round_shorts(s, x)
     }
 }

@@ -1,54 +1,59 @@
-//! Rows that are rounded to bytes with a matrix of whole numbers: products of integers.
+//! Many rows that are rounded to whole numbers with a matrix of whole numbers: products of integers.
 //!
 //! Integers lie in the memory of floats as their bits.
 
+mod bytes;
 mod product;
+mod shorts;
 
+use crate::Level;
 use crate::simd::Simd;
 
-pub(super) use product::multiply;
+use super::Quantized;
+use bytes::Bytes;
+use shorts::Shorts;
+pub(super) use shorts::round as round_shorts;
 
-/// Elements of a row with one scale: their products with digits of 4 bits add up to less than 16 bits hold.
-const BLOCK: usize = 32;
-/// Words of 4 bytes in a block.
-const STEPS: usize = BLOCK / 4;
-
-/// A block that is rounded.
-struct Rounded {
-    /// Words of 4 bytes, in the order in which codes come out of words: the lower digits of a word, then the upper ones.
-    words: [f32; STEPS],
-    /// What the bytes are multiplied by.
-    scale: f32,
-    /// The sum of what they then are.
-    sum: f32,
+/// `x · wᵀ` for a matrix of 4 or 8 bits, and elements rounded to bytes.
+pub(super) fn multiply_bytes<const BITS: usize>(level: Level, x: &[f32], w: &Quantized<'_>, out: &mut [f32]) {
+    product::multiply::<Bytes<BITS>>(level, x, w, out);
 }
 
-impl Rounded {
-    #[inline(always)]
-    fn new<S: Simd, const BITS: usize>(s: S, x: &[f32]) -> Self {
-        let mut greatest = s.splat(0.0);
-        for x in x.chunks_exact(S::LANES) {
-            let x = s.load(x);
-            greatest = s.max(greatest, s.max(x, s.sub(s.splat(0.0), x)));
-        }
-        let greatest = s.greatest(greatest);
-        let inverse = s.splat(if greatest > 0.0 { 127.0 / greatest } else { 0.0 });
-        let mut numbers = [0.0; BLOCK];
-        for (x, to) in x.chunks_exact(S::LANES).zip(numbers.chunks_exact_mut(S::LANES)) {
-            s.store(to, s.from_bits(s.to_int(s.mul(s.load(x), inverse))));
-        }
-        let (mut words, mut sum) = ([0.0; STEPS], 0);
-        for (step, to) in words.iter_mut().enumerate() {
-            let mut word = 0;
-            for byte in 0..4 {
-                let place = if BITS == 4 { step / 2 * 8 + byte * 2 + step % 2 } else { step * 4 + byte };
-                let number = numbers.get(place).map_or(0, |number| number.to_bits() as i32);
-                sum += number;
-                word |= (number as u32 & 0xff) << (8 * byte);
-            }
-            *to = f32::from_bits(word);
-        }
-        let scale = greatest / 127.0;
-        Self { words, scale, sum: scale * sum as f32 }
-    }
+/// `x · wᵀ` for a matrix of 4 or 8 bits, and elements rounded to 16 bits.
+pub(super) fn multiply_shorts<const BITS: usize>(
+    level: Level,
+    x: &[f32],
+    w: &Quantized<'_>,
+    out: &mut [f32],
+) {
+    product::multiply::<Shorts<BITS>>(level, x, w, out);
 }
+
+/// How elements are rounded, and multiplied with codes.
+trait Rounding: Sync + 'static {
+    /// Bits of a code.
+    const BITS: usize;
+    /// Elements in a lane.
+    const EACH: usize;
+    /// Parts of a code that are multiplied apart, each 16 times the one before.
+    const DIGITS: usize;
+
+    /// How many elements have one scale, where groups are of so many.
+    fn block(group: usize) -> usize;
+
+    /// Rounds a block to lanes. Returns what they are multiplied by, and the sum of what they then are.
+    fn round<S: Simd>(s: S, x: &[f32], lanes: &mut [f32; MOST_STEPS]) -> [f32; 2];
+
+    /// Calls `put` with the vectors that a word of each lane becomes, and their numbers within those of the block, of which
+    /// it is word number `word`.
+    fn unpack<S: Simd>(s: S, words: S::I, word: usize, put: impl FnMut(usize, S::I));
+
+    /// Adds the products of codes and elements to sums.
+    fn add<S: Simd>(s: S, sums: S::I, codes: S::I, x: S::I) -> S::I;
+
+    /// The sums of a block as one integer a lane.
+    fn total<S: Simd>(s: S, sums: S::I) -> S::I;
+}
+
+/// The most lanes that a block is rounded to.
+const MOST_STEPS: usize = 64;

@@ -2,9 +2,10 @@
 
 #![expect(clippy::indexing_slicing, reason = "within the memory that is lent for it")]
 
+use std::marker::PhantomData;
 use std::ops::Range;
 
-use super::{BLOCK, Rounded, STEPS};
+use super::{MOST_STEPS, Rounding};
 use crate::pool::{self, Columns};
 use crate::quantized::fields::each_lane;
 use crate::quantized::{Quantized, scales};
@@ -15,20 +16,16 @@ use crate::{Level, simd};
 /// Columns of the matrix that are unpacked at a time, a multiple of every group.
 const DEPTH: usize = 512;
 
-/// `x · wᵀ` for a matrix of 4 or 8 bits.
-pub(in crate::quantized) fn multiply<const BITS: usize>(
-    level: Level,
-    x: &[f32],
-    w: &Quantized<'_>,
-    out: &mut [f32],
-) {
-    simd::dispatch(level, Product::<BITS> { x, w, out });
+/// `x · wᵀ` for a matrix of whole numbers.
+pub(super) fn multiply<T: Rounding>(level: Level, x: &[f32], w: &Quantized<'_>, out: &mut [f32]) {
+    simd::dispatch(level, Product::<T> { x, w, out, rounding: PhantomData });
 }
 
-struct Product<'a, const BITS: usize> {
+struct Product<'a, T> {
     x: &'a [f32],
     w: &'a Quantized<'a>,
     out: &'a mut [f32],
+    rounding: PhantomData<T>,
 }
 
 /// Where the parts of a tile of rounded rows stand.
@@ -37,17 +34,26 @@ struct Layout {
     rows: usize,
     columns: usize,
     group: usize,
+    /// Elements with one scale.
+    block: usize,
+    /// Elements in a lane.
+    each: usize,
 }
 
 impl Layout {
-    /// For each block, for each step, for each row: 4 bytes.
-    fn bytes(self) -> usize {
-        self.rows * self.columns / 4
+    /// For each block, for each step, for each row: a lane of elements.
+    fn elements(self) -> usize {
+        self.rows * self.columns / self.each
     }
 
-    /// For each block, for each row: what the bytes are multiplied by.
+    /// For each block, for each row: what the elements are multiplied by.
     fn scales(self) -> usize {
-        self.rows * self.columns / BLOCK
+        self.rows * self.columns / self.block
+    }
+
+    /// Lanes of a block.
+    fn steps(self) -> usize {
+        self.block / self.each
     }
 
     /// For each group, for each row: the sum of the rounded elements.
@@ -56,69 +62,74 @@ impl Layout {
     }
 
     fn len(self) -> usize {
-        self.bytes() + self.scales() + self.sums()
+        self.elements() + self.scales() + self.sums()
     }
 }
 
-impl<const BITS: usize> Kernel for Product<'_, BITS> {
+impl<T: Rounding> Kernel for Product<'_, T> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let (tile, vectors) = S::TILE;
         let (w, rows) = (self.w, self.x.len() / self.w.columns);
-        let layout = Layout { rows: tile, columns: w.columns, group: w.group };
+        let block = T::block(w.group);
+        let layout = Layout { rows: tile, columns: w.columns, group: w.group, block, each: T::EACH };
         let mut memory = Scratch::new(rows.div_ceil(tile) * layout.len());
         pool::each_part(&mut memory, layout.len(), 2, |number, to| {
             let first = number * tile * w.columns;
             let rows = &self.x[first..self.x.len().min(first + tile * w.columns)];
-            s.enter(Round::<BITS> { rows, layout, to });
+            s.enter(Round::<T> { rows, layout, to, rounding: PhantomData });
         });
         pool::each_columns(self.out, w.rows(), vectors * S::LANES, |out| {
-            s.enter(Panel::<BITS> { left: &memory, layout, w, rows, out });
+            s.enter(Panel::<T> { left: &memory, layout, w, rows, out, rounding: PhantomData });
         });
     }
 }
 
 /// Rounds the rows of a tile.
-struct Round<'a, const BITS: usize> {
+struct Round<'a, T> {
     rows: &'a [f32],
     layout: Layout,
     to: &'a mut [f32],
+    rounding: PhantomData<T>,
 }
 
-impl<const BITS: usize> Kernel for Round<'_, BITS> {
+impl<T: Rounding> Kernel for Round<'_, T> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Layout { rows, columns, group } = self.layout;
+        let Layout { rows, columns, group, block, .. } = self.layout;
+        let steps = self.layout.steps();
         self.to.fill(0.0);
-        let (bytes, rest) = self.to.split_at_mut(self.layout.bytes());
+        let (elements, rest) = self.to.split_at_mut(self.layout.elements());
         let (scales, sums) = rest.split_at_mut(self.layout.scales());
+        let mut lanes = [0.0; MOST_STEPS];
         for (row, x) in self.rows.chunks_exact(columns).enumerate() {
-            for (number, x) in x.chunks_exact(BLOCK).enumerate() {
-                let block = Rounded::new::<S, BITS>(s, x);
-                for (step, &word) in block.words.iter().enumerate() {
-                    bytes[(number * STEPS + step) * rows + row] = word;
+            for (number, x) in x.chunks_exact(block).enumerate() {
+                let [scale, sum] = T::round(s, x, &mut lanes);
+                for (step, &lane) in lanes[..steps].iter().enumerate() {
+                    elements[(number * steps + step) * rows + row] = lane;
                 }
-                scales[number * rows + row] = block.scale;
-                sums[number * BLOCK / group * rows + row] += block.sum;
+                scales[number * rows + row] = scale;
+                sums[number * block / group * rows + row] += sum;
             }
         }
     }
 }
 
 /// A few columns of the product: as many as a tile has.
-struct Panel<'a, 'b, const BITS: usize> {
+struct Panel<'a, 'b, T> {
     left: &'a [f32],
     layout: Layout,
     w: &'a Quantized<'a>,
     rows: usize,
     out: Columns<'b, f32>,
+    rounding: PhantomData<T>,
 }
 
-impl<const BITS: usize> Kernel for Panel<'_, '_, BITS> {
+impl<T: Rounding> Kernel for Panel<'_, '_, T> {
     type Output = ();
 
     #[inline(always)]
@@ -127,15 +138,16 @@ impl<const BITS: usize> Kernel for Panel<'_, '_, BITS> {
         let width = vectors * S::LANES;
         let mut sums = Scratch::new(self.rows.next_multiple_of(tile) * width);
         sums.fill(0.0);
-        let mut digits = Scratch::new(DEPTH / 4 * (BITS / 4) * width);
-        let mut lines = Scratch::new(DEPTH / BLOCK * 2 * width);
+        let mut digits = Scratch::new(DEPTH / T::EACH * T::DIGITS * width);
+        let mut lines = Scratch::new(DEPTH / self.layout.group * 2 * width);
         for first in (0..self.w.columns).step_by(DEPTH) {
             let depth = first..self.w.columns.min(first + DEPTH);
             self.unpack(s, depth.clone(), &mut digits, &mut lines);
             let tiles = self.left.chunks_exact(self.layout.len());
             for (left, sums) in tiles.zip(sums.chunks_exact_mut(tile * width)) {
                 let right = Right { digits: &digits, lines: &lines };
-                s.enter(Tile::<BITS> { left, right, layout: self.layout, depth: depth.clone(), sums });
+                let (layout, depth) = (self.layout, depth.clone());
+                s.enter(Tile::<T> { left, right, layout, depth, sums, rounding: PhantomData });
             }
         }
         let columns = self.out.range().len();
@@ -145,26 +157,29 @@ impl<const BITS: usize> Kernel for Panel<'_, '_, BITS> {
     }
 }
 
-impl<const BITS: usize> Panel<'_, '_, BITS> {
+impl<T: Rounding> Panel<'_, '_, T> {
     /// Writes digits, for each block, for each digit of a code, for each step, and for each group scales and biases.
     #[inline(always)]
     fn unpack<S: Simd>(&self, s: S, depth: Range<usize>, digits: &mut [f32], lines: &mut [f32]) {
         let (_, vectors) = S::TILE;
         let (width, group) = (vectors * S::LANES, self.w.group);
         let (stride, groups) = (self.w.row(0).len(), self.w.columns / group);
-        let mask = s.splat_int(0x0f0f_0f0f);
+        let of_block = self.layout.block * T::BITS / 32;
+        let lines_of_block = T::DIGITS * self.layout.steps();
         for vector in 0..vectors {
             let (row, place) = (self.out.range().start + vector * S::LANES, vector * S::LANES);
             let words = self.w.words.get(row * stride..).unwrap_or_default();
-            let of_row = depth.start * BITS / 32..depth.end * BITS / 32;
+            let of_row = depth.start * T::BITS / 32..depth.end * T::BITS / 32;
             for (number, word) in of_row.enumerate() {
                 let units = each_lane(s, |lane| words.get(lane * stride + word).copied().unwrap_or(0));
-                let (block, word) = (number / BITS, number % BITS);
-                let (low, high) = if BITS == 4 { (2 * word, 2 * word + 1) } else { (word, STEPS + word) };
-                let to = &mut digits[block * (BITS / 4) * STEPS * width..];
-                s.store(&mut to[low * width + place..], s.from_bits(s.and(units, mask)));
-                let units = s.and(s.shift_right(units, s.splat_int(4)), mask);
-                s.store(&mut to[high * width + place..], s.from_bits(units));
+                let to = &mut digits[number / of_block * lines_of_block * width..];
+                T::unpack(
+                    s,
+                    units,
+                    number % of_block,
+                    #[inline(always)]
+                    |line, codes| s.store(&mut to[line * width + place..], s.from_bits(codes)),
+                );
             }
             for (group, to) in (depth.start / group..depth.end / group).zip(lines.chunks_exact_mut(2 * width))
             {
@@ -185,15 +200,16 @@ struct Right<'a> {
 }
 
 /// Adds the products of a tile of rows to `sums`.
-struct Tile<'a, const BITS: usize> {
+struct Tile<'a, T> {
     left: &'a [f32],
     right: Right<'a>,
     layout: Layout,
     depth: Range<usize>,
     sums: &'a mut [f32],
+    rounding: PhantomData<T>,
 }
 
-impl<const BITS: usize> Kernel for Tile<'_, BITS> {
+impl<T: Rounding> Kernel for Tile<'_, T> {
     type Output = ();
 
     #[inline(always)]
@@ -206,23 +222,23 @@ impl<const BITS: usize> Kernel for Tile<'_, BITS> {
     }
 }
 
-impl<const BITS: usize> Tile<'_, BITS> {
+impl<T: Rounding> Tile<'_, T> {
     #[inline(always)]
     fn add<S: Simd, const ROWS: usize, const VECTORS: usize>(self, s: S) {
         let width = VECTORS * S::LANES;
-        let (bytes, rest) = self.left.split_at(self.layout.bytes());
+        let (elements, rest) = self.left.split_at(self.layout.elements());
         let (x_scales, x_sums) = rest.split_at(self.layout.scales());
-        let blocks = self.layout.group / BLOCK;
+        let (blocks, steps) = (self.layout.group / self.layout.block, self.layout.steps());
         let groups = self.depth.start / self.layout.group..self.depth.end / self.layout.group;
-        let mut digits = self.right.digits.chunks_exact(STEPS * width);
+        let mut digits = self.right.digits.chunks_exact(steps * width);
         for (group, lines) in groups.zip(self.right.lines.chunks_exact(2 * width)) {
             let (scales, biases) = lines.split_at(width);
             add_scaled::<S, VECTORS>(s, &x_sums[group * ROWS..][..ROWS], biases, self.sums);
             for block in group * blocks..(group + 1) * blocks {
-                let left = &bytes[block * STEPS * ROWS..][..STEPS * ROWS];
+                let left = &elements[block * steps * ROWS..][..steps * ROWS];
                 let x_scales = &x_scales[block * ROWS..][..ROWS];
-                for (factor, digits) in [1.0, 16.0].into_iter().zip(digits.by_ref().take(BITS / 4)) {
-                    let products = products::<S, ROWS, VECTORS>(s, left, digits);
+                for (factor, digits) in [1.0, 16.0].into_iter().zip(digits.by_ref().take(T::DIGITS)) {
+                    let products = products::<S, T, ROWS, VECTORS>(s, left, digits);
                     let sums = self.sums.chunks_exact_mut(width);
                     for ((products, &scale), sums) in products.iter().zip(x_scales).zip(sums) {
                         let scale = s.splat(scale * factor);
@@ -250,9 +266,9 @@ fn add_scaled<S: Simd, const VECTORS: usize>(s: S, factors: &[f32], line: &[f32]
     }
 }
 
-/// The products of a block of bytes with digits.
+/// The products of a block of elements with digits.
 #[inline(always)]
-fn products<S: Simd, const ROWS: usize, const VECTORS: usize>(
+fn products<S: Simd, T: Rounding, const ROWS: usize, const VECTORS: usize>(
     s: S,
     left: &[f32],
     digits: &[f32],
@@ -266,14 +282,13 @@ fn products<S: Simd, const ROWS: usize, const VECTORS: usize>(
         for (sums, &left) in sums.iter_mut().zip(left) {
             let left = s.to_bits(s.splat(left));
             for (sum, &vector) in sums.iter_mut().zip(&vectors) {
-                *sum = s.add_shorts(*sum, s.dot_pairs(vector, left));
+                *sum = T::add(s, *sum, vector, left);
             }
         }
     }
-    let ones = s.splat_int(1 << 16 | 1);
     for sums in &mut sums {
         for sum in sums {
-            *sum = s.dot_shorts(*sum, ones);
+            *sum = T::total(s, *sum);
         }
     }
     sums
