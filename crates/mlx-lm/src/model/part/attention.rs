@@ -143,7 +143,9 @@ impl Attention {
 
     /// Heads of queries and keys, normalised and turned to their positions, and the gates of the queries.
     fn placed(&self, q: &Array, k: &Array, offset: Offset<'_>) -> MlxResult<(Array, Array, Option<Array>)> {
-        if let Some(rope) = self.rope.as_ref().filter(|_| !self.gated)
+        // One op holds both inputs until both are turned: of a token that is nothing.
+        let fused = !self.gated && q.dim(1)? == 1;
+        if let Some(rope) = self.rope.as_ref().filter(|_| fused)
             && let (Some(q_norm), Some(k_norm)) = (plain(self.q_norm.as_ref()), plain(self.k_norm.as_ref()))
         {
             let queries = Heads { x: q, heads: self.heads, norm: q_norm };
