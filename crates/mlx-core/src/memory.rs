@@ -36,8 +36,8 @@ pub fn clear_cache() -> Result<()> {
 }
 
 /// Asks Linux to keep the elements of arrays, computed first, in huge pages: weights that are read for each token of a
-/// text, say, which is up to a sixth faster so. It moves them once, at some 2 GB a second. Where the system has no huge
-/// pages or cannot move them (before Linux 6.1), nothing happens.
+/// text, say, which is about a tenth faster so. It moves them once. Where the system has no huge pages or cannot move them
+/// (before Linux 6.1), nothing happens.
 ///
 /// ```
 /// # use mlx_core::{Array, memory};

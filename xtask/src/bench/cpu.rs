@@ -237,7 +237,7 @@ mod tests {
     fn each_round_begins_with_another_program() {
         let turns = Rc::new(RefCell::new(Vec::new()));
         let noted = |name| Box::new(Noted { name, turns: turns.clone() }) as Box<dyn Program>;
-        let weights = Weights { ours: PathBuf::new(), gguf: PathBuf::new(), mlx: PathBuf::new() };
+        let weights = Weights { gguf: PathBuf::new(), mlx: PathBuf::new() };
         let series = alternate("m", &weights, &[noted("a"), noted("b"), noted("c")], 4).unwrap();
         assert_eq!(turns.borrow().concat(), "abcbcacababc");
         assert!(series.iter().all(|one| one.speeds.len() == 4));

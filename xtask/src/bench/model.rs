@@ -32,10 +32,9 @@ pub enum Model {
 
 /// The same weights in every form that some program reads.
 pub struct Weights {
-    /// The folder that ours reads.
-    pub ours: PathBuf,
+    /// The file for llama.cpp.
     pub gguf: PathBuf,
-    /// The folder for Python's mlx-lm.
+    /// The folder for ours and Python's mlx-lm.
     pub mlx: PathBuf,
 }
 
@@ -55,7 +54,7 @@ const QWEN3_MEDIUM: Shape = Shape { hidden: 2048, inner: 6144, ..QWEN3_SMALL };
 impl Weights {
     /// How many bytes ours reads.
     pub fn bytes(&self) -> u64 {
-        size(&self.ours)
+        size(&self.mlx)
     }
 }
 
@@ -89,7 +88,7 @@ impl Model {
 
     fn made(self, shape: &Shape, folder: &Path) -> Result<Weights> {
         let checkpoint = synthetic::make(&self.name(), shape, folder)?;
-        Ok(Weights { ours: checkpoint.mlx.clone(), gguf: checkpoint.gguf, mlx: checkpoint.mlx })
+        Ok(Weights { gguf: checkpoint.gguf, mlx: checkpoint.mlx })
     }
 }
 
@@ -101,11 +100,10 @@ fn fetched(group: &str, file: &str, root: &Path, folder: &Path, mlx: &Path) -> R
         unpack::fill(folder, group, |partial| {
             let mut convert = Command::new(mlx);
             convert.args(["convert", "--model"]).arg(&gguf).arg("--mlx-path").arg(partial.join("mlx"));
-            process::output(&mut convert).map(drop).context("for mlx-lm")
+            process::output(&mut convert).map(drop).context("in MLX's form")
         })?;
     }
-    let mlx = folder.join("mlx");
-    Ok(Weights { ours: mlx.clone(), gguf, mlx })
+    Ok(Weights { gguf, mlx: folder.join("mlx") })
 }
 
 /// How many bytes a file holds, or a folder with all that is in it.

@@ -57,14 +57,21 @@ pub(crate) fn borrow<T: Element>(array: &Array) -> Result<Option<&[T]>> {
     Ok(bits::<T>(array)?.and_then(elements))
 }
 
-/// The memory of an array of `T`, computed first; none if it is not row-contiguous.
+/// Where the elements of an array lie, computed first.
 #[track_caller]
-fn bits<T: Element>(array: &Array) -> Result<Option<&[<T as Sealed>::Bits]>> {
+pub(super) fn view(array: &Array) -> Result<sys::mlx_shim_view_> {
     eval_one(array)?;
     let mut view =
         sys::mlx_shim_view_ { data: std::ptr::null(), capacity: 0, item_size: 0, row_contiguous: false };
     // SAFETY: fills `view` from a live array.
     call::status("view", || unsafe { sys::mlx_shim_array_view(&raw mut view, array.raw()) })?;
+    Ok(view)
+}
+
+/// The memory of an array of `T`, computed first; none if it is not row-contiguous.
+#[track_caller]
+fn bits<T: Element>(array: &Array) -> Result<Option<&[<T as Sealed>::Bits]>> {
+    let view = view(array)?;
     let size = array.size();
     if size == 0 {
         return Ok(Some(&[]));

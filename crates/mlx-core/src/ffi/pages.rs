@@ -2,9 +2,7 @@
 
 use std::ops::Range;
 
-use mlx_sys as sys;
-
-use super::call;
+use super::data;
 use crate::{Array, Result};
 
 /// Bytes of a huge page.
@@ -29,11 +27,7 @@ pub(crate) fn collapse<'a>(arrays: impl IntoIterator<Item = &'a Array>) -> Resul
 /// Where the elements of an array lie, computed first.
 #[track_caller]
 fn place(array: &Array) -> Result<Range<usize>> {
-    array.eval()?;
-    let mut view =
-        sys::mlx_shim_view_ { data: std::ptr::null(), capacity: 0, item_size: 0, row_contiguous: false };
-    // SAFETY: fills `view` from a live array.
-    call::status("view", || unsafe { sys::mlx_shim_array_view(&raw mut view, array.raw()) })?;
+    let view = data::view(array)?;
     let start = view.data.addr();
     Ok(start..start + view.capacity * view.item_size)
 }

@@ -125,35 +125,35 @@ impl Simd for Avx2 {
     }
 
     registers! {
-            splat(value: f32) -> __m256 = _mm256_set1_ps(value);
-            add(a: __m256, b: __m256) -> __m256 = _mm256_add_ps(a, b);
-            sub(a: __m256, b: __m256) -> __m256 = _mm256_sub_ps(a, b);
-            mul(a: __m256, b: __m256) -> __m256 = _mm256_mul_ps(a, b);
-            div(a: __m256, b: __m256) -> __m256 = _mm256_div_ps(a, b);
-            mul_add(a: __m256, b: __m256, c: __m256) -> __m256 = _mm256_fmadd_ps(a, b, c);
-            max(a: __m256, b: __m256) -> __m256 = _mm256_max_ps(a, b);
-            min(a: __m256, b: __m256) -> __m256 = _mm256_min_ps(a, b);
-            less(a: __m256, b: __m256, yes: __m256, no: __m256) -> __m256 =
-                _mm256_blendv_ps(no, yes, _mm256_cmp_ps::<_CMP_LT_OQ>(a, b));
-            sum(v: __m256) -> f32 = sum(v);
-            sums(v: [__m256; 4]) -> [f32; 4] = sums(v);
-            greatest(v: __m256) -> f32 = greatest(v);
-            lookup(table: __m256, at: __m256i) -> __m256 = _mm256_permutevar8x32_ps(table, at);
-            splat_int(value: i32) -> __m256i = _mm256_set1_epi32(value);
-            and(a: __m256i, b: __m256i) -> __m256i = _mm256_and_si256(a, b);
-            or(a: __m256i, b: __m256i) -> __m256i = _mm256_or_si256(a, b);
-            add_int(a: __m256i, b: __m256i) -> __m256i = _mm256_add_epi32(a, b);
-            sub_int(a: __m256i, b: __m256i) -> __m256i = _mm256_sub_epi32(a, b);
-            shift_left(v: __m256i, by: __m256i) -> __m256i = _mm256_sllv_epi32(v, by);
-            shift_right(v: __m256i, by: __m256i) -> __m256i = _mm256_srlv_epi32(v, by);
-            shift_right_signed(v: __m256i, by: __m256i) -> __m256i = _mm256_srav_epi32(v, by);
-    shift_right_shorts(v: __m256i, by: i32) -> __m256i = _mm256_srl_epi16(v, _mm_cvtsi32_si128(by));
-            dot_pairs(a: __m256i, b: __m256i) -> __m256i = _mm256_maddubs_epi16(a, b);
-            dot_shorts(a: __m256i, b: __m256i) -> __m256i = _mm256_madd_epi16(a, b);
-            add_shorts(a: __m256i, b: __m256i) -> __m256i = _mm256_add_epi16(a, b);
-            to_float(v: __m256i) -> __m256 = _mm256_cvtepi32_ps(v);
-            to_int(v: __m256) -> __m256i = _mm256_cvtps_epi32(v);
-            from_bits(v: __m256i) -> __m256 = _mm256_castsi256_ps(v);
-            to_bits(v: __m256) -> __m256i = _mm256_castps_si256(v);
-        }
+        splat(value: f32) -> __m256 = _mm256_set1_ps(value);
+        add(a: __m256, b: __m256) -> __m256 = _mm256_add_ps(a, b);
+        sub(a: __m256, b: __m256) -> __m256 = _mm256_sub_ps(a, b);
+        mul(a: __m256, b: __m256) -> __m256 = _mm256_mul_ps(a, b);
+        div(a: __m256, b: __m256) -> __m256 = _mm256_div_ps(a, b);
+        mul_add(a: __m256, b: __m256, c: __m256) -> __m256 = _mm256_fmadd_ps(a, b, c);
+        max(a: __m256, b: __m256) -> __m256 = _mm256_max_ps(a, b);
+        min(a: __m256, b: __m256) -> __m256 = _mm256_min_ps(a, b);
+        less(a: __m256, b: __m256, yes: __m256, no: __m256) -> __m256 =
+            _mm256_blendv_ps(no, yes, _mm256_cmp_ps::<_CMP_LT_OQ>(a, b));
+        sum(v: __m256) -> f32 = sum(v);
+        sums(v: [__m256; 4]) -> [f32; 4] = sums(v);
+        greatest(v: __m256) -> f32 = greatest(v);
+        lookup(table: __m256, at: __m256i) -> __m256 = _mm256_permutevar8x32_ps(table, at);
+        splat_int(value: i32) -> __m256i = _mm256_set1_epi32(value);
+        and(a: __m256i, b: __m256i) -> __m256i = _mm256_and_si256(a, b);
+        or(a: __m256i, b: __m256i) -> __m256i = _mm256_or_si256(a, b);
+        add_int(a: __m256i, b: __m256i) -> __m256i = _mm256_add_epi32(a, b);
+        sub_int(a: __m256i, b: __m256i) -> __m256i = _mm256_sub_epi32(a, b);
+        shift_left(v: __m256i, by: __m256i) -> __m256i = _mm256_sllv_epi32(v, by);
+        shift_right(v: __m256i, by: __m256i) -> __m256i = _mm256_srlv_epi32(v, by);
+        shift_right_signed(v: __m256i, by: __m256i) -> __m256i = _mm256_srav_epi32(v, by);
+        shift_right_shorts(v: __m256i, by: i32) -> __m256i = _mm256_srl_epi16(v, _mm_cvtsi32_si128(by));
+        dot_pairs(a: __m256i, b: __m256i) -> __m256i = _mm256_maddubs_epi16(a, b);
+        dot_shorts(a: __m256i, b: __m256i) -> __m256i = _mm256_madd_epi16(a, b);
+        add_shorts(a: __m256i, b: __m256i) -> __m256i = _mm256_add_epi16(a, b);
+        to_float(v: __m256i) -> __m256 = _mm256_cvtepi32_ps(v);
+        to_int(v: __m256) -> __m256i = _mm256_cvtps_epi32(v);
+        from_bits(v: __m256i) -> __m256 = _mm256_castsi256_ps(v);
+        to_bits(v: __m256) -> __m256i = _mm256_castps_si256(v);
+    }
 }

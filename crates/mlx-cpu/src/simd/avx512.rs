@@ -120,35 +120,35 @@ impl Simd for Avx512 {
     }
 
     registers! {
-            splat(value: f32) -> __m512 = _mm512_set1_ps(value);
-            add(a: __m512, b: __m512) -> __m512 = _mm512_add_ps(a, b);
-            sub(a: __m512, b: __m512) -> __m512 = _mm512_sub_ps(a, b);
-            mul(a: __m512, b: __m512) -> __m512 = _mm512_mul_ps(a, b);
-            div(a: __m512, b: __m512) -> __m512 = _mm512_div_ps(a, b);
-            mul_add(a: __m512, b: __m512, c: __m512) -> __m512 = _mm512_fmadd_ps(a, b, c);
-            max(a: __m512, b: __m512) -> __m512 = _mm512_max_ps(a, b);
-            min(a: __m512, b: __m512) -> __m512 = _mm512_min_ps(a, b);
-            less(a: __m512, b: __m512, yes: __m512, no: __m512) -> __m512 =
-                _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_LT_OQ>(a, b), no, yes);
-            sum(v: __m512) -> f32 = _mm512_reduce_add_ps(v);
-            sums(v: [__m512; 4]) -> [f32; 4] = sums(v);
-            greatest(v: __m512) -> f32 = _mm512_reduce_max_ps(v);
-            lookup(table: __m512, at: __m512i) -> __m512 = _mm512_permutexvar_ps(at, table);
-            splat_int(value: i32) -> __m512i = _mm512_set1_epi32(value);
-            and(a: __m512i, b: __m512i) -> __m512i = _mm512_and_si512(a, b);
-            or(a: __m512i, b: __m512i) -> __m512i = _mm512_or_si512(a, b);
-            add_int(a: __m512i, b: __m512i) -> __m512i = _mm512_add_epi32(a, b);
-            sub_int(a: __m512i, b: __m512i) -> __m512i = _mm512_sub_epi32(a, b);
-            shift_left(v: __m512i, by: __m512i) -> __m512i = _mm512_sllv_epi32(v, by);
-            shift_right(v: __m512i, by: __m512i) -> __m512i = _mm512_srlv_epi32(v, by);
-            shift_right_signed(v: __m512i, by: __m512i) -> __m512i = _mm512_srav_epi32(v, by);
-    shift_right_shorts(v: __m512i, by: i32) -> __m512i = _mm512_srl_epi16(v, _mm_cvtsi32_si128(by));
-            dot_pairs(a: __m512i, b: __m512i) -> __m512i = _mm512_maddubs_epi16(a, b);
-            dot_shorts(a: __m512i, b: __m512i) -> __m512i = _mm512_madd_epi16(a, b);
-            add_shorts(a: __m512i, b: __m512i) -> __m512i = _mm512_add_epi16(a, b);
-            to_float(v: __m512i) -> __m512 = _mm512_cvtepi32_ps(v);
-            to_int(v: __m512) -> __m512i = _mm512_cvtps_epi32(v);
-            from_bits(v: __m512i) -> __m512 = _mm512_castsi512_ps(v);
-            to_bits(v: __m512) -> __m512i = _mm512_castps_si512(v);
-        }
+        splat(value: f32) -> __m512 = _mm512_set1_ps(value);
+        add(a: __m512, b: __m512) -> __m512 = _mm512_add_ps(a, b);
+        sub(a: __m512, b: __m512) -> __m512 = _mm512_sub_ps(a, b);
+        mul(a: __m512, b: __m512) -> __m512 = _mm512_mul_ps(a, b);
+        div(a: __m512, b: __m512) -> __m512 = _mm512_div_ps(a, b);
+        mul_add(a: __m512, b: __m512, c: __m512) -> __m512 = _mm512_fmadd_ps(a, b, c);
+        max(a: __m512, b: __m512) -> __m512 = _mm512_max_ps(a, b);
+        min(a: __m512, b: __m512) -> __m512 = _mm512_min_ps(a, b);
+        less(a: __m512, b: __m512, yes: __m512, no: __m512) -> __m512 =
+            _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_LT_OQ>(a, b), no, yes);
+        sum(v: __m512) -> f32 = _mm512_reduce_add_ps(v);
+        sums(v: [__m512; 4]) -> [f32; 4] = sums(v);
+        greatest(v: __m512) -> f32 = _mm512_reduce_max_ps(v);
+        lookup(table: __m512, at: __m512i) -> __m512 = _mm512_permutexvar_ps(at, table);
+        splat_int(value: i32) -> __m512i = _mm512_set1_epi32(value);
+        and(a: __m512i, b: __m512i) -> __m512i = _mm512_and_si512(a, b);
+        or(a: __m512i, b: __m512i) -> __m512i = _mm512_or_si512(a, b);
+        add_int(a: __m512i, b: __m512i) -> __m512i = _mm512_add_epi32(a, b);
+        sub_int(a: __m512i, b: __m512i) -> __m512i = _mm512_sub_epi32(a, b);
+        shift_left(v: __m512i, by: __m512i) -> __m512i = _mm512_sllv_epi32(v, by);
+        shift_right(v: __m512i, by: __m512i) -> __m512i = _mm512_srlv_epi32(v, by);
+        shift_right_signed(v: __m512i, by: __m512i) -> __m512i = _mm512_srav_epi32(v, by);
+        shift_right_shorts(v: __m512i, by: i32) -> __m512i = _mm512_srl_epi16(v, _mm_cvtsi32_si128(by));
+        dot_pairs(a: __m512i, b: __m512i) -> __m512i = _mm512_maddubs_epi16(a, b);
+        dot_shorts(a: __m512i, b: __m512i) -> __m512i = _mm512_madd_epi16(a, b);
+        add_shorts(a: __m512i, b: __m512i) -> __m512i = _mm512_add_epi16(a, b);
+        to_float(v: __m512i) -> __m512 = _mm512_cvtepi32_ps(v);
+        to_int(v: __m512) -> __m512i = _mm512_cvtps_epi32(v);
+        from_bits(v: __m512i) -> __m512 = _mm512_castsi512_ps(v);
+        to_bits(v: __m512) -> __m512i = _mm512_castps_si512(v);
+    }
 }

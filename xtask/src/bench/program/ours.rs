@@ -52,7 +52,7 @@ impl Program for Ours {
     fn measure(&self, weights: &Weights) -> Result<Speed> {
         let Work { prompt, generation, threads } = self.work;
         let mut bench = Command::new(&self.path);
-        bench.args(["bench", "--json", "-n", "1", "--model"]).arg(&weights.ours);
+        bench.args(["bench", "--json", "-n", "1", "--model"]).arg(&weights.mlx);
         bench.args(["-p", &prompt.to_string(), "-g", &generation.to_string()]);
         if cfg!(target_os = "linux") {
             bench.args(["--threads", &threads.to_string()]);
