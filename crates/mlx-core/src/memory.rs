@@ -40,8 +40,8 @@ pub fn clear_cache() -> Result<()> {
 /// (before Linux 6.1), nothing happens.
 ///
 /// ```
-/// # use mlx_core::{Array, memory};
-/// let weights = Array::ones::<f32>([1024, 1024])?;
+/// # use mlx_core::{Array, Dtype, memory};
+/// let weights = Array::ones([1024, 1024], Dtype::Float32)?;
 /// memory::into_huge_pages([&weights])?;
 /// # Ok::<(), mlx_core::Error>(())
 /// ```
