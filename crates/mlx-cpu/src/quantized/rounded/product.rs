@@ -230,22 +230,24 @@ impl<T: Rounding> Tile<'_, T> {
         let (x_scales, x_sums) = rest.split_at(self.layout.scales());
         let (blocks, steps) = (self.layout.group / self.layout.block, self.layout.steps());
         let groups = self.depth.start / self.layout.group..self.depth.end / self.layout.group;
+        let x_sums = &x_sums[groups.start * ROWS..groups.end * ROWS];
+        add_biases::<S, ROWS, VECTORS>(s, x_sums, self.right.lines, self.sums);
+        let sums = &mut self.sums[..ROWS * width];
         let mut digits = self.right.digits.chunks_exact(steps * width);
         for (group, lines) in groups.zip(self.right.lines.chunks_exact(2 * width)) {
-            let (scales, biases) = lines.split_at(width);
-            add_scaled::<S, VECTORS>(s, &x_sums[group * ROWS..][..ROWS], biases, self.sums);
+            let scales = &lines[..width];
             for block in group * blocks..(group + 1) * blocks {
                 let left = &elements[block * steps * ROWS..][..steps * ROWS];
                 let x_scales = &x_scales[block * ROWS..][..ROWS];
                 for (factor, digits) in [1.0, 16.0].into_iter().zip(digits.by_ref().take(T::DIGITS)) {
                     let products = products::<S, T, ROWS, VECTORS>(s, left, digits);
-                    let sums = self.sums.chunks_exact_mut(width);
-                    for ((products, &scale), sums) in products.iter().zip(x_scales).zip(sums) {
-                        let scale = s.splat(scale * factor);
-                        for v in 0..VECTORS {
-                            let sum = &mut sums[v * S::LANES..][..S::LANES];
-                            let scale = s.mul(scale, s.load(&scales[v * S::LANES..]));
-                            s.store(sum, s.mul_add(s.to_float(products[v]), scale, s.load(sum)));
+                    for (row, products) in products.iter().enumerate() {
+                        let scale = s.splat(x_scales[row] * factor);
+                        for (v, &products) in products.iter().enumerate() {
+                            let place = v * S::LANES;
+                            let scale = s.mul(scale, s.load(&scales[place..]));
+                            let sum = &mut sums[row * width + place..][..S::LANES];
+                            s.store(sum, s.mul_add(s.to_float(products), scale, s.load(sum)));
                         }
                     }
                 }
@@ -254,14 +256,28 @@ impl<T: Rounding> Tile<'_, T> {
     }
 }
 
-/// Adds multiples of a line to rows of sums.
+/// Adds the products of each group's sum of elements and its biases.
 #[inline(always)]
-fn add_scaled<S: Simd, const VECTORS: usize>(s: S, factors: &[f32], line: &[f32], sums: &mut [f32]) {
-    for (&factor, sums) in factors.iter().zip(sums.chunks_exact_mut(VECTORS * S::LANES)) {
-        let factor = s.splat(factor);
+fn add_biases<S: Simd, const ROWS: usize, const VECTORS: usize>(
+    s: S,
+    x_sums: &[f32],
+    lines: &[f32],
+    sums: &mut [f32],
+) {
+    let width = VECTORS * S::LANES;
+    let mut products = [[s.splat(0.0); VECTORS]; ROWS];
+    for (x_sums, lines) in x_sums.chunks_exact(ROWS).zip(lines.chunks_exact(2 * width)) {
+        for v in 0..VECTORS {
+            let biases = s.load(&lines[width + v * S::LANES..]);
+            for (products, &x_sum) in products.iter_mut().zip(x_sums) {
+                products[v] = s.mul_add(s.splat(x_sum), biases, products[v]);
+            }
+        }
+    }
+    for (products, sums) in products.iter().zip(sums.chunks_exact_mut(width)) {
         for v in 0..VECTORS {
             let sum = &mut sums[v * S::LANES..][..S::LANES];
-            s.store(sum, s.mul_add(factor, s.load(&line[v * S::LANES..]), s.load(sum)));
+            s.store(sum, s.add(s.load(sum), products[v]));
         }
     }
 }
