@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use mlx_core::Dtype;
 
+use crate::arithmetic::Arithmetic;
 use crate::cache::Cache;
 use crate::command::bench::Bench;
 use crate::command::cache_prompt::CachePrompt;
@@ -89,9 +90,8 @@ pub(crate) struct Generate {
     /// Write how likely each token was, and this many of the most likely ones
     #[arg(long, value_name = "N", requires = "json")]
     pub(crate) logprobs: Option<usize>,
-    /// Compute in this type instead of the checkpoint's
-    #[arg(long, value_name = "DTYPE")]
-    pub(crate) dtype: Option<Dtype>,
+    #[command(flatten)]
+    pub(crate) arithmetic: Arithmetic,
     /// Prompt tokens that are run together
     #[arg(long, value_name = "N", default_value_t = 2048)]
     pub(crate) prefill_step_size: usize,

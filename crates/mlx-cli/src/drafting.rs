@@ -1,11 +1,10 @@
 //! The options of speculative decoding, the first two under mlx-lm's names.
 
 use clap::Args;
-use mlx_core::Dtype;
-use mlx_lm::{LanguageModel, Loader, Speculation};
+use mlx_lm::{LanguageModel, Speculation};
 
 use crate::args::ModelArgs;
-use crate::download;
+use crate::arithmetic::Arithmetic;
 
 /// Who proposes tokens that the model judges in one pass.
 #[derive(Debug, Args)]
@@ -23,16 +22,16 @@ pub(crate) struct Drafting {
 }
 
 impl Drafting {
-    /// The model with its draft model, if there is one, loaded as `model` says and computing in `dtype`.
+    /// The model with its draft model, if there is one, loaded as `model` says and computing alike.
     pub(crate) fn equip(
         &self,
         target: LanguageModel,
         model: &ModelArgs,
-        dtype: Option<Dtype>,
+        arithmetic: &Arithmetic,
     ) -> mlx_lm::Result<LanguageModel> {
         let Some(draft) = &self.draft_model else { return Ok(target) };
-        let source = download::source(&ModelArgs { model: draft.clone(), offline: model.offline })?;
-        target.with_draft(Loader::new(source).dtype(dtype).load_model()?)
+        let draft = ModelArgs { model: draft.clone(), offline: model.offline };
+        target.with_draft(arithmetic.loader(&draft)?.load_model()?)
     }
 
     pub(crate) fn speculation(&self) -> Option<Speculation> {

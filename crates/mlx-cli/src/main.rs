@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod arithmetic;
 mod cache;
 mod command;
 mod cpus;

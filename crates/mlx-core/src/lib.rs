@@ -62,6 +62,7 @@ pub use error::{Error, Kind, Result};
 pub use eval::{async_eval, eval};
 pub use frozen::{Freeze, Frozen, Thaw};
 pub use half::{bf16, f16};
+pub use mlx_cpu::quantized::Precision;
 pub use mlx_derive::Tree;
 pub use ops::{
     BlockMasks, Closeness, Contraction, Conv, ConvGeneral, ConvTranspose, ConvolveMode, Diagonal, EinsumPath,

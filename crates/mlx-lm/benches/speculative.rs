@@ -43,7 +43,7 @@ fn dense(model: &Model, layers: usize) -> Model {
             // A group of 32 elements has as many words as an element has bits.
             let bits = weight.dim(-1).unwrap() / scales.dim(-1).unwrap();
             let scheme = Quantization::affine(bits, 32);
-            Quantized { weight, scales, biases, scheme }.dequantize(Some(Dtype::Float32)).unwrap()
+            Quantized::new(weight, scales, biases, scheme).dequantize(Some(Dtype::Float32)).unwrap()
         });
         arrays.push((name, dense.unwrap_or_else(|| array.clone())));
     }

@@ -1,6 +1,6 @@
 //! From a source to a model: find, read the config, open the weights, build, check.
 
-use mlx_core::{Array, Device, Dtype, memory};
+use mlx_core::{Array, Device, Dtype, Precision, memory};
 use mlx_hub::gguf::TokenizerData;
 use mlx_hub::{Checkpoint, Source};
 use mlx_memory::Budget;
@@ -14,12 +14,13 @@ use crate::{BudgetOptions, Config, LanguageModel, Model, Result, budget, model, 
 pub struct Loader {
     source: Source,
     dtype: Option<Dtype>,
+    precision: Precision,
 }
 
 impl Loader {
     /// Loads from `source`.
     pub fn new(source: Source) -> Self {
-        Self { source, dtype: None }
+        Self { source, dtype: None, precision: Precision::Exact }
     }
 
     /// The type that the model computes in. Without it that is the checkpoint's own; a GGUF file, which has
@@ -27,6 +28,13 @@ impl Loader {
     #[must_use]
     pub fn dtype(self, dtype: impl Into<Option<Dtype>>) -> Self {
         Self { dtype: dtype.into(), ..self }
+    }
+
+    /// How products with quantized weights are computed on a CPU: [`Precision::Int8`] rounds activations to bytes, which
+    /// is faster and less exact. GPUs do not round.
+    #[must_use]
+    pub fn precision(self, precision: Precision) -> Self {
+        Self { precision, ..self }
     }
 
     /// The model with its tokenizer.
@@ -87,7 +95,8 @@ impl Loader {
     /// The model, of which nothing is computed.
     fn build(&self, checkpoint: &Checkpoint, config: &Config) -> Result<Model> {
         let dtype = self.dtype_for(checkpoint);
-        Model::new(config, weights(checkpoint, config, dtype)?.with_dtype(dtype))
+        let weights = weights(checkpoint, config, dtype)?.with_dtype(dtype).with_precision(self.precision);
+        Model::new(config, weights)
     }
 
     fn dtype_for(&self, checkpoint: &Checkpoint) -> Option<Dtype> {

@@ -4,14 +4,13 @@ use std::io::{self, Write};
 use std::time::Instant;
 
 use clap::Args;
-use mlx_core::Dtype;
-use mlx_lm::{GenerateOptions, Loader, Model, Stats};
+use mlx_lm::{GenerateOptions, Model, Stats};
 use mlx_memory::Peak;
 use serde_json::json;
 
 use crate::args::ModelArgs;
+use crate::arithmetic::Arithmetic;
 use crate::cpus;
-use crate::download;
 use crate::failure::Outcome;
 
 /// Measure how fast a model reads a prompt and writes.
@@ -40,9 +39,8 @@ pub(crate) struct Bench {
     /// Prompt tokens that are run together
     #[arg(long, value_name = "N", default_value_t = GenerateOptions::default().prefill_step)]
     prefill_step_size: usize,
-    /// Compute in this type instead of the checkpoint's
-    #[arg(long, value_name = "DTYPE")]
-    dtype: Option<Dtype>,
+    #[command(flatten)]
+    arithmetic: Arithmetic,
     /// Write JSON lines, one a run; the last one holds the means
     #[arg(long)]
     json: bool,
@@ -63,7 +61,7 @@ struct Speed {
 /// Runs and prints.
 pub(crate) fn run(args: &Bench) -> Outcome {
     args.threads.map_or(Ok(()), cpus::limit)?;
-    let loader = Loader::new(download::source(&args.model)?).dtype(args.dtype);
+    let loader = args.arithmetic.loader(&args.model)?;
     let model = loader.load_model()?;
     let prompt = tokens(args.prompt_tokens, model.vocab_size());
     let mut out = io::stdout().lock();

@@ -4,13 +4,12 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::Args;
-use mlx_core::Dtype;
+use mlx_lm::GenerateOptions;
 use mlx_lm::cache::PromptCache;
-use mlx_lm::{GenerateOptions, Loader};
 
 use crate::args::ModelArgs;
+use crate::arithmetic::Arithmetic;
 use crate::cache::Cache;
-use crate::download;
 use crate::failure::Outcome;
 use crate::{progress, prompt};
 
@@ -37,9 +36,8 @@ pub(crate) struct CachePrompt {
     /// Give the text to the model as it is, without the chat template
     #[arg(long, alias = "ignore-chat-template")]
     raw: bool,
-    /// Compute in this type instead of the checkpoint's
-    #[arg(long, value_name = "DTYPE")]
-    dtype: Option<Dtype>,
+    #[command(flatten)]
+    arithmetic: Arithmetic,
     /// Prompt tokens that are run together
     #[arg(long, value_name = "N", default_value_t = GenerateOptions::default().prefill_step)]
     prefill_step_size: usize,
@@ -50,7 +48,7 @@ pub(crate) struct CachePrompt {
 /// Runs the prompt and writes the file.
 pub(crate) fn run(args: &CachePrompt) -> Outcome {
     let text = prompt::text(&args.prompt)?;
-    let model = Loader::new(download::source(&args.model)?).dtype(args.dtype).load()?;
+    let model = args.arithmetic.loader(&args.model)?.load()?;
     let tokens = prompt::beginning(&model, args.system_prompt.as_deref(), &text, args.raw)?;
     let mut cache = model.model().cache().with(&args.cache.options())?;
     let bar = progress::count("tokens");

@@ -3,12 +3,11 @@
 use std::io::{self, BufRead, IsTerminal, Write};
 
 use clap::Args;
-use mlx_core::Dtype;
-use mlx_lm::{ChatEvent, ChatSession, GenerateOptions, LanguageModel, Loader};
+use mlx_lm::{ChatEvent, ChatSession, GenerateOptions, LanguageModel};
 
 use crate::args::ModelArgs;
+use crate::arithmetic::Arithmetic;
 use crate::cache::Cache;
-use crate::download;
 use crate::failure::Outcome;
 use crate::sampling::Sampling;
 
@@ -37,9 +36,8 @@ pub(crate) struct Chat {
     max_tokens: usize,
     #[command(flatten)]
     sampling: Sampling,
-    /// Compute in this type instead of the checkpoint's
-    #[arg(long, value_name = "DTYPE")]
-    dtype: Option<Dtype>,
+    #[command(flatten)]
+    arithmetic: Arithmetic,
     /// Prompt tokens that are run together
     #[arg(long, value_name = "N", default_value_t = GenerateOptions::default().prefill_step)]
     prefill_step_size: usize,
@@ -51,7 +49,7 @@ const HELP: &str = "q: end, r: begin anew, h: help; any other line is a message"
 
 /// Answers line by line, until the end of stdin.
 pub(crate) fn run(args: &Chat) -> Outcome {
-    let model = Loader::new(download::source(&args.model)?).dtype(args.dtype).load()?;
+    let model = args.arithmetic.loader(&args.model)?.load()?;
     let mut session = begin(&model, args)?;
     if io::stdin().is_terminal() {
         writeln!(io::stderr(), "{HELP}")?;

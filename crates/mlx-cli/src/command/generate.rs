@@ -4,19 +4,18 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use mlx_lm::cache::{KvCache, PromptCache};
-use mlx_lm::{FinishReason, GenerateOptions, LanguageModel, Loader, Piece, Stats, TextStream};
+use mlx_lm::{FinishReason, GenerateOptions, LanguageModel, Piece, Stats, TextStream};
 use serde_json::{Value, json};
 
 use crate::args::Generate;
-use crate::download;
 use crate::failure::Outcome;
 use crate::{progress, prompt};
 
 /// Streams the answer.
 pub(crate) fn run(args: &Generate) -> Outcome {
     let prompt = prompt::text(&args.prompt)?;
-    let model = Loader::new(download::source(&args.model)?).dtype(args.dtype).load()?;
-    let model = args.drafting.equip(model, &args.model, args.dtype)?;
+    let model = args.arithmetic.loader(&args.model)?.load()?;
+    let model = args.drafting.equip(model, &args.model, &args.arithmetic)?;
     let options = options(&model, args)?;
     let stream = match &args.prompt_cache_file {
         Some(path) => go_on(&model, path, &prompt::rest(&model, &prompt, args.raw)?, options)?,

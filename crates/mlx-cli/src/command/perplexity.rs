@@ -6,13 +6,12 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
-use mlx_core::Dtype;
-use mlx_lm::{Loader, Perplexity as Measured, PerplexityOptions};
+use mlx_lm::{Perplexity as Measured, PerplexityOptions};
 use mlx_memory::Peak;
 use serde_json::json;
 
 use crate::args::ModelArgs;
-use crate::download;
+use crate::arithmetic::Arithmetic;
 use crate::failure::Outcome;
 use crate::progress;
 
@@ -40,9 +39,8 @@ pub(crate) struct Perplexity {
     /// The most windows; without it the whole text
     #[arg(long, value_name = "N")]
     num_samples: Option<usize>,
-    /// Compute in this type instead of the checkpoint's
-    #[arg(long, value_name = "DTYPE")]
-    dtype: Option<Dtype>,
+    #[command(flatten)]
+    arithmetic: Arithmetic,
     /// Write one JSON object
     #[arg(long)]
     json: bool,
@@ -51,7 +49,7 @@ pub(crate) struct Perplexity {
 /// Measures and prints.
 pub(crate) fn run(args: &Perplexity) -> Outcome {
     let text = read(&args.data_path)?;
-    let model = Loader::new(download::source(&args.model)?).dtype(args.dtype).load()?;
+    let model = args.arithmetic.loader(&args.model)?.load()?;
     let tokens = model.tokenizer().encode(&text, false)?;
     let options = PerplexityOptions {
         sequence_length: args.sequence_length,

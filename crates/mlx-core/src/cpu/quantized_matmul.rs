@@ -10,24 +10,31 @@ use super::numbers::{Floats, fits, results};
 use crate::ffi::raw;
 use crate::kernel::{self, Failure, Input, Output, Primitive, Spec};
 use crate::{
-    Array, Dtype, Error, Kind, Quantization, QuantizationMode, Quantized, QuantizedFactor, Result,
+    Array, Dtype, Error, Kind, Precision, Quantization, QuantizationMode, Quantized, QuantizedFactor, Result,
     broadcast_shapes,
 };
+
+/// How a matrix is stored, and multiplied.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) struct Form {
+    scheme: Quantization,
+    precision: Precision,
+}
 
 /// Products of `x`, words, scales, and biases if the scheme has them.
 #[derive(PartialEq)]
 struct QuantizedMatmul {
-    scheme: Quantization,
+    form: Form,
     transpose: bool,
 }
 
 /// Products of `x` with each of some matrices, transposed, whose parts stand behind each other.
 #[derive(PartialEq)]
-pub(super) struct EachProduct(Vec<Quantization>);
+pub(super) struct EachProduct(Vec<Form>);
 
 /// Products of chosen matrices: behind those inputs, the numbers of the left ones and those of the right ones.
 #[derive(PartialEq)]
-struct GatherQmm(Quantization);
+struct GatherQmm(Form);
 
 /// Whether there are kernels for `x` and the matrix.
 pub(super) fn suit(x: &Array, w: &Quantized) -> bool {
@@ -44,7 +51,7 @@ pub(super) fn parts(w: &Quantized) -> impl Iterator<Item = &Array> {
 #[track_caller]
 pub(crate) fn quantized_matmul(x: &Array, factor: QuantizedFactor<'_>) -> Option<Result<Array>> {
     let QuantizedFactor { weight: w, transpose } = factor;
-    let op = QuantizedMatmul { scheme: w.scheme, transpose };
+    let op = QuantizedMatmul { form: Form::of(w), transpose };
     if w.weight.ndim() == 2 && x.ndim() > 0 && suit(x, w) {
         Some(super::apply(op, std::iter::once(x).chain(parts(w))))
     } else {
@@ -81,7 +88,7 @@ pub(crate) fn gather_qmm(
         Err(error) => return Some(Err(error)),
     };
     let inputs = std::iter::once(x).chain(parts(w)).chain([&left, &right]);
-    Some(super::apply(GatherQmm(w.scheme), inputs))
+    Some(super::apply(GatherQmm(Form::of(w)), inputs))
 }
 
 /// The numbers of matrices on both sides, of one shape.
@@ -111,6 +118,12 @@ fn numbered(stack: &Array) -> Result<Array> {
     Array::arange(0..leading.iter().product::<i32>())?.reshape(leading)?.astype(Dtype::Uint32)
 }
 
+impl Form {
+    fn of(w: &Quantized) -> Self {
+        Self { scheme: w.scheme, precision: w.precision }
+    }
+}
+
 /// The type of products.
 fn product_type(scheme: Quantization, x: &Array, parts: &[&Array]) -> Dtype {
     match scheme.mode {
@@ -124,7 +137,7 @@ pub(super) struct Matrix<'a> {
     words: Cow<'a, [u32]>,
     scales: Stored<'a>,
     biases: Option<Floats<'a>>,
-    scheme: Quantization,
+    form: Form,
     columns: usize,
 }
 
@@ -134,20 +147,21 @@ enum Stored<'a> {
 }
 
 impl<'a> Matrix<'a> {
-    fn of(scheme: Quantization, inputs: &'a [Input<'_>]) -> Result<Self, Failure> {
+    fn of(form: Form, inputs: &'a [Input<'_>]) -> Result<Self, Failure> {
+        let Quantization { mode, bits, .. } = form.scheme;
         let [weight, scales, biases @ ..] = inputs else { return Err("an input is missing".into()) };
-        let scales = match scheme.mode {
+        let scales = match mode {
             QuantizationMode::Affine => Stored::Floats(Floats::of(scales)?),
             _ => Stored::Bytes(scales.values()?),
         };
         let biases = biases.first().map(Floats::of).transpose()?;
         let words_of_row = weight.shape().last().map_or(0, |words| words.unsigned_abs() as usize);
-        let columns = words_of_row * 32 / scheme.bits.unsigned_abs().max(1) as usize;
-        Ok(Self { words: weight.values()?, scales, biases, scheme, columns })
+        let columns = words_of_row * 32 / bits.unsigned_abs().max(1) as usize;
+        Ok(Self { words: weight.values()?, scales, biases, form, columns })
     }
 
     pub(super) fn quantized(&self) -> Result<quantized::Quantized<'_>, Failure> {
-        let Quantization { mode, bits, group_size } = self.scheme;
+        let Quantization { mode, bits, group_size } = self.form.scheme;
         let (bits, group) = (bits.unsigned_abs(), group_size.unsigned_abs() as usize);
         let scales = match (&self.scales, mode) {
             (Stored::Floats(floats), _) => Scales::Numbers(floats.numbers()),
@@ -161,7 +175,8 @@ impl<'a> Matrix<'a> {
         };
         let biases = self.biases.as_ref().map(Floats::numbers);
         let matrix = quantized::Quantized::new(&self.words, scales, biases, self.columns, group, coding);
-        matrix.ok_or_else(|| "the parts of the matrix do not fit together".into())
+        let matrix = matrix.ok_or("the parts of the matrix do not fit together")?;
+        Ok(matrix.with_precision(self.form.precision))
     }
 }
 
@@ -191,17 +206,17 @@ impl Primitive for QuantizedMatmul {
 
     fn outputs(&self, inputs: &[&Array]) -> Result<Vec<Spec>> {
         let &[x, weight, scales, ref biases @ ..] = inputs else { return Ok(Vec::new()) };
-        let columns = columns_of(self.scheme, self.transpose, Self::NAME, [x, weight, scales])?;
+        let columns = columns_of(self.form.scheme, self.transpose, Self::NAME, [x, weight, scales])?;
         let mut shape = x.shape().to_vec();
         shape.pop();
         shape.push(columns);
         let parts = [&[scales], biases].concat();
-        Ok(vec![Spec::new(shape, product_type(self.scheme, x, &parts))])
+        Ok(vec![Spec::new(shape, product_type(self.form.scheme, x, &parts))])
     }
 
     fn run(&self, inputs: &[Input<'_>], outputs: &mut [Output<'_>]) -> Result<(), Failure> {
         let ([x, parts @ ..], [out]) = (inputs, outputs) else { return Err("an input is missing".into()) };
-        let (x, w) = (Floats::of(x)?, Matrix::of(self.scheme, parts)?);
+        let (x, w) = (Floats::of(x)?, Matrix::of(self.form, parts)?);
         let (w, out) = (w.quantized()?, results(out)?);
         let multiply = if self.transpose { quantized::multiply } else { quantized::multiply_plain };
         super::checked(multiply(Level::best(), x.numbers(), &w, out))
@@ -209,7 +224,7 @@ impl Primitive for QuantizedMatmul {
 
     fn fallback(&self, inputs: &[Array]) -> Result<Vec<Array>> {
         let [x, parts @ ..] = inputs else { return Ok(Vec::new()) };
-        Ok(vec![product(self.scheme, self.transpose, x, parts)?])
+        Ok(vec![product(self.form.scheme, self.transpose, x, parts)?])
     }
 
     fn is_same(&self, other: &Self) -> bool {
@@ -227,32 +242,29 @@ fn product(scheme: Quantization, transpose: bool, x: &Array, parts: &[Array]) ->
 
 impl EachProduct {
     pub(super) fn of(matrices: &[&Quantized]) -> Self {
-        Self(matrices.iter().map(|w| w.scheme).collect())
+        Self(matrices.iter().map(|&w| Form::of(w)).collect())
     }
 
     /// The matrices that run.
     pub(super) fn stored<'a>(&self, parts: &'a [Input<'_>]) -> Result<Vec<Matrix<'a>>, Failure> {
-        self.matrices(parts).map(|(scheme, parts)| Matrix::of(scheme, parts)).collect()
+        self.matrices(parts).map(|(form, parts)| Matrix::of(form, parts)).collect()
     }
 
     /// The product of `x` with matrix number `at`, in MLX's ops.
     pub(super) fn product(&self, at: usize, x: &Array, parts: &[Array]) -> Result<Array> {
         match self.matrices(parts).nth(at) {
-            Some((scheme, parts)) => product(scheme, true, x, parts),
+            Some((form, parts)) => product(form.scheme, true, x, parts),
             None => Ok(x.clone()),
         }
     }
 
-    /// The scheme and the parts of each matrix.
-    pub(super) fn matrices<'a, T>(
-        &self,
-        mut parts: &'a [T],
-    ) -> impl Iterator<Item = (Quantization, &'a [T])> {
-        self.0.iter().map(move |&scheme| {
-            let count = if scheme.mode == QuantizationMode::Affine { 3 } else { 2 };
+    /// The form and the parts of each matrix.
+    pub(super) fn matrices<'a, T>(&self, mut parts: &'a [T]) -> impl Iterator<Item = (Form, &'a [T])> {
+        self.0.iter().map(move |&form| {
+            let count = if form.scheme.mode == QuantizationMode::Affine { 3 } else { 2 };
             let (of_this, rest) = parts.split_at_checked(count).unwrap_or((parts, &[]));
             parts = rest;
-            (scheme, of_this)
+            (form, of_this)
         })
     }
 }
@@ -263,9 +275,8 @@ impl Primitive for EachProduct {
 
     fn outputs(&self, inputs: &[&Array]) -> Result<Vec<Spec>> {
         let [x, parts @ ..] = inputs else { return Ok(Vec::new()) };
-        let product = |scheme| QuantizedMatmul { scheme, transpose: true };
-        let specs =
-            self.matrices(parts).map(|(scheme, parts)| product(scheme).outputs(&[&[*x], parts].concat()));
+        let product = |form| QuantizedMatmul { form, transpose: true };
+        let specs = self.matrices(parts).map(|(form, parts)| product(form).outputs(&[&[*x], parts].concat()));
         Ok(specs.collect::<Result<Vec<_>>>()?.concat())
     }
 
@@ -280,7 +291,7 @@ impl Primitive for EachProduct {
 
     fn fallback(&self, inputs: &[Array]) -> Result<Vec<Array>> {
         let [x, parts @ ..] = inputs else { return Ok(Vec::new()) };
-        self.matrices(parts).map(|(scheme, parts)| product(scheme, true, x, parts)).collect()
+        self.matrices(parts).map(|(form, parts)| product(form.scheme, true, x, parts)).collect()
     }
 
     fn is_same(&self, other: &Self) -> bool {
@@ -294,10 +305,10 @@ impl Primitive for GatherQmm {
 
     fn outputs(&self, inputs: &[&Array]) -> Result<Vec<Spec>> {
         let &[x, weight, scales, ref others @ .., left, _] = inputs else { return Ok(Vec::new()) };
-        let columns = columns_of(self.0, true, Self::NAME, [x, weight, scales])?;
+        let columns = columns_of(self.0.scheme, true, Self::NAME, [x, weight, scales])?;
         let shape = [left.shape(), &[x.dim(-2)?, columns]].concat();
         let parts = [&[scales], others].concat();
-        Ok(vec![Spec::new(shape, product_type(self.0, x, &parts))])
+        Ok(vec![Spec::new(shape, product_type(self.0.scheme, x, &parts))])
     }
 
     fn run(&self, inputs: &[Input<'_>], outputs: &mut [Output<'_>]) -> Result<(), Failure> {
@@ -316,7 +327,7 @@ impl Primitive for GatherQmm {
 
     fn fallback(&self, inputs: &[Array]) -> Result<Vec<Array>> {
         let [x, weight, scales, biases @ .., left, right] = inputs else { return Ok(Vec::new()) };
-        let Quantization { mode, bits, group_size } = self.0;
+        let Quantization { mode, bits, group_size } = self.0.scheme;
         let (group_size, bits, biases) = (Some(group_size), Some(bits), biases.first());
         let mode = mode.text();
         let (left, right) = (Some(left), Some(right));

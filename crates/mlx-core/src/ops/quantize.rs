@@ -4,7 +4,7 @@ use std::ffi::CStr;
 use std::fmt;
 
 use crate::ffi::raw;
-use crate::{Array, Dtype, Error, Kind, Result};
+use crate::{Array, Dtype, Error, Kind, Precision, Result};
 
 /// How a group of elements shares its scale.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +50,8 @@ pub struct Quantized {
     pub biases: Option<Array>,
     /// How it is stored.
     pub scheme: Quantization,
+    /// How products with it are computed on a CPU.
+    pub precision: Precision,
 }
 
 impl QuantizationMode {
@@ -105,6 +107,11 @@ impl Quantization {
 }
 
 impl Quantized {
+    /// A matrix of these parts, products with which are exact.
+    pub fn new(weight: Array, scales: Array, biases: Option<Array>, scheme: Quantization) -> Self {
+        Self { weight, scales, biases, scheme, precision: Precision::Exact }
+    }
+
     /// Quantizes the last axis of `matrix`.
     #[track_caller]
     pub fn of(matrix: &Array, scheme: Quantization) -> Result<Self> {
@@ -126,7 +133,7 @@ impl Quantized {
         let parts = raw::quantize(matrix, Some(group_size), Some(bits), mode.text(), global_scale)?;
         let mut parts = parts.into_iter();
         match (parts.next(), parts.next()) {
-            (Some(weight), Some(scales)) => Ok(Self { weight, scales, biases: parts.next(), scheme }),
+            (Some(weight), Some(scales)) => Ok(Self::new(weight, scales, parts.next(), scheme)),
             _ => Err(Error::new(Kind::Mlx, "quantize", "MLX returned too few arrays")),
         }
     }
@@ -160,7 +167,7 @@ impl Quantized {
             None => None,
         };
         let (weight, scales) = (self.weight.take(indices, 0)?, self.scales.take(indices, 0)?);
-        Ok(Self { weight, scales, biases, scheme: self.scheme })
+        Ok(Self { weight, scales, biases, scheme: self.scheme, precision: self.precision })
     }
 
     /// Checks that the parts belong together: MLX reads past the end of parts that do not.

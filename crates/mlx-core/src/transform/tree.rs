@@ -197,11 +197,13 @@ impl Tree for Quantized {
             scales: path.within("scales", |path| self.scales.map_leaves(path, map))?,
             biases: path.within("biases", |path| self.biases.map_leaves(path, map))?,
             scheme: self.scheme,
+            precision: self.precision,
         })
     }
 
     fn same_form(&self, other: &Self) -> bool {
-        self.biases.same_form(&other.biases) && self.scheme == other.scheme
+        let of = |matrix: &Self| (matrix.scheme, matrix.precision);
+        self.biases.same_form(&other.biases) && of(self) == of(other)
     }
 }
 

@@ -66,7 +66,7 @@ fn parts_that_do_not_belong_together_are_refused() {
             weight: whole.weight.reshape([-1]).unwrap(),
             scales: whole.scales.reshape([-1]).unwrap(),
             biases: whole.biases.as_ref().map(|biases| biases.reshape([-1]).unwrap()),
-            scheme: whole.scheme,
+            ..whole.clone()
         };
         let parts = [
             Quantized { scales: other.scales.clone(), ..whole.clone() },

@@ -2,7 +2,7 @@
 
 use mlx_core::fast::{self, Activation, GatedLayer};
 use mlx_core::{
-    Array, Dtype, GlobalScales, Kind, MatrixIndices, Quantization, QuantizationMode, Quantized,
+    Array, Dtype, GlobalScales, Kind, MatrixIndices, Precision, Quantization, QuantizationMode, Quantized,
     QuantizedFactor,
 };
 use mlx_testkit::{Tolerance, assert_close, relative_rms};
@@ -245,4 +245,36 @@ fn a_feed_forward_layer_is_its_three_products() {
             [0, 64]
         );
     }
+}
+
+#[test]
+fn activations_are_rounded_for_matrices_that_ask_for_it() {
+    if mlx_core::cpu::level().is_none() {
+        return;
+    }
+    on_cpu(|| {
+        let x = random([40, 96], 2);
+        for bits in [4, 8] {
+            let [gate, up, down] = [(); 3].map(|()| quantized([96, 96], Quantization::affine(bits, 32)).0);
+            let products = |precision| {
+                let [gate, up, down] = [&gate, &up, &down].map(|w| Quantized { precision, ..w.clone() });
+                let stack = Quantized {
+                    weight: gate.weight.unflatten(0, [3, 32]).unwrap(),
+                    scales: gate.scales.unflatten(0, [3, 32]).unwrap(),
+                    biases: gate.biases.as_ref().map(|biases| biases.unflatten(0, [3, 32]).unwrap()),
+                    ..gate.clone()
+                };
+                let layer = GatedLayer { gate: &gate, up: &up, down: &down, activation: Activation::Silu };
+                let each = x.quantized_matmul_each(&[&gate, &up]).unwrap();
+                let gathered = x.gather_qmm(&stack, MatrixIndices::default()).unwrap();
+                let feed_forward = fast::feed_forward(&x, layer).unwrap();
+                [x.quantized_matmul(&gate).unwrap(), gathered, feed_forward].into_iter().chain(each).collect()
+            };
+            let [exact, rounded]: [Vec<Array>; 2] = [Precision::Exact, Precision::Int8].map(products);
+            for (exact, rounded) in exact.iter().zip(&rounded) {
+                let error = relative_rms(&values(rounded), &values(exact));
+                assert!((1e-4..0.02).contains(&error), "{bits} bits: {error}");
+            }
+        }
+    });
 }

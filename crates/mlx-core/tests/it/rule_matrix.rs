@@ -453,7 +453,7 @@ pub(crate) const PRODUCTS: &[Op] = &[
                 weight: one.weight.unflatten(0, [2, 4])?,
                 scales: one.scales.unflatten(0, [2, 4])?,
                 biases: one.biases.as_ref().map(|b| b.unflatten(0, [2, 4])).transpose()?,
-                scheme: one.scheme,
+                ..one.clone()
             };
             single(&x[0])?.gather_qmm(&stack, MatrixIndices { lhs: Some(&l), rhs: Some(&r), sorted: false })
         },

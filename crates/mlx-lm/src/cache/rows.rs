@@ -73,12 +73,12 @@ impl Rows {
     fn side(&self, parts: Option<&[Array]>) -> Result<Side> {
         match (parts, self.scheme) {
             (Some([plain]), None) => Ok(Side::Plain(plain.clone())),
-            (Some([weight, scales, biases]), Some(scheme)) => Ok(Side::Quantized(Quantized {
-                weight: weight.clone(),
-                scales: scales.clone(),
-                biases: Some(biases.clone()),
+            (Some([weight, scales, biases]), Some(scheme)) => Ok(Side::Quantized(Quantized::new(
+                weight.clone(),
+                scales.clone(),
+                Some(biases.clone()),
                 scheme,
-            })),
+            ))),
             _ => Err(super::error("keys and values are not stored alike")),
         }
     }

@@ -76,12 +76,9 @@ impl Affine {
         let scales = self.scales.astype(dtype)?;
         let offsets = self.zeros.times(&scales.astype(Dtype::Float32)?)?;
         let biases = (-offsets)?.astype(dtype)?;
-        Ok(Form::Quantized(Quantized {
-            weight: self.words.contiguous(false)?,
-            scales: split(scales)?,
-            biases: Some(split(biases)?),
-            scheme: Quantization::affine(self.bits, group_size),
-        }))
+        let (scales, biases) = (split(scales)?, Some(split(biases)?));
+        let scheme = Quantization::affine(self.bits, group_size);
+        Ok(Form::Quantized(Quantized::new(self.words.contiguous(false)?, scales, biases, scheme)))
     }
 
     fn dense(self, width: i32, dtype: Dtype) -> MlxResult<Form> {

@@ -218,7 +218,7 @@ fn nvfp4(mut layer: Layer<'_>) -> Result<()> {
     layer.take("input_global_scale");
     let scheme = Quantization { mode: QuantizationMode::Nvfp4, bits: 4, group_size: 16 };
     let dtype = layer.dtype(&all);
-    let stored = Quantized { weight, scales, biases: None, scheme };
+    let stored = Quantized::new(weight, scales, None, scheme);
     let weight = (stored.dequantize(Some(Dtype::Float32))? / all)?.astype(dtype)?;
     layer.put(Form::Dense(weight));
     Ok(())
@@ -229,7 +229,7 @@ fn mxfp4(mut layer: Layer<'_>) -> Result<()> {
     let weight = layer.need("weight_packed", &[Dtype::Uint8], 2)?.contiguous(false)?.view(Dtype::Uint32)?;
     let scales = layer.need("weight_scale", &[Dtype::Uint8], 2)?;
     let scheme = Quantization { mode: QuantizationMode::Mxfp4, bits: 4, group_size: 32 };
-    layer.put(Form::Quantized(Quantized { weight, scales, biases: None, scheme }));
+    layer.put(Form::Quantized(Quantized::new(weight, scales, None, scheme)));
     Ok(())
 }
 

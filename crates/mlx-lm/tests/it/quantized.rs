@@ -40,8 +40,7 @@ fn floats(parameters: &Parameters, path: &str, columns: i32) -> Array {
     let group_size = columns / scales.dim(-1).unwrap();
     let mode = if part("biases").is_some() { QuantizationMode::Affine } else { QuantizationMode::Mxfp4 };
     let scheme = Quantization { mode, bits, group_size };
-    let stored =
-        Quantized { weight: weight.clone(), scales: scales.clone(), biases: part("biases").cloned(), scheme };
+    let stored = Quantized::new(weight.clone(), scales.clone(), part("biases").cloned(), scheme);
     stored.dequantize(Some(Dtype::Float32)).unwrap()
 }
 

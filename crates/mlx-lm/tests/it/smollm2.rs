@@ -1,15 +1,19 @@
 //! A real model against a float32 forward that shares no code with this one.
 
-use mlx_core::Dtype;
+use mlx_core::{Dtype, Precision};
 use mlx_hub::Source;
-use mlx_lm::{ChatEvent, ChatSession, FinishReason, GenerateOptions, LanguageModel, Loader};
-use mlx_testkit::assets;
+use mlx_lm::{ChatEvent, ChatSession, FinishReason, GenerateOptions, LanguageModel, Loader, Model};
+use mlx_testkit::{assets, relative_rms};
 use mlx_text::Message;
+
+fn loader() -> Option<Loader> {
+    let path = assets::find("smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf")?;
+    Some(Loader::new(Source::path(path)).dtype(Dtype::Float32))
+}
 
 /// The model, or `None` with a line that says how to fetch it.
 pub(crate) fn model() -> Option<LanguageModel> {
-    let path = assets::find("smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf")?;
-    Some(Loader::new(Source::path(path)).dtype(Dtype::Float32).load().unwrap())
+    Some(loader()?.load().unwrap())
 }
 
 #[test]
@@ -22,6 +26,22 @@ fn paris_has_the_probability_of_the_float_reference() {
     assert_eq!(model.tokenizer().decode(&[best], false).unwrap(), " Paris");
     let probability = scores.softmax(-1).unwrap().max(..).unwrap().item::<f32>().unwrap();
     assert!((probability - 0.7725).abs() < 0.01, "{probability}");
+}
+
+#[test]
+fn rounded_activations_keep_the_scores_near() {
+    let (Some(model), Some(loader)) = (model(), loader()) else { return };
+    let rounded = loader.precision(Precision::Int8).load_model().unwrap();
+    let tokens = model.encode("Paris is the capital of France. Rome is the capital of").unwrap();
+    let scores = |of: &Model| {
+        let scores = of.logits(&tokens, &mut of.cache()).unwrap().index((0, -1)).unwrap();
+        let best = scores.argmax(-1).unwrap().item::<u32>().unwrap();
+        (model.tokenizer().decode(&[best], false).unwrap(), scores.to_vec::<f32>().unwrap())
+    };
+    let ((best, exact), (still, rounded)) = (scores(model.model()), scores(&rounded));
+    assert_eq!([best, still], [" Italy", " Italy"]);
+    let error = relative_rms(&rounded, &exact);
+    assert!((1e-4..0.05).contains(&error), "{error}");
 }
 
 #[test]

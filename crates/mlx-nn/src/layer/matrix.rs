@@ -36,10 +36,10 @@ impl Matrix {
                 Self::Quantized(matrix) => quantized.push(matrix),
             }
         }
-        let Some(Quantized { scheme, .. }) = quantized.first() else {
+        let Some(&&Quantized { scheme, precision, .. }) = quantized.first() else {
             return Ok(Some(Self::Dense { weight: stack(dense, 0)? }));
         };
-        if !dense.is_empty() || quantized.iter().any(|matrix| matrix.scheme != *scheme) {
+        if !dense.is_empty() || quantized.iter().any(|matrix| matrix.scheme != scheme) {
             return Ok(None);
         }
         let biases: Vec<_> = quantized.iter().filter_map(|matrix| matrix.biases.as_ref()).collect();
@@ -47,7 +47,8 @@ impl Matrix {
             weight: stack(quantized.iter().map(|matrix| &matrix.weight), 0)?,
             scales: stack(quantized.iter().map(|matrix| &matrix.scales), 0)?,
             biases: if biases.is_empty() { None } else { Some(stack(biases, 0)?) },
-            scheme: *scheme,
+            scheme,
+            precision,
         })))
     }
 
@@ -68,11 +69,12 @@ impl Matrix {
     fn each(&self, change: impl Fn(&Array) -> Result<Array>) -> Result<Self> {
         Ok(match self {
             Self::Dense { weight } => Self::Dense { weight: change(weight)? },
-            Self::Quantized(Quantized { weight, scales, biases, scheme }) => Self::Quantized(Quantized {
-                weight: change(weight)?,
-                scales: change(scales)?,
-                biases: biases.as_ref().map(change).transpose()?,
-                scheme: *scheme,
+            Self::Quantized(matrix) => Self::Quantized(Quantized {
+                weight: change(&matrix.weight)?,
+                scales: change(&matrix.scales)?,
+                biases: matrix.biases.as_ref().map(change).transpose()?,
+                scheme: matrix.scheme,
+                precision: matrix.precision,
             }),
         })
     }

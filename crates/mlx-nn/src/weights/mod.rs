@@ -12,7 +12,7 @@ use std::fmt::{self, Display};
 use std::rc::Rc;
 
 use mlx_core::random::Key;
-use mlx_core::{Array, Dtype};
+use mlx_core::{Array, Dtype, Precision};
 
 use crate::{Error, QuantizationConfig, Result};
 
@@ -25,6 +25,7 @@ pub struct Weights {
     /// Its names, with dots between them; empty at the root.
     path: String,
     dtype: Option<Dtype>,
+    precision: Precision,
     checkpoint: Rc<Checkpoint>,
 }
 
@@ -81,7 +82,7 @@ impl Weights {
     ) -> Self {
         let (taken, faults) = (RefCell::default(), RefCell::default());
         let checkpoint = Rc::new(Checkpoint { arrays, quantization, seed, taken, faults });
-        Self { path: String::new(), dtype: None, checkpoint }
+        Self { path: String::new(), dtype: None, precision: Precision::Exact, checkpoint }
     }
 
     /// The same scope, from which floats are taken as `dtype`, or as they are stored if it is `None`.
@@ -90,6 +91,12 @@ impl Weights {
     #[must_use]
     pub fn with_dtype(self, dtype: Option<Dtype>) -> Self {
         Self { dtype, ..self }
+    }
+
+    /// The same scope, whose quantized matrices are multiplied with such precision.
+    #[must_use]
+    pub fn with_precision(self, precision: Precision) -> Self {
+        Self { precision, ..self }
     }
 
     /// Builds a model from these weights: all of it, or the error that lists what does not fit.

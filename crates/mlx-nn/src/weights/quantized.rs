@@ -53,6 +53,7 @@ impl Weights {
             scales: self.take("scales", &per_group, scales)?,
             biases: affine.then(|| self.take("biases", &per_group, Elements::Floats)).transpose()?,
             scheme,
+            precision: self.precision,
         }))
     }
 

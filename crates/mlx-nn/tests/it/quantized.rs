@@ -43,12 +43,7 @@ impl Case {
 
     fn quantized(&self) -> Quantized {
         let biases = self.json.get("biases").map(|_| self.array("biases"));
-        Quantized {
-            weight: self.array("packed"),
-            scales: self.array("scales"),
-            biases,
-            scheme: self.scheme(),
-        }
+        Quantized::new(self.array("packed"), self.array("scales"), biases, self.scheme())
     }
 
     /// The matrix as a checkpoint's layer `w`, with the shape that it has unpacked.

@@ -73,7 +73,7 @@ impl Case {
         let mode = QuantizationMode::named(mode.as_str().unwrap()).unwrap();
         let scheme = Quantization { mode, bits: int("bits"), group_size: int("group_size") };
         let biases = self.list("base").contains(&"biases").then(|| self.array("biases"));
-        Quantized { weight: self.array("weight"), scales: self.array("scales"), biases, scheme }.into()
+        Quantized::new(self.array("weight"), self.array("scales"), biases, scheme).into()
     }
 
     /// The layer with the adapter of the fixture.
