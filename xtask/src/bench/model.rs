@@ -22,6 +22,9 @@ pub enum Model {
     /// Random weights in the shape of Qwen3-0.6B, bfloat16
     #[value(name = "qwen3-0.6b-bf16")]
     Qwen3SmallBfloat16,
+    /// Random weights in the shape of Qwen3-0.6B, float32
+    #[value(name = "qwen3-0.6b-f32")]
+    Qwen3SmallFloat32,
     /// SmolLM2-135M-Instruct, Q4_1
     #[value(name = "smollm2-135m")]
     SmolLm2,
@@ -79,6 +82,7 @@ impl Model {
             Self::Qwen3SmallBfloat16 => {
                 self.made(&Shape { format: Format::Bfloat16, ..QWEN3_SMALL }, &folder)
             }
+            Self::Qwen3SmallFloat32 => self.made(&Shape { format: Format::Float32, ..QWEN3_SMALL }, &folder),
             Self::SmolLm2 => fetched("smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf", root, &folder, mlx),
             Self::QwenCoder => {
                 fetched("qwen25coder", "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf", root, &folder, mlx)
