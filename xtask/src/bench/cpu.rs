@@ -13,7 +13,6 @@ use super::model::{Model, Weights};
 use super::program::{self, LlamaCpp, MlxLm, Ours, Peer, Program, Work};
 use super::report::{Measured, Report, Series};
 use crate::archive::Refused;
-use crate::pins::Pins;
 use crate::{process, repo};
 
 /// Measure prompts and generation on the CPU beside llama.cpp and Python's mlx-lm, and write a table of ratios.
@@ -117,7 +116,7 @@ impl Options {
         let mut programs: Vec<Box<dyn Program>> = vec![Box::new(Ours::new(mlx, work)?)];
         for peer in self.peers() {
             programs.push(match peer {
-                Peer::LlamaCpp => Box::new(LlamaCpp::new(root, &Pins::read(root)?.llama_cpp, work)?),
+                Peer::LlamaCpp => Box::new(LlamaCpp::new(root, work)?),
                 Peer::MlxLm => Box::new(MlxLm::new(root, slow)?),
             });
         }

@@ -6,6 +6,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 
+use super::llama_build;
 use super::shape::{Format, Shape};
 use super::synthetic;
 use crate::{assets, process, unpack};
@@ -31,6 +32,9 @@ pub enum Model {
     /// Qwen2.5-Coder-0.5B-Instruct, Q4_K_M
     #[value(name = "qwen2.5-coder-0.5b")]
     QwenCoder,
+    /// Qwen2.5-Coder-0.5B-Instruct, every matrix Q4_1
+    #[value(name = "qwen2.5-coder-0.5b-q4_1")]
+    QwenCoderQ41,
 }
 
 /// The same weights in every form that some program reads.
@@ -39,6 +43,15 @@ pub struct Weights {
     pub gguf: PathBuf,
     /// The folder for ours and Python's mlx-lm.
     pub mlx: PathBuf,
+}
+
+/// A GGUF file of an asset group.
+#[derive(Clone, Copy)]
+struct Asset {
+    group: &'static str,
+    file: &'static str,
+    /// How its matrices are stored anew, as llama.cpp calls it.
+    coding: Option<&'static str>,
 }
 
 const QWEN3_SMALL: Shape = Shape {
@@ -53,6 +66,11 @@ const QWEN3_SMALL: Shape = Shape {
 };
 
 const QWEN3_MEDIUM: Shape = Shape { hidden: 2048, inner: 6144, ..QWEN3_SMALL };
+
+const SMOLLM2: Asset = Asset { group: "smollm2", file: "SmolLM2-135M-Instruct.Q4_1.gguf", coding: None };
+
+const QWEN_CODER: Asset =
+    Asset { group: "qwen25coder", file: "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf", coding: None };
 
 impl Weights {
     /// How many bytes ours reads.
@@ -83,10 +101,9 @@ impl Model {
                 self.made(&Shape { format: Format::Bfloat16, ..QWEN3_SMALL }, &folder)
             }
             Self::Qwen3SmallFloat32 => self.made(&Shape { format: Format::Float32, ..QWEN3_SMALL }, &folder),
-            Self::SmolLm2 => fetched("smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf", root, &folder, mlx),
-            Self::QwenCoder => {
-                fetched("qwen25coder", "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf", root, &folder, mlx)
-            }
+            Self::SmolLm2 => SMOLLM2.fetched(root, &folder, mlx),
+            Self::QwenCoder => QWEN_CODER.fetched(root, &folder, mlx),
+            Self::QwenCoderQ41 => Asset { coding: Some("Q4_1"), ..QWEN_CODER }.fetched(root, &folder, mlx),
         }
     }
 
@@ -96,18 +113,33 @@ impl Model {
     }
 }
 
-/// A GGUF file of an asset group, which ours writes once in MLX's form: the same codes, with scales that are halves as well.
-fn fetched(group: &str, file: &str, root: &Path, folder: &Path, mlx: &Path) -> Result<Weights> {
-    assets::run(&assets::Options { groups: vec![group.to_owned()] })?;
-    let gguf = root.join("assets").join(group).join(file);
-    if !unpack::is_current(folder, group) {
-        unpack::fill(folder, group, |partial| {
-            let mut convert = Command::new(mlx);
-            convert.args(["convert", "--model"]).arg(&gguf).arg("--mlx-path").arg(partial.join("mlx"));
-            process::output(&mut convert).map(drop).context("in MLX's form")
-        })?;
+impl Asset {
+    /// The file, and what ours writes once in MLX's form: the same codes, with scales that are halves as well.
+    fn fetched(self, root: &Path, folder: &Path, mlx: &Path) -> Result<Weights> {
+        let Self { group, file, coding } = self;
+        assets::run(&assets::Options { groups: vec![group.to_owned()] })?;
+        let fetched = root.join("assets").join(group).join(file);
+        let gguf = |folder: &Path| coding.map_or(fetched.clone(), |_| folder.join("model.gguf"));
+        if !unpack::is_current(folder, group) {
+            unpack::fill(folder, group, |partial| {
+                if let Some(coding) = coding {
+                    requantize(root, &fetched, coding, &gguf(partial))?;
+                }
+                let mut convert = Command::new(mlx);
+                convert.args(["convert", "--model"]).arg(gguf(partial));
+                convert.arg("--mlx-path").arg(partial.join("mlx"));
+                process::output(&mut convert).map(drop).context("in MLX's form")
+            })?;
+        }
+        Ok(Weights { gguf: gguf(folder), mlx: folder.join("mlx") })
     }
-    Ok(Weights { gguf, mlx: folder.join("mlx") })
+}
+
+/// Writes a GGUF file with every matrix in another coding.
+fn requantize(root: &Path, from: &Path, coding: &str, to: &Path) -> Result<()> {
+    let mut quantize = Command::new(llama_build::program(root, "llama-quantize")?);
+    quantize.args(["--allow-requantize", "--pure"]).arg(from).arg(to).arg(coding);
+    process::output(&mut quantize).map(drop)
 }
 
 /// How many bytes a file holds, or a folder with all that is in it.
