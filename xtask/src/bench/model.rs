@@ -5,6 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
+use serde_json::Value;
 
 use super::llama_build;
 use super::shape::{Format, Shape};
@@ -43,6 +44,10 @@ pub struct Weights {
     pub gguf: PathBuf,
     /// The folder for ours and Python's mlx-lm.
     pub mlx: PathBuf,
+    /// As `config.json` calls it: `qwen3`, for instance.
+    pub architecture: String,
+    /// Whether matrices are codes with scales, rather than floats.
+    pub quantized: bool,
 }
 
 /// A GGUF file of an asset group.
@@ -73,6 +78,14 @@ const QWEN_CODER: Asset =
     Asset { group: "qwen25coder", file: "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf", coding: None };
 
 impl Weights {
+    fn new(gguf: PathBuf, mlx: PathBuf) -> Result<Self> {
+        let path = mlx.join("config.json");
+        let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+        let config: Value = serde_json::from_str(&text).with_context(|| path.display().to_string())?;
+        let architecture = config.get("model_type").and_then(Value::as_str).unwrap_or_default().to_owned();
+        Ok(Self { gguf, mlx, architecture, quantized: config.get("quantization").is_some() })
+    }
+
     /// How many bytes ours reads.
     pub fn bytes(&self) -> u64 {
         size(&self.mlx)
@@ -109,7 +122,7 @@ impl Model {
 
     fn made(self, shape: &Shape, folder: &Path) -> Result<Weights> {
         let checkpoint = synthetic::make(&self.name(), shape, folder)?;
-        Ok(Weights { gguf: checkpoint.gguf, mlx: checkpoint.mlx })
+        Weights::new(checkpoint.gguf, checkpoint.mlx)
     }
 }
 
@@ -131,7 +144,7 @@ impl Asset {
                 process::output(&mut convert).map(drop).context("in MLX's form")
             })?;
         }
-        Ok(Weights { gguf: gguf(folder), mlx: folder.join("mlx") })
+        Weights::new(gguf(folder), folder.join("mlx"))
     }
 }
 
@@ -160,6 +173,21 @@ mod tests {
             let weights: usize = shape.parts().iter().map(|part| part.rows.max(1) * part.columns).sum();
             assert_eq!(weights / 1_000_000, millions);
         }
+    }
+
+    #[test]
+    fn weights_know_what_they_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let read = |config: &str| {
+            std::fs::write(folder.path().join("config.json"), config).unwrap();
+            Weights::new(PathBuf::new(), folder.path().to_owned())
+        };
+        let weights = read("{\"model_type\": \"qwen2\", \"quantization\": {\"bits\": 4}}").unwrap();
+        assert!(weights.architecture == "qwen2" && weights.quantized);
+        assert!(
+            !read(&Shape { format: Format::Float32, ..QWEN3_SMALL }.config().to_string()).unwrap().quantized
+        );
+        assert!(format!("{:#}", read("{").err().unwrap()).contains("config.json"));
     }
 
     #[test]
