@@ -25,6 +25,7 @@ use crate::{process, repo};
 Examples:
   cargo xtask bench cpu                                          everything, into docs/benchmarks.md
   cargo xtask bench cpu qwen3-0.6b smollm2-135m --peer llama.cpp,candle
+  cargo xtask bench cpu qwen3-0.6b --peer int8 --peer llama.cpp  with int8 activations, too, beside llama.cpp's
   cargo xtask bench cpu smollm2-135m --rounds 1 -p 32 -g 8 --output target/bench/try.md
   cargo xtask bench cpu --mlx ../other/target/release/mlx --output target/bench/other.md")]
 pub struct Options {
@@ -120,6 +121,7 @@ impl Options {
                 Peer::LlamaCpp => Box::new(LlamaCpp::new(root, work)?),
                 Peer::Candle => Box::new(Candle::new(root, cache, work)?),
                 Peer::MlxLm => Box::new(MlxLm::new(root, slow)?),
+                Peer::Int8 => Box::new(Ours::int8(mlx, work)?),
             });
         }
         Ok(programs)
@@ -170,10 +172,7 @@ fn alternate(
     rounds: usize,
 ) -> Result<Vec<Series>> {
     let programs: Vec<_> = programs.iter().filter(|program| program.runs(weights)).collect();
-    let mut series: Vec<_> = programs
-        .iter()
-        .map(|program| Series { program: program.name(), work: program.work(), speeds: Vec::new() })
-        .collect();
+    let mut series: Vec<_> = programs.iter().map(|program| Series::new(program.as_ref())).collect();
     let bar = ProgressBar::new((rounds * programs.len()) as u64)
         .with_style(ProgressStyle::with_template("{bar:20} {pos}/{len} runs of {prefix}: {msg}")?)
         .with_prefix(model.to_owned());

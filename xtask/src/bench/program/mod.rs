@@ -28,6 +28,17 @@ pub enum Peer {
     /// Python's mlx-lm on the same libmlx
     #[value(name = "mlx-lm")]
     MlxLm,
+    /// Ours with activations rounded to int8
+    Int8,
+}
+
+/// Whose a program is: ours is compared with theirs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Side {
+    Ours,
+    /// Ours with activations rounded to int8, which is compared with every other program.
+    Int8,
+    Theirs,
 }
 
 /// How much to read and to write, and with how many threads.
@@ -57,6 +68,11 @@ pub trait Program {
 
     /// What it does in one run.
     fn work(&self) -> Work;
+
+    /// Whose it is.
+    fn side(&self) -> Side {
+        Side::Theirs
+    }
 
     /// Whether it can run these weights: if not, the table has no row of it.
     fn runs(&self, _: &Weights) -> bool {
