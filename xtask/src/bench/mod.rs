@@ -3,6 +3,7 @@
 mod child;
 mod cpu;
 mod gguf;
+mod llama_build;
 mod machine;
 mod model;
 mod program;
