@@ -60,6 +60,8 @@ fn command(root: &Path, host: &str, filter: Option<&str>) -> Result<Command> {
         "--target-dir",
     ]);
     cargo.arg(repo::target(root)?.join("sanitize"));
+    // Checks of every access in kernels that are compiled once for each level take a compiler for ever at the level of tests.
+    cargo.args(["--config", "profile.dev.package.mlx-cpu.opt-level=1"]);
     // Some tests look at the memory of the whole process, in which no other may run then.
     cargo.args(["--", "--test-threads=1", "--skip", RESIDENT, "--skip", KEPT]).args(filter);
     let leaks = root.join("xtask/sanitize/leaks.txt");
