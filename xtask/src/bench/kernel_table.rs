@@ -93,9 +93,9 @@ impl Table {
         let _ = writeln!(
             part,
             "\nThe ceilings and every line are the best of {} rounds, as neighbours disturb. What memory bounds works on \
-             operands that do\nnot fit the caches together, and GB/s are held against reading, or against copying where \
-             a kernel writes much of what it moves.\nGFLOP/s are held against that f32 product: products of integers \
-             may be faster.\n",
+             operands that do\nnot fit the caches together: GB/s are held against reading, or against copying where \
+             a kernel writes about as much as it reads.\nGFLOP/s are held against the fastest f32 product that was seen, which \
+             is below what the instructions allow; products of\nintegers may be faster.\n",
             self.rounds
         );
         part += HEAD;
@@ -114,10 +114,7 @@ impl Ceiling {
                 "memory",
                 format!("{read} GB/s read; {copy} GB/s copied, which counts bytes read and bytes written"),
             ),
-            (
-                "arithmetic",
-                format!("{arithmetic} GFLOP/s in the fastest f32 product of some that stay in the caches"),
-            ),
+            ("arithmetic", format!("{arithmetic} GFLOP/s in the fastest f32 product")),
         ]
         .map(|(name, fact)| (name.to_owned(), fact))
     }

@@ -30,10 +30,11 @@ fn heads(numbers: Numbers<'_>, heads: usize, length: usize) -> Heads<'_> {
 
 /// What one call does, for queries at the end of the keys.
 fn case([queries, keys]: [usize; 2], form: &str, bytes: usize) -> Case {
+    let causal = if queries == 1 { "" } else { ", causal" };
     let pairs = queries * keys - queries * (queries - 1) / 2;
     Case {
         kernel: "attention",
-        what: format!("{queries} x {HEADS} queries, {keys} x {KV_HEADS} keys {form}"),
+        what: format!("{queries} x {HEADS} queries, {keys} x {KV_HEADS} keys {form}{causal}"),
         bytes,
         operations: 4 * HEADS * WIDTH * pairs,
         limit: if queries == 1 { Limit::Read } else { Limit::Arithmetic },
@@ -66,7 +67,6 @@ fn decode_quantized(bench: &Bench, keys: usize, bits: u32) {
     });
 }
 
-/// Causal, with the queries at the end of the keys.
 fn prefill(bench: &Bench, queries: usize, keys: usize) {
     let size = KV_HEADS * keys * WIDTH;
     let query = Store::random(Kind::Bf16, HEADS * queries * WIDTH);

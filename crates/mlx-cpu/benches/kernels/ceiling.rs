@@ -16,8 +16,8 @@ const MEMORY: usize = 32 << 20;
 /// Those of one round.
 const PART: usize = MEMORY / 4;
 
-/// Rows, depth and columns of products whose operands stay in the caches.
-const PRODUCTS: [[usize; 3]; 4] = [[192, 256, 768], [384, 256, 384], [768, 512, 768], [1024, 1024, 1024]];
+/// Rows, depth and columns of products.
+const PRODUCTS: [[usize; 3]; 4] = [[384, 256, 384], [768, 512, 768], [1024, 1024, 1024], [512, 2048, 2048]];
 
 /// The most that can be done in a second.
 pub(crate) struct Ceiling {
@@ -88,7 +88,7 @@ fn copy() -> f64 {
 }
 
 fn product([rows, depth, columns]: [usize; 3]) -> f64 {
-    let sizes = Sizes { rows, depth, columns, order: Order::Plain };
+    let sizes = Sizes { rows, depth, columns, order: Order::Transposed };
     let [x, w] = [rows * depth, depth * columns].map(|count| Store::random(Kind::F32, count));
     let mut out = Store::random(Kind::F32, rows * columns);
     let seconds = shortest(|| {

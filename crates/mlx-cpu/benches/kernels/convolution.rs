@@ -45,7 +45,8 @@ fn measure(bench: &Bench, kernel: &'static str, axes: [Axis; 2], channels: Chann
 
 fn what([rows, columns]: [Axis; 2], Channels { input, output, groups }: Channels) -> String {
     let lengths = if rows.length == 1 { String::new() } else { format!("{} x ", rows.length) };
-    let groups = if groups == 1 { String::new() } else { format!(", {groups} groups") };
+    let channels =
+        if groups == input { format!("{input} depthwise") } else { format!("{input} to {output}") };
     let (length, kernel, stride) = (columns.length, columns.kernel, columns.stride);
-    format!("{lengths}{length}, {input} to {output}{groups}, kernel {kernel}/{stride} f32")
+    format!("{lengths}{length}, {channels}, kernel {kernel}, stride {stride}, f32")
 }
