@@ -17,7 +17,10 @@ const MEMORY: usize = 32 << 20;
 const PART: usize = MEMORY / 4;
 
 /// Rows, depth and columns of products.
-const PRODUCTS: [[usize; 3]; 4] = [[384, 256, 384], [768, 512, 768], [1024, 1024, 1024], [512, 2048, 2048]];
+const PRODUCTS: [[usize; 3]; 3] = [[768, 512, 768], [1024, 1024, 1024], [512, 2048, 2048]];
+
+/// How often each is measured: all lines are held against them.
+const ROUNDS: usize = 3;
 
 /// The most that can be done in a second.
 pub(crate) struct Ceiling {
@@ -32,8 +35,13 @@ pub(crate) struct Ceiling {
 
 impl Ceiling {
     pub(crate) fn measured() -> Self {
-        let arithmetic = PRODUCTS.into_iter().map(product).fold(0.0, f64::max);
-        Self { read: read(), copy: copy(), arithmetic }
+        let mut best = Self { read: 0.0, copy: 0.0, arithmetic: 0.0 };
+        for _ in 0..ROUNDS {
+            best.read = best.read.max(read());
+            best.copy = best.copy.max(copy());
+            best.arithmetic = PRODUCTS.into_iter().map(product).fold(best.arithmetic, f64::max);
+        }
+        best
     }
 
     pub(crate) fn json(&self) -> String {
