@@ -1,7 +1,57 @@
 //! What MLX's allocator holds, in bytes, for the whole process.
 
 use crate::device::Fact;
+use crate::ffi::pages::{self, Chunk};
 use crate::{Array, Device, Result, ffi};
+
+/// Memory in which arrays lie side by side, and which Linux is asked to keep in huge pages: weights that are read for
+/// each token of a text are read about a tenth faster so. Where the system cannot do that (before Linux 6.1), it is
+/// memory as any other.
+///
+/// ```
+/// # use mlx_core::{Array, Dtype};
+/// use mlx_core::memory::HugePages;
+///
+/// let mut weights = [Array::ones([1024, 1024], Dtype::Float32)?, Array::zeros([1024], Dtype::Float16)?];
+/// let mut pages = HugePages::for_arrays(&weights);
+/// for array in &mut weights {
+///     *array = pages.hold(array)?;
+/// }
+/// # Ok::<(), mlx_core::Error>(())
+/// ```
+pub struct HugePages {
+    /// Bytes of the arrays that are still to come.
+    left: usize,
+    chunk: Option<Chunk>,
+}
+
+impl HugePages {
+    /// For some arrays, of which nothing is computed yet.
+    pub fn for_arrays<'a>(arrays: impl IntoIterator<Item = &'a Array>) -> Self {
+        let left = arrays.into_iter().map(|array| Chunk::taken(array.nbytes())).sum();
+        Self { left, chunk: None }
+    }
+
+    /// Computes an array and copies it. What it returns shares its memory with the arrays beside it, which MLX gives
+    /// back when the last of them is gone. Arrays that fill huge pages by themselves stay where they are.
+    ///
+    /// # Errors
+    /// The array cannot be computed.
+    #[track_caller]
+    pub fn hold(&mut self, array: &Array) -> Result<Array> {
+        let bytes = array.nbytes();
+        if bytes == 0 || bytes >= Chunk::LARGE {
+            pages::advise(array)?;
+            return Ok(array.clone());
+        }
+        let chunk = match self.chunk.take() {
+            Some(chunk) if chunk.fits(bytes) => chunk,
+            _ => Chunk::new(self.left.clamp(bytes, Chunk::MOST))?,
+        };
+        self.left = self.left.saturating_sub(Chunk::taken(bytes));
+        self.chunk.insert(chunk).hold(array)
+    }
+}
 
 /// Memory that arrays use now.
 #[track_caller]
@@ -33,24 +83,6 @@ pub fn reset_peak() -> Result<()> {
 #[track_caller]
 pub fn clear_cache() -> Result<()> {
     ffi::memory::clear_cache()
-}
-
-/// Asks Linux to keep the elements of arrays, computed first, in huge pages: weights that are read for each token of a
-/// text, say, which is about a tenth faster so. It moves them once. Where the system has no huge pages or cannot move them
-/// (before Linux 6.1), nothing happens.
-///
-/// ```
-/// # use mlx_core::{Array, Dtype, memory};
-/// let weights = Array::ones([1024, 1024], Dtype::Float32)?;
-/// memory::into_huge_pages([&weights])?;
-/// # Ok::<(), mlx_core::Error>(())
-/// ```
-///
-/// # Errors
-/// An array cannot be computed.
-#[track_caller]
-pub fn into_huge_pages<'a>(arrays: impl IntoIterator<Item = &'a Array>) -> Result<()> {
-    ffi::pages::collapse(arrays)
 }
 
 /// The bytes of arrays above which MLX waits for running work before it starts more.

@@ -1,6 +1,8 @@
 //! From a source to a model: find, read the config, open the weights, build, check.
 
-use mlx_core::{Array, Device, Dtype, Precision, memory};
+use mlx_core::memory::{self, HugePages};
+use mlx_core::transform::Path;
+use mlx_core::{Array, Device, Dtype, Precision};
 use mlx_hub::gguf::TokenizerData;
 use mlx_hub::{Checkpoint, Source};
 use mlx_memory::Budget;
@@ -8,7 +10,7 @@ use mlx_nn::Weights;
 use mlx_text::{GgufVocab, Tokenizer};
 
 use crate::quantized::Format;
-use crate::{BudgetOptions, Config, LanguageModel, Model, Result, budget, model, tensors};
+use crate::{BudgetOptions, Config, Decoder, LanguageModel, Model, Result, budget, model, tensors};
 
 /// Loads a model with options.
 pub struct Loader {
@@ -82,13 +84,8 @@ impl Loader {
     }
 
     fn model(&self, checkpoint: &Checkpoint) -> Result<Model> {
-        let model = self.build(checkpoint, &config(checkpoint)?)?;
-        // One by one: what a conversion holds meanwhile is wider than its result.
-        let parameters = model.decoder().parameters();
-        parameters.values().try_for_each(Array::eval)?;
-        if Device::current().is_cpu() {
-            memory::into_huge_pages(parameters.values())?;
-        }
+        let mut model = self.build(checkpoint, &config(checkpoint)?)?;
+        compute(model.decoder_mut())?;
         Ok(model)
     }
 
@@ -107,6 +104,26 @@ impl Loader {
         };
         self.dtype.or(own)
     }
+}
+
+/// Computes the weights one by one, as what a conversion holds meanwhile is wider than its result. On a CPU they come to
+/// lie side by side.
+fn compute(decoder: &mut dyn Decoder) -> Result<()> {
+    let parameters = decoder.parameters();
+    if !Device::current().is_cpu() {
+        return Ok(parameters.values().try_for_each(Array::eval)?);
+    }
+    let mut pages = HugePages::for_arrays(parameters.values());
+    drop(parameters);
+    let mut held = Ok(());
+    decoder.visit_mut(&mut Path::default(), &mut |_: &str, array: &mut Array| {
+        if held.is_ok() {
+            held = pages.hold(array).map(|there| *array = there);
+        }
+    });
+    held?;
+    // What the arrays were read into.
+    Ok(memory::clear_cache()?)
 }
 
 /// The model of a checkpoint with floats as they are stored, of which nothing is computed. Those that are made of

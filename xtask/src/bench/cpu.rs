@@ -9,22 +9,23 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::model::{Model, Weights};
-use super::program::{self, LlamaCpp, MlxLm, Ours, Peer, Program, Work};
+use super::program::{self, Candle, LlamaCpp, MlxLm, Ours, Peer, Program, Work};
 use super::report::{Measured, Report, Series};
 use super::{document, machine};
 use crate::archive::Refused;
-use crate::pins::Pins;
 use crate::{process, repo};
 
-/// Measure prompts and generation on the CPU beside llama.cpp and Python's mlx-lm, and write a table of ratios.
+/// Measure prompts and generation on the CPU beside llama.cpp, candle and Python's mlx-lm, and write a table of ratios.
 ///
-/// The first call builds `mlx` and llama.cpp, installs mlx-lm, and makes the weights: about twenty minutes on two
-/// processors. Models whose download is refused are left out. Let nothing else run meanwhile.
+/// The first call builds `mlx`, llama.cpp and candle, installs mlx-lm, and makes the weights: about half an hour on two
+/// processors. Models whose download is refused are left out, and of a model the programs that cannot run it. Let
+/// nothing else run meanwhile.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
   cargo xtask bench cpu                                          everything, into docs/benchmarks.md
-  cargo xtask bench cpu qwen3-0.6b smollm2-135m --peer llama.cpp
+  cargo xtask bench cpu qwen3-0.6b smollm2-135m --peer llama.cpp,candle
+  cargo xtask bench cpu qwen3-0.6b --peer int8 --peer llama.cpp  with int8 activations, too, beside llama.cpp's
   cargo xtask bench cpu smollm2-135m --rounds 1 -p 32 -g 8 --output target/bench/try.md
   cargo xtask bench cpu --mlx ../other/target/release/mlx --output target/bench/other.md")]
 pub struct Options {
@@ -73,9 +74,9 @@ pub fn run(options: &Options) -> Result<()> {
     let root = repo::root()?;
     let output = options.output.clone().unwrap_or_else(|| root.join("docs/benchmarks.md"));
     let mlx = program::mlx(&root, options.mlx.as_deref())?;
-    let programs = options.programs(&root, &mlx)?;
-    let mut report = options.report(&root, &programs)?;
     let cache = repo::target(&root)?.join("bench");
+    let programs = options.programs(&root, &cache, &mlx)?;
+    let mut report = options.report(&root, &programs)?;
     for model in options.models() {
         match model.weights(&root, &cache, &mlx) {
             Ok(weights) => {
@@ -111,15 +112,17 @@ impl Options {
     }
 
     /// Ours, then its peers, ready to run.
-    fn programs(&self, root: &Path, mlx: &Path) -> Result<Vec<Box<dyn Program>>> {
+    fn programs(&self, root: &Path, cache: &Path, mlx: &Path) -> Result<Vec<Box<dyn Program>>> {
         let threads = self.threads();
         let work = Work { prompt: self.prompt_tokens, generation: self.generation_tokens, threads };
         let slow = Work { prompt: self.mlx_lm_prompt, generation: self.mlx_lm_generation, threads };
         let mut programs: Vec<Box<dyn Program>> = vec![Box::new(Ours::new(mlx, work)?)];
         for peer in self.peers() {
             programs.push(match peer {
-                Peer::LlamaCpp => Box::new(LlamaCpp::new(root, &Pins::read(root)?.llama_cpp, work)?),
+                Peer::LlamaCpp => Box::new(LlamaCpp::new(root, work)?),
+                Peer::Candle => Box::new(Candle::new(root, cache, work)?),
                 Peer::MlxLm => Box::new(MlxLm::new(root, slow)?),
+                Peer::Int8 => Box::new(Ours::int8(mlx, work)?),
             });
         }
         Ok(programs)
@@ -162,17 +165,15 @@ pub fn commit(root: &Path) -> Result<String> {
     Ok(format!("{}{}", commit.trim(), if changed { " with changes" } else { "" }))
 }
 
-/// Runs every program once a round; each round begins with another one.
+/// Runs every program that can run the model once a round; each round begins with another one.
 fn alternate(
     model: &str,
     weights: &Weights,
     programs: &[Box<dyn Program>],
     rounds: usize,
 ) -> Result<Vec<Series>> {
-    let mut series: Vec<_> = programs
-        .iter()
-        .map(|program| Series { program: program.name(), work: program.work(), speeds: Vec::new() })
-        .collect();
+    let programs: Vec<_> = programs.iter().filter(|program| program.runs(weights)).collect();
+    let mut series: Vec<_> = programs.iter().map(|program| Series::new(program.as_ref())).collect();
     let bar = ProgressBar::new((rounds * programs.len()) as u64)
         .with_style(ProgressStyle::with_template("{bar:20} {pos}/{len} runs of {prefix}: {msg}")?)
         .with_prefix(model.to_owned());
@@ -202,9 +203,10 @@ mod tests {
     use super::super::program::Speed;
     use super::*;
 
-    /// A program that only notes its turn.
+    /// A program that only notes its turn, and runs quantized weights if it is told so.
     struct Noted {
         name: &'static str,
+        quantized: bool,
         turns: Rc<RefCell<Vec<&'static str>>>,
     }
 
@@ -221,6 +223,10 @@ mod tests {
             Work { prompt: 1, generation: 2, threads: 1 }
         }
 
+        fn runs(&self, weights: &Weights) -> bool {
+            self.quantized || !weights.quantized
+        }
+
         fn measure(&self, _: &Weights) -> Result<Speed> {
             self.turns.borrow_mut().push(self.name);
             Ok(Speed { prompt: 1.0, generation: 1.0, resident: None })
@@ -228,13 +234,23 @@ mod tests {
     }
 
     #[test]
-    fn each_round_begins_with_another_program() {
+    fn each_round_begins_with_another_program_that_can_run_the_weights() {
         let turns = Rc::new(RefCell::new(Vec::new()));
-        let noted = |name| Box::new(Noted { name, turns: turns.clone() }) as Box<dyn Program>;
-        let weights = Weights { gguf: PathBuf::new(), mlx: PathBuf::new() };
-        let series = alternate("m", &weights, &[noted("a"), noted("b"), noted("c")], 4).unwrap();
-        assert_eq!(turns.borrow().concat(), "abcbcacababc");
-        assert!(series.iter().all(|one| one.speeds.len() == 4));
+        let noted =
+            |name, quantized| Box::new(Noted { name, quantized, turns: turns.clone() }) as Box<dyn Program>;
+        let programs = [noted("a", true), noted("b", false), noted("c", true), noted("d", true)];
+        let mut weights = Weights {
+            gguf: PathBuf::new(),
+            mlx: PathBuf::new(),
+            architecture: "qwen3".to_owned(),
+            quantized: true,
+        };
+        let series = alternate("m", &weights, &programs, 4).unwrap();
+        assert_eq!(turns.take().concat(), "acdcdadacacd");
+        assert!(series.iter().all(|one| one.program != "b" && one.speeds.len() == 4));
+        weights.quantized = false;
+        alternate("m", &weights, &programs, 1).unwrap();
+        assert_eq!(turns.take().concat(), "abcd");
     }
 
     #[derive(Parser)]

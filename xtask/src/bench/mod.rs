@@ -6,6 +6,7 @@ mod document;
 mod gguf;
 mod kernel_table;
 mod kernels;
+mod llama_build;
 mod machine;
 mod model;
 mod program;

@@ -5,7 +5,9 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
+use serde_json::Value;
 
+use super::llama_build;
 use super::shape::{Format, Shape};
 use super::synthetic;
 use crate::{assets, process, unpack};
@@ -22,12 +24,18 @@ pub enum Model {
     /// Random weights in the shape of Qwen3-0.6B, bfloat16
     #[value(name = "qwen3-0.6b-bf16")]
     Qwen3SmallBfloat16,
+    /// Random weights in the shape of Qwen3-0.6B, float32
+    #[value(name = "qwen3-0.6b-f32")]
+    Qwen3SmallFloat32,
     /// SmolLM2-135M-Instruct, Q4_1
     #[value(name = "smollm2-135m")]
     SmolLm2,
     /// Qwen2.5-Coder-0.5B-Instruct, Q4_K_M
     #[value(name = "qwen2.5-coder-0.5b")]
     QwenCoder,
+    /// Qwen2.5-Coder-0.5B-Instruct, every matrix Q4_1
+    #[value(name = "qwen2.5-coder-0.5b-q4_1")]
+    QwenCoderQ41,
 }
 
 /// The same weights in every form that some program reads.
@@ -36,6 +44,19 @@ pub struct Weights {
     pub gguf: PathBuf,
     /// The folder for ours and Python's mlx-lm.
     pub mlx: PathBuf,
+    /// As `config.json` calls it: `qwen3`, for instance.
+    pub architecture: String,
+    /// Whether matrices are codes with scales, rather than floats.
+    pub quantized: bool,
+}
+
+/// A GGUF file of an asset group.
+#[derive(Clone, Copy)]
+struct Asset {
+    group: &'static str,
+    file: &'static str,
+    /// How its matrices are stored anew, as llama.cpp calls it.
+    coding: Option<&'static str>,
 }
 
 const QWEN3_SMALL: Shape = Shape {
@@ -51,7 +72,20 @@ const QWEN3_SMALL: Shape = Shape {
 
 const QWEN3_MEDIUM: Shape = Shape { hidden: 2048, inner: 6144, ..QWEN3_SMALL };
 
+const SMOLLM2: Asset = Asset { group: "smollm2", file: "SmolLM2-135M-Instruct.Q4_1.gguf", coding: None };
+
+const QWEN_CODER: Asset =
+    Asset { group: "qwen25coder", file: "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf", coding: None };
+
 impl Weights {
+    fn new(gguf: PathBuf, mlx: PathBuf) -> Result<Self> {
+        let path = mlx.join("config.json");
+        let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+        let config: Value = serde_json::from_str(&text).with_context(|| path.display().to_string())?;
+        let architecture = config.get("model_type").and_then(Value::as_str).unwrap_or_default().to_owned();
+        Ok(Self { gguf, mlx, architecture, quantized: config.get("quantization").is_some() })
+    }
+
     /// How many bytes ours reads.
     pub fn bytes(&self) -> u64 {
         size(&self.mlx)
@@ -79,31 +113,46 @@ impl Model {
             Self::Qwen3SmallBfloat16 => {
                 self.made(&Shape { format: Format::Bfloat16, ..QWEN3_SMALL }, &folder)
             }
-            Self::SmolLm2 => fetched("smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf", root, &folder, mlx),
-            Self::QwenCoder => {
-                fetched("qwen25coder", "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf", root, &folder, mlx)
-            }
+            Self::Qwen3SmallFloat32 => self.made(&Shape { format: Format::Float32, ..QWEN3_SMALL }, &folder),
+            Self::SmolLm2 => SMOLLM2.fetched(root, &folder, mlx),
+            Self::QwenCoder => QWEN_CODER.fetched(root, &folder, mlx),
+            Self::QwenCoderQ41 => Asset { coding: Some("Q4_1"), ..QWEN_CODER }.fetched(root, &folder, mlx),
         }
     }
 
     fn made(self, shape: &Shape, folder: &Path) -> Result<Weights> {
         let checkpoint = synthetic::make(&self.name(), shape, folder)?;
-        Ok(Weights { gguf: checkpoint.gguf, mlx: checkpoint.mlx })
+        Weights::new(checkpoint.gguf, checkpoint.mlx)
     }
 }
 
-/// A GGUF file of an asset group, which ours writes once in MLX's form: the same codes, with scales that are halves as well.
-fn fetched(group: &str, file: &str, root: &Path, folder: &Path, mlx: &Path) -> Result<Weights> {
-    assets::run(&assets::Options { groups: vec![group.to_owned()] })?;
-    let gguf = root.join("assets").join(group).join(file);
-    if !unpack::is_current(folder, group) {
-        unpack::fill(folder, group, |partial| {
-            let mut convert = Command::new(mlx);
-            convert.args(["convert", "--model"]).arg(&gguf).arg("--mlx-path").arg(partial.join("mlx"));
-            process::output(&mut convert).map(drop).context("in MLX's form")
-        })?;
+impl Asset {
+    /// The file, and what ours writes once in MLX's form: the same codes, with scales that are halves as well.
+    fn fetched(self, root: &Path, folder: &Path, mlx: &Path) -> Result<Weights> {
+        let Self { group, file, coding } = self;
+        assets::run(&assets::Options { groups: vec![group.to_owned()] })?;
+        let fetched = root.join("assets").join(group).join(file);
+        let gguf = |folder: &Path| coding.map_or(fetched.clone(), |_| folder.join("model.gguf"));
+        if !unpack::is_current(folder, group) {
+            unpack::fill(folder, group, |partial| {
+                if let Some(coding) = coding {
+                    requantize(root, &fetched, coding, &gguf(partial))?;
+                }
+                let mut convert = Command::new(mlx);
+                convert.args(["convert", "--model"]).arg(gguf(partial));
+                convert.arg("--mlx-path").arg(partial.join("mlx"));
+                process::output(&mut convert).map(drop).context("in MLX's form")
+            })?;
+        }
+        Weights::new(gguf(folder), folder.join("mlx"))
     }
-    Ok(Weights { gguf, mlx: folder.join("mlx") })
+}
+
+/// Writes a GGUF file with every matrix in another coding.
+fn requantize(root: &Path, from: &Path, coding: &str, to: &Path) -> Result<()> {
+    let mut quantize = Command::new(llama_build::program(root, "llama-quantize")?);
+    quantize.args(["--allow-requantize", "--pure"]).arg(from).arg(to).arg(coding);
+    process::output(&mut quantize).map(drop)
 }
 
 /// How many bytes a file holds, or a folder with all that is in it.
@@ -124,6 +173,21 @@ mod tests {
             let weights: usize = shape.parts().iter().map(|part| part.rows.max(1) * part.columns).sum();
             assert_eq!(weights / 1_000_000, millions);
         }
+    }
+
+    #[test]
+    fn weights_know_what_they_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let read = |config: &str| {
+            std::fs::write(folder.path().join("config.json"), config).unwrap();
+            Weights::new(PathBuf::new(), folder.path().to_owned())
+        };
+        let weights = read("{\"model_type\": \"qwen2\", \"quantization\": {\"bits\": 4}}").unwrap();
+        assert!(weights.architecture == "qwen2" && weights.quantized);
+        assert!(
+            !read(&Shape { format: Format::Float32, ..QWEN3_SMALL }.config().to_string()).unwrap().quantized
+        );
+        assert!(format!("{:#}", read("{").err().unwrap()).contains("config.json"));
     }
 
     #[test]

@@ -93,6 +93,17 @@ pub fn bfloat16(rows: usize, columns: usize, bits: &mut Bits) -> Vec<u8> {
     matrix
 }
 
+/// The same in float32, which both forms store alike, too.
+pub fn float32(rows: usize, columns: usize, bits: &mut Bits) -> Vec<u8> {
+    let exponent = u64::from(127 - halvings(1.5, columns)) << 23;
+    let mut matrix = Vec::with_capacity(rows * columns * 4);
+    for _ in 0..rows * columns / 2 {
+        let two = (bits.next() & 0x807f_ffff_807f_ffff) | (exponent * 0x0000_0001_0000_0001);
+        matrix.extend_from_slice(&two.to_le_bytes());
+    }
+    matrix
+}
+
 /// How often to halve numbers of this size so that the sum over `columns` of them is around one.
 fn halvings(size: f64, columns: usize) -> u16 {
     // Between the smallest normal float16 and one.
@@ -105,6 +116,10 @@ mod tests {
 
     fn bfloat(bytes: &[u8]) -> f32 {
         f32::from_bits(u32::from(u16::from_le_bytes([bytes[0], bytes[1]])) << 16)
+    }
+
+    fn float(bytes: &[u8]) -> f32 {
+        f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
     }
 
     fn half(bytes: &[u8]) -> f32 {
@@ -144,8 +159,9 @@ mod tests {
     fn sums_over_a_row_are_around_one() {
         for columns in [1024, 6144] {
             let mut bits = Bits::new(2);
-            let floats: Vec<_> = bfloat16(8, columns, &mut bits).chunks(2).map(bfloat).collect();
-            for numbers in [in_mlx(&quantized(8, columns, &mut bits)), floats] {
+            let halves: Vec<_> = bfloat16(8, columns, &mut bits).chunks(2).map(bfloat).collect();
+            let floats: Vec<_> = float32(8, columns, &mut bits).chunks(4).map(float).collect();
+            for numbers in [in_mlx(&quantized(8, columns, &mut bits)), halves, floats] {
                 assert_eq!(numbers.len(), 8 * columns);
                 let square = numbers.iter().map(|x| x * x).sum::<f32>() / 8.0;
                 assert!((0.3..3.0).contains(&square), "{columns}: {square}");

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::program::{Speed, Work};
+use super::program::{Program, Side, Speed, Work};
 
 /// What was measured, and how.
 pub struct Report {
@@ -20,13 +20,13 @@ pub struct Measured {
     pub name: String,
     pub about: String,
     pub bytes: u64,
-    /// Ours comes first.
     pub programs: Vec<Series>,
 }
 
 /// The runs of one program with one model, one a round.
 pub struct Series {
     pub program: &'static str,
+    pub side: Side,
     pub work: Work,
     pub speeds: Vec<Speed>,
 }
@@ -56,7 +56,17 @@ impl std::fmt::Display for Report {
         for Measured { name, about, bytes, .. } in &self.models {
             writeln!(f, "- {name}: {about}, {} MB", bytes / 1_000_000)?;
         }
-        self.skipped.iter().try_for_each(|(name, why)| writeln!(f, "- {name} is left out: {why}"))
+        self.skipped.iter().try_for_each(|(name, why)| writeln!(f, "- {name} is left out: {why}"))?;
+        let int8: String = self.models.iter().map(Measured::int8_rows).collect();
+        if int8.is_empty() {
+            return Ok(());
+        }
+        f.write_str(
+            "\nRatios of ours with activations rounded to int8, as llama.cpp and candle round them for quantized \
+             matrices:\n\n",
+        )?;
+        f.write_str("| weights | int8 / | ratio, prompt | ratio, generation |\n|---|---|---:|---:|\n")?;
+        f.write_str(&int8)
     }
 }
 
@@ -68,13 +78,14 @@ impl Measured {
                 (series.each(|speed| speed.prompt), series.each(|speed| speed.generation));
             let resident = series.speeds.iter().filter_map(|speed| speed.resident).max();
             let resident = resident.map_or_else(|| "-".to_owned(), |bytes| self.memory(bytes));
+            let ours = self.by(Side::Ours).filter(|_| series.side == Side::Theirs);
+            let ratios = ours.map_or_else(|| "- | -".to_owned(), |ours| ours.ratios(series));
             let cells = [
                 self.name.clone(),
                 format!("{}, {}", series.program, series.work),
                 plain(median(&prompt)),
                 plain(median(&generation)),
-                self.ratio(series, |speed| speed.prompt),
-                self.ratio(series, |speed| speed.generation),
+                ratios,
                 resident,
             ];
             rows += &format!("| {} |\n", cells.join(" | "));
@@ -87,22 +98,44 @@ impl Measured {
         format!("{} MB ({})", bytes / 1_000_000, factor(bytes as f64 / self.bytes as f64))
     }
 
-    /// How much faster ours is than a program.
-    fn ratio(&self, series: &Series, of: fn(&Speed) -> f64) -> String {
-        let Some(ours) = self.programs.first().filter(|ours| ours.program != series.program) else {
-            return "-".to_owned();
-        };
-        let ratios: Vec<_> =
-            ours.each(of).iter().zip(series.each(of)).map(|(ours, theirs)| ours / theirs).collect();
-        let lowest = ratios.iter().copied().fold(f64::INFINITY, f64::min);
-        let highest = ratios.iter().copied().fold(0.0, f64::max);
-        format!("**{}** ({} to {})", factor(median(&ratios)), factor(lowest), factor(highest))
+    /// How much faster ours with int8 activations is than each of the others; nothing if it did not run.
+    fn int8_rows(&self) -> String {
+        let Some(int8) = self.by(Side::Int8) else { return String::new() };
+        let others = self.programs.iter().filter(|series| series.side != Side::Int8);
+        others
+            .map(|series| format!("| {} | {} | {} |\n", self.name, series.program, int8.ratios(series)))
+            .collect()
+    }
+
+    fn by(&self, side: Side) -> Option<&Series> {
+        self.programs.iter().find(|series| series.side == side)
     }
 }
 
 impl Series {
+    /// The program before its first run.
+    pub fn new(program: &dyn Program) -> Self {
+        let (name, side, work) = (program.name(), program.side(), program.work());
+        Self { program: name, side, work, speeds: Vec::new() }
+    }
+
     fn each(&self, of: fn(&Speed) -> f64) -> Vec<f64> {
         self.speeds.iter().map(of).collect()
+    }
+
+    /// How much faster this is than another program, in two cells: for the prompt, and for generation.
+    fn ratios(&self, other: &Self) -> String {
+        [|speed: &Speed| speed.prompt, |speed: &Speed| speed.generation]
+            .map(|of| self.ratio(other, of))
+            .join(" | ")
+    }
+
+    fn ratio(&self, other: &Self, of: fn(&Speed) -> f64) -> String {
+        let ratios: Vec<_> =
+            self.each(of).iter().zip(other.each(of)).map(|(this, that)| this / that).collect();
+        let lowest = ratios.iter().copied().fold(f64::INFINITY, f64::min);
+        let highest = ratios.iter().copied().fold(0.0, f64::max);
+        format!("**{}** ({} to {})", factor(median(&ratios)), factor(lowest), factor(highest))
     }
 }
 
@@ -132,15 +165,15 @@ fn factor(ratio: f64) -> String {
 mod tests {
     use super::*;
 
-    fn series(program: &'static str, speeds: &[(f64, f64)]) -> Series {
+    fn series(program: &'static str, side: Side, speeds: &[(f64, f64)]) -> Series {
         let speed = |&(prompt, generation)| Speed { prompt, generation, resident: Some(512_000_000) };
         let work = Work { prompt: 512, generation: 128, threads: 2 };
-        Series { program, work, speeds: speeds.iter().map(speed).collect() }
+        Series { program, side, work, speeds: speeds.iter().map(speed).collect() }
     }
 
     fn report() -> Report {
-        let ours = series("ours", &[(200.0, 50.0), (300.0, 60.0), (100.0, 10.0)]);
-        let peer = series("peer", &[(100.0, 100.0), (100.0, 60.0), (100.0, 5.0)]);
+        let ours = series("ours", Side::Ours, &[(200.0, 50.0), (300.0, 60.0), (100.0, 10.0)]);
+        let peer = series("peer", Side::Theirs, &[(100.0, 100.0), (100.0, 60.0), (100.0, 5.0)]);
         let model = Measured {
             name: "m".into(),
             about: "A model".into(),
@@ -165,6 +198,21 @@ mod tests {
         assert!(text.lines().any(|line| line == row), "{text}");
         assert!(text.contains("- m: A model, 400 MB\n- n is left out: no network\n"), "{text}");
         assert!(text.contains("in each of 3 rounds") && text.contains("- processor: fast\n"), "{text}");
+    }
+
+    #[test]
+    fn int8_has_ratios_of_its_own_to_every_other_program() {
+        let mut report = report();
+        assert!(!report.to_string().contains("int8"));
+        let int8 = series("rounded", Side::Int8, &[(400.0, 50.0), (600.0, 60.0), (200.0, 10.0)]);
+        report.models[0].programs.push(int8);
+        let text = report.to_string();
+        let row = "| m | rounded, 512 + 128 tokens | 400 | 50.0 | - | - | 512 MB (1.28x) |";
+        assert!(text.lines().any(|line| line == row), "{text}");
+        let rows = "\n\n| weights | int8 / | ratio, prompt | ratio, generation |\n|---|---|---:|---:|\n\
+            | m | ours | **2.00x** (2.00x to 2.00x) | **1.00x** (1.00x to 1.00x) |\n\
+            | m | peer | **4.00x** (2.00x to 6.00x) | **1.00x** (0.50x to 2.00x) |\n";
+        assert!(text.ends_with(rows), "{text}");
     }
 
     #[test]

@@ -16,6 +16,7 @@ pub struct Tensor {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Kind {
     Bf16,
+    F32,
     U32,
 }
 
@@ -25,7 +26,7 @@ impl Tensor {
         let numbers: usize = self.shape.iter().product();
         match self.kind {
             Kind::Bf16 => numbers * 2,
-            Kind::U32 => numbers * 4,
+            Kind::F32 | Kind::U32 => numbers * 4,
         }
     }
 }
@@ -37,6 +38,7 @@ pub fn header(out: &mut impl Write, tensors: &[Tensor]) -> io::Result<()> {
     for tensor in tensors {
         let kind = match tensor.kind {
             Kind::Bf16 => "BF16",
+            Kind::F32 => "F32",
             Kind::U32 => "U32",
         };
         let end = start + tensor.bytes();
@@ -61,6 +63,7 @@ mod tests {
         let tensors = [
             Tensor { name: "b".into(), shape: vec![2, 8], kind: Kind::U32 },
             Tensor { name: "a".into(), shape: vec![3], kind: Kind::Bf16 },
+            Tensor { name: "c".into(), shape: vec![2], kind: Kind::F32 },
         ];
         let mut file = Vec::new();
         header(&mut file, &tensors).unwrap();
@@ -70,5 +73,6 @@ mod tests {
         let entries: Value = serde_json::from_slice(text).unwrap();
         assert_eq!(entries["b"], json!({ "dtype": "U32", "shape": [2, 8], "data_offsets": [0, 64] }));
         assert_eq!(entries["a"], json!({ "dtype": "BF16", "shape": [3], "data_offsets": [64, 70] }));
+        assert_eq!(entries["c"], json!({ "dtype": "F32", "shape": [2], "data_offsets": [70, 78] }));
     }
 }

@@ -28,6 +28,7 @@ pub enum Format {
     /// 4 bits, and a scale and an offset for 64 numbers: 4.5 bits a number.
     FourBits,
     Bfloat16,
+    Float32,
 }
 
 /// A vector of weights, or a matrix.
@@ -80,7 +81,7 @@ impl Shape {
         let mut config = json!({
             "model_type": "qwen3",
             "architectures": ["Qwen3ForCausalLM"],
-            "torch_dtype": "bfloat16",
+            "torch_dtype": if self.format == Format::Float32 { "float32" } else { "bfloat16" },
             "num_hidden_layers": self.layers,
             "hidden_size": self.hidden,
             "intermediate_size": self.inner,

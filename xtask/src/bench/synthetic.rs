@@ -76,14 +76,15 @@ fn in_safetensors(part: &Part, format: Format) -> Vec<safetensors::Tensor> {
         let shape = if *rows == 0 { vec![columns] } else { vec![*rows, columns] };
         Tensor { name: format!("{name}.{field}"), shape, kind }
     };
-    if *rows == 0 || format == Format::Bfloat16 {
-        return vec![tensor("weight", *columns, Kind::Bf16)];
+    match (rows, format) {
+        (_, Format::Float32) => vec![tensor("weight", *columns, Kind::F32)],
+        (0, _) | (_, Format::Bfloat16) => vec![tensor("weight", *columns, Kind::Bf16)],
+        (_, Format::FourBits) => vec![
+            tensor("weight", columns / 8, Kind::U32),
+            tensor("scales", columns / GROUP, Kind::Bf16),
+            tensor("biases", columns / GROUP, Kind::Bf16),
+        ],
     }
-    vec![
-        tensor("weight", columns / 8, Kind::U32),
-        tensor("scales", columns / GROUP, Kind::Bf16),
-        tensor("biases", columns / GROUP, Kind::Bf16),
-    ]
 }
 
 /// The tensor that a part is in a GGUF file.
@@ -91,11 +92,15 @@ fn in_gguf(part: &Part, format: Format) -> gguf::Tensor {
     use gguf::{Kind, Tensor};
 
     let name = format!("{}.weight", part.gguf);
-    match (part.rows, format) {
-        (0, _) => Tensor { name, shape: vec![part.columns], kind: Kind::F32 },
-        (rows, Format::Bfloat16) => Tensor { name, shape: vec![rows, part.columns], kind: Kind::Bf16 },
-        (rows, Format::FourBits) => Tensor { name, shape: vec![rows, part.columns], kind: Kind::Q4_0 },
+    if part.rows == 0 {
+        return Tensor { name, shape: vec![part.columns], kind: Kind::F32 };
     }
+    let kind = match format {
+        Format::FourBits => Kind::Q4_0,
+        Format::Bfloat16 => Kind::Bf16,
+        Format::Float32 => Kind::F32,
+    };
+    Tensor { name, shape: vec![part.rows, part.columns], kind }
 }
 
 /// Writes the numbers of a part to both files.
@@ -107,21 +112,29 @@ fn fill(
     ggml: &mut impl Write,
 ) -> Result<()> {
     let Part { rows, columns, .. } = *part;
-    if rows == 0 {
-        mlx.write_all(&ONE.to_le_bytes().repeat(columns))?;
-        gguf::data(ggml, &1_f32.to_le_bytes().repeat(columns))?;
-    } else if format == Format::Bfloat16 {
-        let matrix = random::bfloat16(rows, columns, bits);
-        mlx.write_all(&matrix)?;
-        gguf::data(ggml, &matrix)?;
-    } else {
-        let matrix = random::quantized(rows, columns, bits);
-        for bytes in [&matrix.words, &matrix.scales, &matrix.biases] {
+    let mut write = |in_mlx: &[&[u8]], in_gguf: &[u8]| -> Result<()> {
+        for bytes in in_mlx {
             mlx.write_all(bytes)?;
         }
-        gguf::data(ggml, &matrix.blocks)?;
+        Ok(gguf::data(ggml, in_gguf)?)
+    };
+    let ones = 1_f32.to_le_bytes().repeat(columns);
+    match (rows, format) {
+        (0, Format::Float32) => write(&[&ones], &ones),
+        (0, _) => write(&[&ONE.to_le_bytes().repeat(columns)], &ones),
+        (_, Format::FourBits) => {
+            let matrix = random::quantized(rows, columns, bits);
+            write(&[&matrix.words, &matrix.scales, &matrix.biases], &matrix.blocks)
+        }
+        (_, Format::Bfloat16) => {
+            let matrix = random::bfloat16(rows, columns, bits);
+            write(&[&matrix], &matrix)
+        }
+        (_, Format::Float32) => {
+            let matrix = random::float32(rows, columns, bits);
+            write(&[&matrix], &matrix)
+        }
     }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -141,7 +154,7 @@ mod tests {
 
     #[test]
     fn files_are_as_long_as_their_headers_say() {
-        for format in [Format::FourBits, Format::Bfloat16] {
+        for format in [Format::FourBits, Format::Bfloat16, Format::Float32] {
             let folder = tempfile::tempdir().unwrap();
             let shape = Shape { format, ..SMALL };
             let checkpoint = make("small", &shape, &folder.path().join("small")).unwrap();

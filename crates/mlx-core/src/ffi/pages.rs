@@ -1,69 +1,100 @@
-//! Huge pages of Linux.
+//! Memory in huge pages of Linux that arrays share.
 
 use std::ops::Range;
+use std::ptr;
 
-use super::data;
-use crate::{Array, Result};
+use super::{data, raw};
+use crate::{Array, Dtype, Error, Kind, Result};
 
 /// Bytes of a huge page.
 const HUGE: usize = 2 << 20;
-/// What may lie between two arrays of a stretch: the allocator's own, and small arrays.
-const GAP: usize = 64 << 10;
+/// Bytes of a line of the cache, at which each array begins.
+const LINE: usize = 64;
 
-/// Asks for huge pages under the stretches of memory that the arrays fill.
-#[track_caller]
-pub(crate) fn collapse<'a>(arrays: impl IntoIterator<Item = &'a Array>) -> Result<()> {
-    let mut places = arrays.into_iter().map(place).collect::<Result<Vec<_>>>()?;
-    places.sort_by_key(|place| place.start);
-    for stretch in stretches(&places) {
-        let whole = stretch.start.next_multiple_of(HUGE)..stretch.end / HUGE * HUGE;
-        if !whole.is_empty() {
-            advise(whole);
+/// Memory that arrays fill one after another.
+pub(crate) struct Chunk {
+    bytes: Array,
+    used: usize,
+}
+
+impl Chunk {
+    /// The most bytes of one: as many as an axis can have elements, in whole pages.
+    pub(crate) const MOST: usize = i32::MAX as usize / HUGE * HUGE;
+    /// Arrays of so many bytes fill huge pages by themselves.
+    pub(crate) const LARGE: usize = 16 << 20;
+
+    /// What an array of so many bytes takes.
+    pub(crate) fn taken(bytes: usize) -> usize {
+        if bytes < Self::LARGE { bytes.next_multiple_of(LINE) } else { 0 }
+    }
+
+    /// Room for so many bytes, in huge pages if the system has some.
+    #[track_caller]
+    pub(crate) fn new(bytes: usize) -> Result<Self> {
+        // Where the first page begins is the allocator's choice.
+        let length = i32::try_from(bytes + LINE).map_err(|_| refused("too large"))?;
+        let bytes = Array::zeros([length], Dtype::Uint8)?;
+        let start = data::view(&bytes)?.data.addr();
+        advise(&bytes)?;
+        Ok(Self { bytes, used: start.next_multiple_of(LINE) - start })
+    }
+
+    pub(crate) fn fits(&self, bytes: usize) -> bool {
+        self.used + bytes <= self.bytes.size()
+    }
+
+    /// Copies an array, computed first, which [fits](Self::fits), and returns it where it now lies.
+    #[track_caller]
+    pub(crate) fn hold(&mut self, array: &Array) -> Result<Array> {
+        let whole = array.contiguous(false)?;
+        let (from, to) = (data::view(&whole)?, data::view(&self.bytes)?);
+        let (start, length) = (self.used, whole.nbytes());
+        if !from.row_contiguous || from.capacity * from.item_size < length || !self.fits(length) {
+            return Err(refused("an array does not fit"));
         }
+        // SAFETY: `length` bytes lie at `from`, and behind `start` in memory that is this chunk's own. The arrays that
+        // were made of it end before `start`, so that nothing reads what is written.
+        unsafe {
+            ptr::copy_nonoverlapping(
+                from.data.cast::<u8>(),
+                to.data.cast::<u8>().cast_mut().add(start),
+                length,
+            )
+        };
+        let place = |at: usize| i32::try_from(at).map_err(|_| refused("too large"));
+        let part = self.bytes.index(place(start)?..place(start + length)?)?;
+        // It begins at a line, and so at an element.
+        let held = raw::view(&part, array.dtype())?.reshape(array.shape())?;
+        held.eval()?;
+        self.used += Self::taken(length);
+        Ok(held)
+    }
+}
+
+#[track_caller]
+fn refused(why: &'static str) -> Error {
+    Error::new(Kind::Mlx, "huge_pages", why)
+}
+
+/// Asks for huge pages under the elements of an array, computed first, as far as they fill them.
+#[track_caller]
+pub(crate) fn advise(array: &Array) -> Result<()> {
+    let view = data::view(array)?;
+    let (start, length) = (view.data.addr(), view.capacity * view.item_size);
+    let whole = start.next_multiple_of(HUGE)..(start + length) / HUGE * HUGE;
+    if !whole.is_empty() {
+        collapse(whole);
     }
     Ok(())
 }
 
-/// Where the elements of an array lie, computed first.
-#[track_caller]
-fn place(array: &Array) -> Result<Range<usize>> {
-    let view = data::view(array)?;
-    let start = view.data.addr();
-    Ok(start..start + view.capacity * view.item_size)
-}
-
-/// Joins places in order that lie close to each other.
-fn stretches(places: &[Range<usize>]) -> Vec<Range<usize>> {
-    let mut out: Vec<Range<usize>> = Vec::new();
-    for place in places.iter().filter(|place| place.start > 0) {
-        match out.last_mut() {
-            Some(last) if place.start <= last.end + GAP => last.end = last.end.max(place.end),
-            _ => out.push(place.clone()),
-        }
-    }
-    out
-}
-
 #[cfg(target_os = "linux")]
-fn advise(memory: Range<usize>) {
+fn collapse(pages: Range<usize>) {
     // SAFETY: this changes how the kernel keeps the pages, never what they hold, and fails where nothing is mapped. That
     // it fails, on a kernel before 6.1 say, costs speed only.
-    let _ = unsafe {
-        libc::madvise(std::ptr::without_provenance_mut(memory.start), memory.len(), libc::MADV_COLLAPSE)
-    };
+    let _ =
+        unsafe { libc::madvise(ptr::without_provenance_mut(pages.start), pages.len(), libc::MADV_COLLAPSE) };
 }
 
 #[cfg(not(target_os = "linux"))]
-fn advise(_: Range<usize>) {}
-
-#[cfg(test)]
-mod tests {
-    use super::{GAP, stretches};
-
-    #[test]
-    fn neighbours_are_one_stretch() {
-        assert_eq!(stretches(&[]), []);
-        let far = 60 + GAP + 1;
-        assert_eq!(stretches(&[0..0, 10..20, 30..60, 40..50, far..far + 5]), [10..60, far..far + 5]);
-    }
-}
+fn collapse(_: Range<usize>) {}

@@ -2,10 +2,14 @@
 //!
 //! The counters are of the whole process, so each test runs in a process of its own.
 
+use std::borrow::Cow;
 use std::env;
 use std::process::Command;
 
+use mlx_core::memory::HugePages;
 use mlx_core::{Array, Device, Dtype, memory};
+
+use crate::values::on_cpu;
 
 const CHILD: &str = "MLX_CORE_TEST_MEMORY";
 const MEGABYTE: usize = 1 << 20;
@@ -173,5 +177,41 @@ fn a_dropped_graph_gives_its_memory_back() {
             let _unused = (&parts[1] * &parts[2]).unwrap();
         }
         assert_eq!(memory::active().unwrap(), before);
+    });
+}
+
+#[test]
+fn arrays_side_by_side_hold_what_they_held() {
+    on_cpu(|| {
+        let ramp = Array::arange(0.0..999.0).unwrap();
+        let turned = ramp.reshape([27, 37]).unwrap().swapaxes(0, 1).unwrap();
+        let none = Array::zeros([0, 3], Dtype::Int64).unwrap();
+        let mut arrays = vec![ramp.index(3..8).unwrap(), turned, none, Array::from(true)];
+        for dtype in [Dtype::Bfloat16, Dtype::Int8, Dtype::Complex64, Dtype::Float64, Dtype::Uint32] {
+            arrays.push(ramp.astype(dtype).unwrap());
+        }
+        arrays.extend([600, 6_000].map(|rows| ramp.broadcast_to([rows, 999]).unwrap()));
+        let mut pages = HugePages::for_arrays(&arrays);
+        for array in &arrays {
+            let held = pages.hold(array).unwrap();
+            assert_eq!((held.shape(), held.dtype()), (array.shape(), array.dtype()));
+            assert!(held.array_equal(array, false).unwrap(), "{array:?}");
+            if let Ok(Cow::Borrowed(slice)) = held.as_slice::<f32>() {
+                assert_eq!(slice.as_ptr().addr() % 64, 0, "{array:?}");
+            }
+        }
+    });
+}
+
+#[test]
+fn more_arrays_than_were_announced_are_held_too() {
+    on_cpu(|| {
+        let array = Array::arange(0.0..999.0).unwrap();
+        let mut pages = HugePages::for_arrays([]);
+        let held = [(); 3].map(|()| pages.hold(&array).unwrap());
+        drop(pages);
+        for held in held {
+            assert_eq!(held.to_vec::<f32>().unwrap(), array.to_vec::<f32>().unwrap());
+        }
     });
 }

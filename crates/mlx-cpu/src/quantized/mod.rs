@@ -157,6 +157,9 @@ impl<'a> Quantized<'a> {
     }
 }
 
+/// Matrices of one coding with groups and columns as many, and room for the products with each.
+type Each<'a, 'b> = Vec<(&'a Quantized<'a>, &'b mut [f32])>;
+
 /// Up to so many rows are multiplied by unpacking the matrix for a few of them at a time, without keeping it.
 const FEW: usize = 12;
 
@@ -167,7 +170,7 @@ pub fn multiply(level: Level, x: Numbers<'_>, w: &Quantized<'_>, out: NumbersMut
     let fits = fit([x.len(), w.columns(), w.rows()], out.len());
     if fits {
         let exact = needs_singles(x);
-        singles::converted(level, x, out, |x, out| transposed(level, x, w, exact, out));
+        singles::converted(level, x, out, |x, out| transposed(level, x, vec![(w, out)], exact));
     }
     fits
 }
@@ -187,12 +190,12 @@ pub fn multiply_each(
         return false;
     }
     let Some(first) = matrices.first() else { return true };
-    if !few(x.len(), first) || !matrices.iter().all(|w| w.is_like(first)) {
+    if !matrices.iter().all(|w| w.is_like(first)) {
         return matrices.iter().zip(outs).all(|(w, out)| multiply(level, x, w, out));
     }
     let exact = needs_singles(x);
     singles::converted_each(level, x, outs, |x, outs| {
-        few_rows(level, x, matrices.iter().zip(outs).collect(), exact);
+        transposed(level, x, matrices.iter().zip(outs).collect(), exact);
     });
     true
 }
@@ -228,7 +231,7 @@ pub fn gather(
         singles::converted(level, x, out, |x, out| {
             pairs.each_matrix([w.columns(), rows], x, out, |matrix, x, out| {
                 let w = w.part(matrix * rows..(matrix + 1) * rows);
-                transposed(level, x, &w, exact, out);
+                transposed(level, x, vec![(&w, out)], exact);
             });
         });
     }
@@ -246,19 +249,20 @@ fn needs_singles(x: Numbers<'_>) -> bool {
     matches!(x, Numbers::F32(_))
 }
 
-/// Whether `length` elements are few rows for the matrix.
-fn few(length: usize, w: &Quantized<'_>) -> bool {
-    length / w.columns <= FEW
-}
-
-fn transposed(level: Level, x: &[f32], w: &Quantized<'_>, exact: bool, out: &mut [f32]) {
+/// The products with matrices that are all like the first; `exact` where 16 bits are too few for the elements.
+fn transposed(level: Level, x: &[f32], each: Each<'_, '_>, exact: bool) {
+    let Some(&(w, _)) = each.first() else { return };
     match (w.coding, w.precision) {
-        _ if few(x.len(), w) => few_rows(level, x, vec![(w, out)], exact),
-        (Coding::Affine(4), Precision::Int8) => rounded::multiply_bytes::<4>(level, x, w, out),
-        (Coding::Affine(8), Precision::Int8) => rounded::multiply_bytes::<8>(level, x, w, out),
-        (Coding::Affine(4), _) if !exact && pays(level, w) => rounded::multiply_shorts::<4>(level, x, w, out),
-        (Coding::Affine(8), _) if !exact && pays(level, w) => rounded::multiply_shorts::<8>(level, x, w, out),
-        _ => coded!(w, C => product::multiply(level, x, &panel::Transposed::<C>::new(w), out)),
+        _ if x.len() / w.columns <= FEW => few_rows(level, x, each, exact),
+        (Coding::Affine(4), Precision::Int8) => rounded::multiply_bytes::<4>(level, x, each),
+        (Coding::Affine(8), Precision::Int8) => rounded::multiply_bytes::<8>(level, x, each),
+        (Coding::Affine(4), _) if !exact && pays(level, w) => rounded::multiply_shorts::<4>(level, x, each),
+        (Coding::Affine(8), _) if !exact && pays(level, w) => rounded::multiply_shorts::<8>(level, x, each),
+        _ => coded!(w, C => {
+            for (w, out) in each {
+                product::multiply(level, x, &panel::Transposed::<C>::new(w), out);
+            }
+        }),
     }
 }
 
@@ -269,7 +273,7 @@ fn pays(level: Level, w: &Quantized<'_>) -> bool {
 }
 
 /// The products of a few rows with matrices that are all like the first.
-fn few_rows(level: Level, x: &[f32], each: few::Factored<'_, '_>, exact: bool) {
+fn few_rows(level: Level, x: &[f32], each: Each<'_, '_>, exact: bool) {
     let Some(&(w, _)) = each.first() else { return };
     let int8 = w.precision == Precision::Int8;
     match w.coding {

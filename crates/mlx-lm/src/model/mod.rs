@@ -177,6 +177,10 @@ impl Model {
         self.decoder.as_ref()
     }
 
+    pub(crate) fn decoder_mut(&mut self) -> &mut dyn Decoder {
+        self.decoder.as_mut()
+    }
+
     /// The decoder itself, to be changed.
     pub fn into_decoder(self) -> Box<dyn Decoder> {
         self.decoder

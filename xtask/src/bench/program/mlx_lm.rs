@@ -4,11 +4,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
-use serde_json::Value;
 
 use super::super::child;
 use super::super::model::Weights;
-use super::{Program, Speed, Work, number};
+use super::{Program, Speed, Work};
 use crate::golden;
 
 const SCRIPT: &str = include_str!("mlx_lm.py");
@@ -49,13 +48,7 @@ impl Program for MlxLm {
         python.args(["-B", "-c", SCRIPT]).arg(&weights.mlx);
         python.args([prompt, generation, threads].map(|count| count.to_string()));
         let finished = child::finish(&mut python).context("mlx-lm")?;
-        let last = finished.stdout.lines().next_back().context("mlx-lm printed nothing")?;
-        let last: Value = serde_json::from_str(last).with_context(|| last.to_owned())?;
-        Ok(Speed {
-            prompt: number(&last, "prompt_tps")?,
-            generation: number(&last, "generation_tps")?,
-            resident: finished.resident,
-        })
+        Speed::last(&finished).context("mlx-lm")
     }
 }
 

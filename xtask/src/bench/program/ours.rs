@@ -4,11 +4,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
-use serde_json::Value;
 
 use super::super::child;
 use super::super::model::Weights;
-use super::{Program, Speed, Work, number};
+use super::{Program, Side, Speed, Work};
 use crate::{process, repo};
 
 /// The program `mlx`.
@@ -16,6 +15,7 @@ pub struct Ours {
     path: PathBuf,
     version: String,
     work: Work,
+    side: Side,
 }
 
 /// Builds `mlx`, or takes one that is built, and says where it is.
@@ -31,14 +31,23 @@ pub fn mlx(root: &Path, built: Option<&Path>) -> Result<PathBuf> {
 impl Ours {
     /// The program at this path.
     pub fn new(path: &Path, work: Work) -> Result<Self> {
-        let version = process::output(Command::new(path).arg("--version"))?;
-        Ok(Self { path: path.to_owned(), version: version.trim().to_owned(), work })
+        let version = process::output(Command::new(path).arg("--version"))?.trim().to_owned();
+        Ok(Self { path: path.to_owned(), version, work, side: Side::Ours })
+    }
+
+    /// The same with activations rounded to int8.
+    pub fn int8(path: &Path, work: Work) -> Result<Self> {
+        let exact = Self::new(path, work)?;
+        Ok(Self { version: format!("{} bench --precision int8", exact.version), side: Side::Int8, ..exact })
     }
 }
 
 impl Program for Ours {
     fn name(&self) -> &'static str {
-        "mlx (this repository)"
+        match self.side {
+            Side::Int8 => "mlx, int8 activations",
+            Side::Ours | Side::Theirs => "mlx (this repository)",
+        }
     }
 
     fn version(&self) -> &str {
@@ -49,23 +58,29 @@ impl Program for Ours {
         self.work
     }
 
+    fn side(&self) -> Side {
+        self.side
+    }
+
+    /// Activations are rounded before quantized matrices only.
+    fn runs(&self, weights: &Weights) -> bool {
+        self.side != Side::Int8 || weights.quantized
+    }
+
     fn measure(&self, weights: &Weights) -> Result<Speed> {
         let Work { prompt, generation, threads } = self.work;
         let mut bench = Command::new(&self.path);
         bench.args(["bench", "--json", "-n", "1", "--model"]).arg(&weights.mlx);
         bench.args(["-p", &prompt.to_string(), "-g", &generation.to_string()]);
+        if self.side == Side::Int8 {
+            bench.args(["--precision", "int8"]);
+        }
         if cfg!(target_os = "linux") {
             bench.args(["--threads", &threads.to_string()]);
         }
         let finished = child::finish(bench.env("MLX_NUM_THREADS", threads.to_string()))?;
-        speed(&finished.stdout, finished.resident)
+        Speed::last(&finished).context("mlx bench")
     }
-}
-
-fn speed(lines: &str, resident: Option<u64>) -> Result<Speed> {
-    let last = lines.lines().next_back().context("mlx bench printed nothing")?;
-    let last: Value = serde_json::from_str(last).with_context(|| last.to_owned())?;
-    Ok(Speed { prompt: number(&last, "prompt_tps")?, generation: number(&last, "generation_tps")?, resident })
 }
 
 #[cfg(test)]
@@ -73,12 +88,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_line_counts() {
-        let lines = "{\"trial\":1,\"prompt_tps\":1.0,\"generation_tps\":1.0}\n\
-            {\"trials\":1,\"prompt_tps\":20.5,\"generation_tps\":3.0,\"peak_memory\":0.1}\n";
-        let expected = Speed { prompt: 20.5, generation: 3.0, resident: Some(7) };
-        assert_eq!(speed(lines, Some(7)).unwrap(), expected);
-        let error = format!("{:#}", speed("{\"prompt_tps\":1.0}", None).unwrap_err());
-        assert!(error.contains("generation_tps"), "{error}");
+    fn int8_leaves_out_weights_without_codes() {
+        let work = Work { prompt: 512, generation: 128, threads: 2 };
+        let ours = |side| Ours { path: PathBuf::new(), version: String::new(), work, side };
+        let weights = |quantized| Weights {
+            gguf: PathBuf::new(),
+            mlx: PathBuf::new(),
+            architecture: "qwen3".to_owned(),
+            quantized,
+        };
+        assert!(ours(Side::Ours).runs(&weights(false)) && ours(Side::Int8).runs(&weights(true)));
+        assert!(!ours(Side::Int8).runs(&weights(false)));
+        assert_ne!(ours(Side::Ours).name(), ours(Side::Int8).name());
     }
 }

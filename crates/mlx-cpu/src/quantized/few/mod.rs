@@ -10,8 +10,8 @@ mod shorts;
 
 use std::marker::PhantomData;
 
-use super::Quantized;
 use super::code::Code;
+use super::{Each, Quantized};
 use crate::pool::{self, Columns};
 use crate::scratch::Scratch;
 use crate::simd::{Kernel, Simd};
@@ -26,16 +26,13 @@ const TOGETHER: usize = 4;
 /// The most words of the matrix that a thread takes at a time.
 const MOST_WORDS: usize = 16384;
 
-/// Matrices of one coding with groups and columns as many, and room for the products with each.
-pub(super) type Factored<'a, 'b> = Vec<(&'a Quantized<'a>, &'b mut [f32])>;
-
 /// `x · wᵀ` in singles for each of some matrices.
-pub(super) fn multiply<C: Code>(level: Level, x: &[f32], each: Factored<'_, '_>) {
+pub(super) fn multiply<C: Code>(level: Level, x: &[f32], each: Each<'_, '_>) {
     simd::dispatch(level, Few::<Floats<C>> { x, each, terms: PhantomData });
 }
 
 /// `x · wᵀ` for each of some matrices of 2, 4 or 8 bits, and elements rounded to 16 bits.
-pub(super) fn multiply_shorts<const BITS: usize>(level: Level, x: &[f32], each: Factored<'_, '_>) {
+pub(super) fn multiply_shorts<const BITS: usize>(level: Level, x: &[f32], each: Each<'_, '_>) {
     simd::dispatch(level, Few::<Shorts<BITS>> { x, each, terms: PhantomData });
 }
 
@@ -69,7 +66,7 @@ fn block<S: Simd, T: Terms>() -> usize {
 
 struct Few<'a, 'b, T> {
     x: &'a [f32],
-    each: Factored<'a, 'b>,
+    each: Each<'a, 'b>,
     terms: PhantomData<T>,
 }
 

@@ -9,24 +9,19 @@ mod shorts;
 use crate::Level;
 use crate::simd::Simd;
 
-use super::Quantized;
+use super::Each;
 use bytes::Bytes;
 use shorts::Shorts;
 pub(super) use shorts::round as round_shorts;
 
-/// `x · wᵀ` for a matrix of 4 or 8 bits, and elements rounded to bytes.
-pub(super) fn multiply_bytes<const BITS: usize>(level: Level, x: &[f32], w: &Quantized<'_>, out: &mut [f32]) {
-    product::multiply::<Bytes<BITS>>(level, x, w, out);
+/// `x · wᵀ` for each of some matrices of 4 or 8 bits, and elements rounded to bytes.
+pub(super) fn multiply_bytes<const BITS: usize>(level: Level, x: &[f32], each: Each<'_, '_>) {
+    product::multiply::<Bytes<BITS>>(level, x, each);
 }
 
-/// `x · wᵀ` for a matrix of 4 or 8 bits, and elements rounded to 16 bits.
-pub(super) fn multiply_shorts<const BITS: usize>(
-    level: Level,
-    x: &[f32],
-    w: &Quantized<'_>,
-    out: &mut [f32],
-) {
-    product::multiply::<Shorts<BITS>>(level, x, w, out);
+/// `x · wᵀ` for each of some matrices of 4 or 8 bits, and elements rounded to 16 bits.
+pub(super) fn multiply_shorts<const BITS: usize>(level: Level, x: &[f32], each: Each<'_, '_>) {
+    product::multiply::<Shorts<BITS>>(level, x, each);
 }
 
 /// How elements are rounded, and multiplied with codes.

@@ -8,7 +8,7 @@ use std::ops::Range;
 use super::{MOST_STEPS, Rounding};
 use crate::pool::{self, Columns};
 use crate::quantized::fields::each_lane;
-use crate::quantized::{Quantized, scales};
+use crate::quantized::{Each, Quantized, scales};
 use crate::scratch::Scratch;
 use crate::simd::{Kernel, Simd};
 use crate::{Level, simd};
@@ -16,15 +16,14 @@ use crate::{Level, simd};
 /// Columns of the matrix that are unpacked at a time, a multiple of every group.
 const DEPTH: usize = 512;
 
-/// `x · wᵀ` for a matrix of whole numbers.
-pub(super) fn multiply<T: Rounding>(level: Level, x: &[f32], w: &Quantized<'_>, out: &mut [f32]) {
-    simd::dispatch(level, Product::<T> { x, w, out, rounding: PhantomData });
+/// `x · wᵀ` for each of some matrices of whole numbers.
+pub(super) fn multiply<T: Rounding>(level: Level, x: &[f32], each: Each<'_, '_>) {
+    simd::dispatch(level, Product::<T> { x, each, rounding: PhantomData });
 }
 
-struct Product<'a, T> {
+struct Product<'a, 'b, T> {
     x: &'a [f32],
-    w: &'a Quantized<'a>,
-    out: &'a mut [f32],
+    each: Each<'a, 'b>,
     rounding: PhantomData<T>,
 }
 
@@ -66,13 +65,14 @@ impl Layout {
     }
 }
 
-impl<T: Rounding> Kernel for Product<'_, T> {
+impl<T: Rounding> Kernel for Product<'_, '_, T> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let (tile, vectors) = S::TILE;
-        let (w, rows) = (self.w, self.x.len() / self.w.columns);
+        let Some(&(w, _)) = self.each.first() else { return };
+        let rows = self.x.len() / w.columns;
         let block = T::block(w.group);
         let layout = Layout { rows: tile, columns: w.columns, group: w.group, block, each: T::EACH };
         let mut memory = Scratch::new(rows.div_ceil(tile) * layout.len());
@@ -81,9 +81,11 @@ impl<T: Rounding> Kernel for Product<'_, T> {
             let rows = &self.x[first..self.x.len().min(first + tile * w.columns)];
             s.enter(Round::<T> { rows, layout, to, rounding: PhantomData });
         });
-        pool::each_columns(self.out, w.rows(), vectors * S::LANES, |out| {
-            s.enter(Panel::<T> { left: &memory, layout, w, rows, out, rounding: PhantomData });
-        });
+        for (w, out) in self.each {
+            pool::each_columns(out, w.rows(), vectors * S::LANES, |out| {
+                s.enter(Panel::<T> { left: &memory, layout, w, rows, out, rounding: PhantomData });
+            });
+        }
     }
 }
 
