@@ -8,10 +8,10 @@ use anyhow::{Context, Result, ensure};
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::machine;
 use super::model::{Model, Weights};
 use super::program::{self, Candle, LlamaCpp, MlxLm, Ours, Peer, Program, Work};
 use super::report::{Measured, Report, Series};
+use super::{document, machine};
 use crate::archive::Refused;
 use crate::{process, repo};
 
@@ -61,7 +61,8 @@ pub struct Options {
     output: Option<PathBuf>,
 }
 
-fn at_least<const LEAST: usize>(text: &str) -> Result<usize, String> {
+/// Reads a number of times.
+pub fn at_least<const LEAST: usize>(text: &str) -> Result<usize, String> {
     text.parse()
         .ok()
         .filter(|&count| count >= LEAST)
@@ -89,7 +90,7 @@ pub fn run(options: &Options) -> Result<()> {
             }
             Err(error) => return Err(error.context(model.name())),
         }
-        write(&report, &output)?;
+        document::write(&output, "cpu", &report)?;
     }
     ensure!(!report.models.is_empty(), "no model was measured");
     print!("{report}");
@@ -157,7 +158,7 @@ impl Options {
 }
 
 /// The state of the repository.
-fn commit(root: &Path) -> Result<String> {
+pub fn commit(root: &Path) -> Result<String> {
     let git = |arguments: &[&str]| process::output(Command::new("git").current_dir(root).args(arguments));
     let changed = !git(&["status", "--porcelain", "--untracked-files=no"])?.trim().is_empty();
     let commit = git(&["rev-parse", "--short", "HEAD"])?;
@@ -190,13 +191,6 @@ fn alternate(
     }
     bar.finish_and_clear();
     Ok(series)
-}
-
-fn write(report: &Report, output: &Path) -> Result<()> {
-    let context = || output.display().to_string();
-    let document =
-        if output.exists() { std::fs::read_to_string(output).with_context(context)? } else { String::new() };
-    std::fs::write(output, report.placed(&document)).with_context(context)
 }
 
 #[cfg(test)]

@@ -1,8 +1,11 @@
-//! `cargo xtask bench`: how fast models run on this machine, beside other programs.
+//! `cargo xtask bench`: how fast models run on this machine, beside other programs, and kernels, beside what it can do.
 
 mod child;
 mod cpu;
+mod document;
 mod gguf;
+mod kernel_table;
+mod kernels;
 mod llama_build;
 mod machine;
 mod model;
@@ -16,22 +19,24 @@ mod synthetic;
 use anyhow::Result;
 use clap::{Args, Subcommand};
 
-/// Measure how fast models run, beside other programs.
+/// Measure how fast models run, beside other programs, and kernels, beside what the machine can do.
 #[derive(Args)]
 #[command(disable_help_subcommand = true)]
 pub struct Options {
     #[command(subcommand)]
-    device: Device,
+    subject: Subject,
 }
 
 #[derive(Subcommand)]
-enum Device {
+enum Subject {
     Cpu(cpu::Options),
+    Kernels(kernels::Options),
 }
 
 /// Runs the subcommand.
 pub fn run(options: &Options) -> Result<()> {
-    match &options.device {
-        Device::Cpu(options) => cpu::run(options),
+    match &options.subject {
+        Subject::Cpu(options) => cpu::run(options),
+        Subject::Kernels(options) => kernels::run(options),
     }
 }

@@ -4,10 +4,6 @@ use std::fmt::Write;
 
 use super::program::{Program, Side, Speed, Work};
 
-const START: &str = "<!-- bench cpu -->\n";
-const END: &str = "<!-- /bench cpu -->\n";
-const TITLE: &str = "# Benchmarks\n\n`cargo xtask bench cpu` writes the part below.\n\n";
-
 /// What was measured, and how.
 pub struct Report {
     pub date: String,
@@ -33,22 +29,6 @@ pub struct Series {
     pub side: Side,
     pub work: Work,
     pub speeds: Vec<Speed>,
-}
-
-impl Report {
-    /// The document with this report in the place of an earlier one, or at its end.
-    pub fn placed(&self, document: &str) -> String {
-        let part = format!("{START}{self}{END}");
-        if document.is_empty() {
-            return format!("{TITLE}{part}");
-        }
-        let split =
-            document.split_once(START).and_then(|(before, rest)| Some((before, rest.split_once(END)?.1)));
-        match split {
-            Some((before, after)) => format!("{before}{part}{after}"),
-            None => format!("{}\n\n{part}", document.trim_end()),
-        }
-    }
 }
 
 impl std::fmt::Display for Report {
@@ -169,7 +149,7 @@ fn median(numbers: &[f64]) -> f64 {
 }
 
 /// A speed to three digits.
-fn plain(speed: f64) -> String {
+pub fn plain(speed: f64) -> String {
     match speed {
         _ if speed >= 100.0 => format!("{speed:.0}"),
         _ if speed >= 10.0 => format!("{speed:.1}"),
@@ -246,17 +226,5 @@ mod tests {
     fn speeds_have_three_digits() {
         assert_eq!([211.4, 57.26, 0.217].map(plain), ["211", "57.3", "0.22"]);
         assert_eq!([31.4, 1.314].map(factor), ["31x", "1.31x"]);
-    }
-
-    #[test]
-    fn a_report_takes_the_place_of_the_earlier_one_only() {
-        let fresh = report().placed("");
-        assert!(fresh.starts_with("# Benchmarks\n") && fresh.ends_with(END), "{fresh}");
-        assert_eq!(report().placed(&fresh), fresh);
-        let document = format!("# Title\n\n{START}old\n{END}\nrest\n");
-        let placed = report().placed(&document);
-        assert!(placed.starts_with("# Title\n\n<!--") && placed.ends_with("-->\n\nrest\n"), "{placed}");
-        assert!(!placed.contains("old"));
-        assert!(report().placed("# Title\n").starts_with("# Title\n\n<!-- bench cpu -->\n"));
     }
 }
