@@ -54,7 +54,8 @@ pub enum Precision {
     #[default]
     Exact,
     /// Where codes are whole numbers of 4 or 8 bits, rows of `x` are rounded: a few to 16 bits, as above, many to bytes with
-    /// a scale for every 32 elements, where each is off by up to a 254th of the greatest of them.
+    /// a scale for every 32 elements, where each is off by up to a 254th of the greatest of them; or to 16 bits where that
+    /// is faster, as with codes of 8 bits and AVX2.
     Int8,
 }
 
@@ -254,6 +255,9 @@ fn transposed(level: Level, x: &[f32], each: Each<'_, '_>, exact: bool) {
     let Some(&(w, _)) = each.first() else { return };
     match (w.coding, w.precision) {
         _ if x.len() / w.columns <= FEW => few_rows(level, x, each, exact),
+        (Coding::Affine(8), Precision::Int8) if pays(level, w) => {
+            rounded::multiply_shorts::<8>(level, x, each)
+        }
         (Coding::Affine(4), Precision::Int8) => rounded::multiply_bytes::<4>(level, x, each),
         (Coding::Affine(8), Precision::Int8) => rounded::multiply_bytes::<8>(level, x, each),
         (Coding::Affine(4), _) if !exact && pays(level, w) => rounded::multiply_shorts::<4>(level, x, each),

@@ -30,7 +30,12 @@ fn products_are_those_of_rounded_rows() {
                     let mut out = vec![f32::NAN; m * rows];
                     let (x, to) = (Numbers::F32(&x), NumbersMut::F32(&mut out));
                     assert!(quantized::multiply(level, x, &matrix, to));
-                    let (error, whole) = (error(&out, &expected), error(&out, &exact));
+                    let (group, whole) = (coding.2, error(&out, &exact));
+                    if level == Level::Avx2 && coding.0 == Coding::Affine(8) && group >= 64 {
+                        assert!(whole < 2e-5 && whole > 0.0, "{level}, {coding:?}, {m} rows: {whole:e}");
+                        continue;
+                    }
+                    let error = error(&out, &expected);
                     // Where an element lies between two whole numbers, either may be chosen.
                     assert!(error < 2e-5, "{level}, {coding:?}, {m} rows: {error:e}");
                     assert!(whole < 4e-3 && whole > 1e-6, "{level}, {coding:?}, {m} rows: {whole:e}");
