@@ -1,6 +1,6 @@
 //! From a source to a model: find, read the config, open the weights, build, check.
 
-use mlx_core::memory::{self, HugePages};
+use mlx_core::memory::HugePages;
 use mlx_core::transform::Path;
 use mlx_core::{Array, Device, Dtype, Precision};
 use mlx_hub::gguf::TokenizerData;
@@ -121,9 +121,7 @@ fn compute(decoder: &mut dyn Decoder) -> Result<()> {
             held = pages.hold(array).map(|there| *array = there);
         }
     });
-    held?;
-    // What the arrays were read into.
-    Ok(memory::clear_cache()?)
+    Ok(held?)
 }
 
 /// The model of a checkpoint with floats as they are stored, of which nothing is computed. Those that are made of

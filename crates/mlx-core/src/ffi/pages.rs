@@ -49,11 +49,12 @@ impl Chunk {
         let whole = array.contiguous(false)?;
         let (from, to) = (data::view(&whole)?, data::view(&self.bytes)?);
         let (start, length) = (self.used, whole.nbytes());
-        if !from.row_contiguous || from.capacity * from.item_size < length || !self.fits(length) {
+        let whole_fits = from.row_contiguous && from.capacity * from.item_size >= length;
+        if !whole_fits || start + length > to.capacity {
             return Err(refused("an array does not fit"));
         }
-        // SAFETY: `length` bytes lie at `from`, and behind `start` in memory that is this chunk's own. The arrays that
-        // were made of it end before `start`, so that nothing reads what is written.
+        // SAFETY: `length` bytes lie at `from`, and behind `start` in memory that is this chunk's own, each of which is an
+        // element. The arrays that were made of it end before `start`, so that nothing reads what is written.
         unsafe {
             ptr::copy_nonoverlapping(
                 from.data.cast::<u8>(),

@@ -20,10 +20,11 @@ pub(super) fn mask(width: usize) -> u32 {
 #[inline(always)]
 pub(super) fn spread<S: Simd>(s: S, row: &[u32], width: usize, first: usize) -> S::I {
     let (word, skip) = (first * width / 32, first * width % 32);
-    let words = s.load_int(row.get(word..).unwrap_or_default());
+    let words = row.get(word..).unwrap_or_default();
     if width == 32 {
-        return words;
+        return s.load_int(words);
     }
+    let words = s.load_some(words);
     let bit = s.add_int(s.splat_int(skip as i32), each_lane(s, |lane| (lane * width) as u32));
     let (word, by) = (s.shift_right(bit, s.splat_int(5)), s.and(bit, s.splat_int(31)));
     let low = s.shift_right(permuted(s, words, word), by);
@@ -40,7 +41,7 @@ pub(super) fn spread<S: Simd>(s: S, row: &[u32], width: usize, first: usize) -> 
 
 /// Lane `at` of `v` for each lane.
 #[inline(always)]
-fn permuted<S: Simd>(s: S, v: S::I, at: S::I) -> S::I {
+pub(super) fn permuted<S: Simd>(s: S, v: S::I, at: S::I) -> S::I {
     s.to_bits(s.lookup(s.from_bits(v), at))
 }
 

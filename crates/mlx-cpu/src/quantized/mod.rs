@@ -48,12 +48,12 @@ pub enum Coding {
 /// What products are computed with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Precision {
-    /// Singles. Rows of halves, with codes that are whole numbers of 4 or 8 bits, or a few rows and 2 bits, may be whole
-    /// numbers of 16 bits with a factor for each group: an element is off by up to a 65534th of the greatest in its group, less than rounding
-    /// the product to a half changes it.
+    /// Singles. Rows of halves, a few with codes that are whole numbers and many with those of 4 or 8 bits, may be whole
+    /// numbers of 16 bits with a factor for each group: an element is off by up to a 65534th of the greatest in its group,
+    /// less than rounding the product to a half changes it.
     #[default]
     Exact,
-    /// Where codes are whole numbers of 4 or 8 bits, rows of `x` are rounded: a few to 16 bits, as above, many to bytes with
+    /// Where codes are whole numbers, rows of `x` are rounded: a few to 16 bits, as above, many with 4 or 8 bits to bytes with
     /// a scale for every 32 elements, where each is off by up to a 254th of the greatest of them; or to 16 bits where that
     /// is faster, as with codes of 8 bits and AVX2.
     Int8,
@@ -279,11 +279,17 @@ fn pays(level: Level, w: &Quantized<'_>) -> bool {
 /// The products of a few rows with matrices that are all like the first.
 fn few_rows(level: Level, x: &[f32], each: Each<'_, '_>, exact: bool) {
     let Some(&(w, _)) = each.first() else { return };
-    let int8 = w.precision == Precision::Int8;
+    if exact && w.precision == Precision::Exact {
+        coded!(w, C => few::multiply::<C>(level, x, each));
+        return;
+    }
     match w.coding {
-        Coding::Affine(2) if !exact => few::multiply_shorts::<2>(level, x, each),
-        Coding::Affine(4) if int8 || !exact => few::multiply_shorts::<4>(level, x, each),
-        Coding::Affine(8) if int8 || !exact => few::multiply_shorts::<8>(level, x, each),
+        Coding::Affine(2) => few::multiply_shorts::<2>(level, x, each),
+        Coding::Affine(3) => few::multiply_windows::<3>(level, x, each),
+        Coding::Affine(4) => few::multiply_shorts::<4>(level, x, each),
+        Coding::Affine(5) => few::multiply_windows::<5>(level, x, each),
+        Coding::Affine(6) => few::multiply_windows::<6>(level, x, each),
+        Coding::Affine(8) => few::multiply_shorts::<8>(level, x, each),
         _ => coded!(w, C => few::multiply::<C>(level, x, each)),
     }
 }

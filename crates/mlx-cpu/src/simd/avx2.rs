@@ -92,6 +92,16 @@ impl Simd for Avx2 {
         load_int(&[u32]) -> __m256i = |from| _mm256_loadu_si256(from.cast());
     }
 
+    #[inline(always)]
+    fn load_some(self, from: &[u32]) -> __m256i {
+        let mask: [i32; LANES] = std::array::from_fn(
+            #[inline(always)]
+            |lane| if lane < from.len() { -1 } else { 0 },
+        );
+        // SAFETY: `self` proves the instructions, which read the mask and those elements that it names: `from` has them.
+        unsafe { _mm256_maskload_epi32(from.as_ptr().cast(), _mm256_loadu_si256(mask.as_ptr().cast())) }
+    }
+
     stores! {
         store(&mut [f32], v: __m256) = |to| _mm256_storeu_ps(to, v);
         store_bf16(&mut [bf16], v: __m256) = |to| _mm_storeu_si128(to.cast(), halved(v));
@@ -150,6 +160,8 @@ impl Simd for Avx2 {
         shift_right_shorts(v: __m256i, by: i32) -> __m256i = _mm256_srl_epi16(v, _mm_cvtsi32_si128(by));
         dot_pairs(a: __m256i, b: __m256i) -> __m256i = _mm256_maddubs_epi16(a, b);
         dot_shorts(a: __m256i, b: __m256i) -> __m256i = _mm256_madd_epi16(a, b);
+        mul_shorts(a: __m256i, b: __m256i) -> __m256i = _mm256_mullo_epi16(a, b);
+        shuffle_bytes(v: __m256i, at: __m256i) -> __m256i = _mm256_shuffle_epi8(v, at);
         add_shorts(a: __m256i, b: __m256i) -> __m256i = _mm256_add_epi16(a, b);
         to_float(v: __m256i) -> __m256 = _mm256_cvtepi32_ps(v);
         to_int(v: __m256) -> __m256i = _mm256_cvtps_epi32(v);

@@ -80,6 +80,13 @@ impl Simd for Avx512 {
         load_int(&[u32]) -> __m512i = |from| _mm512_loadu_si512(from.cast());
     }
 
+    #[inline(always)]
+    fn load_some(self, from: &[u32]) -> __m512i {
+        let mask = ((1_u32 << from.len().min(LANES)) - 1) as u16;
+        // SAFETY: `self` proves the instructions, which read those elements that the mask names: `from` has them.
+        unsafe { _mm512_maskz_loadu_epi32(mask, from.as_ptr().cast()) }
+    }
+
     stores! {
         store(&mut [f32], v: __m512) = |to| _mm512_storeu_ps(to, v);
         store_bf16(&mut [bf16], v: __m512) = |to| _mm256_storeu_si256(to.cast(), halved(v));
@@ -145,6 +152,8 @@ impl Simd for Avx512 {
         shift_right_shorts(v: __m512i, by: i32) -> __m512i = _mm512_srl_epi16(v, _mm_cvtsi32_si128(by));
         dot_pairs(a: __m512i, b: __m512i) -> __m512i = _mm512_maddubs_epi16(a, b);
         dot_shorts(a: __m512i, b: __m512i) -> __m512i = _mm512_madd_epi16(a, b);
+        mul_shorts(a: __m512i, b: __m512i) -> __m512i = _mm512_mullo_epi16(a, b);
+        shuffle_bytes(v: __m512i, at: __m512i) -> __m512i = _mm512_shuffle_epi8(v, at);
         add_shorts(a: __m512i, b: __m512i) -> __m512i = _mm512_add_epi16(a, b);
         to_float(v: __m512i) -> __m512 = _mm512_cvtepi32_ps(v);
         to_int(v: __m512) -> __m512i = _mm512_cvtps_epi32(v);

@@ -192,6 +192,11 @@ impl Simd for Baseline {
     }
 
     #[inline(always)]
+    fn load_some(self, from: &[u32]) -> Self::I {
+        self.load_int(from)
+    }
+
+    #[inline(always)]
     fn and(self, a: Self::I, b: Self::I) -> Self::I {
         zip(a, b, |a, b| a & b)
     }
@@ -248,6 +253,26 @@ impl Simd for Baseline {
             let products = shorts(a).into_iter().zip(shorts(b));
             products.map(|(a, b)| i32::from(a) * i32::from(b)).fold(0, i32::wrapping_add)
         })
+    }
+
+    #[inline(always)]
+    fn mul_shorts(self, a: Self::I, b: Self::I) -> Self::I {
+        zip(a, b, |a, b| {
+            let ([low, high], [other_low, other_high]) = (shorts(a), shorts(b));
+            joined([low.wrapping_mul(other_low), high.wrapping_mul(other_high)])
+        })
+    }
+
+    #[inline(always)]
+    fn shuffle_bytes(self, v: Self::I, at: Self::I) -> Self::I {
+        std::array::from_fn(
+            #[inline(always)]
+            |lane| {
+                let byte =
+                    |at: u8| v[lane / 4 * 4 + usize::from(at) / 4 % 4].to_le_bytes()[usize::from(at) % 4];
+                i32::from_le_bytes(at[lane].to_le_bytes().map(byte))
+            },
+        )
     }
 
     #[inline(always)]

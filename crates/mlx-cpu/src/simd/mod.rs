@@ -105,6 +105,8 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
 
     fn splat_int(self, value: i32) -> Self::I;
     fn load_int(self, from: &[u32]) -> Self::I;
+    /// The same, made for fewer elements than lanes.
+    fn load_some(self, from: &[u32]) -> Self::I;
     fn and(self, a: Self::I, b: Self::I) -> Self::I;
     fn or(self, a: Self::I, b: Self::I) -> Self::I;
     fn add_int(self, a: Self::I, b: Self::I) -> Self::I;
@@ -122,6 +124,10 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     fn dot_pairs(self, a: Self::I, b: Self::I) -> Self::I;
     /// Sums of two products of numbers of 16 bits, both with a sign.
     fn dot_shorts(self, a: Self::I, b: Self::I) -> Self::I;
+    /// The lower halves of products of numbers of 16 bits.
+    fn mul_shorts(self, a: Self::I, b: Self::I) -> Self::I;
+    /// In each four lanes, byte `at` of those of `v` for each byte `at`, 0 to 15.
+    fn shuffle_bytes(self, v: Self::I, at: Self::I) -> Self::I;
     /// Sums of numbers of 16 bits.
     fn add_shorts(self, a: Self::I, b: Self::I) -> Self::I;
     /// The integers as floats.

@@ -7,6 +7,7 @@ mod floats;
 mod line;
 mod products;
 mod shorts;
+mod windows;
 
 use std::marker::PhantomData;
 
@@ -20,6 +21,7 @@ use crate::{Level, simd};
 use floats::Floats;
 use products::{Lines, Products, Tile};
 use shorts::Shorts;
+use windows::Windows;
 
 /// Rows of `x` that are multiplied while a row of the matrix is unpacked.
 const TOGETHER: usize = 4;
@@ -34,6 +36,11 @@ pub(super) fn multiply<C: Code>(level: Level, x: &[f32], each: Each<'_, '_>) {
 /// `x · wᵀ` for each of some matrices of 2, 4 or 8 bits, and elements rounded to 16 bits.
 pub(super) fn multiply_shorts<const BITS: usize>(level: Level, x: &[f32], each: Each<'_, '_>) {
     simd::dispatch(level, Few::<Shorts<BITS>> { x, each, terms: PhantomData });
+}
+
+/// The same, for matrices of 3, 5 or 6 bits.
+pub(super) fn multiply_windows<const BITS: usize>(level: Level, x: &[f32], each: Each<'_, '_>) {
+    simd::dispatch(level, Few::<Windows<BITS>> { x, each, terms: PhantomData });
 }
 
 /// How products of codes and elements add up.

@@ -44,7 +44,7 @@ fn products_are_those_of_double_precision() {
 
 #[test]
 fn the_greatest_codes_and_elements_do_not_overflow() {
-    for (bits, group) in [(2, 128), (4, 128), (8, 128)] {
+    for (bits, group) in [(2, 128), (4, 128), (6, 128), (8, 128)] {
         let mut case = Case::new((Coding::Affine(bits), bits as usize, group), [4, 256]);
         case.words.fill(u32::MAX);
         for m in [1, 5] {
