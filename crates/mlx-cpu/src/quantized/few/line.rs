@@ -81,6 +81,7 @@ impl Line<'_> {
         let (words, elements) = (T::words(S::LANES), N * T::VECTORS * S::LANES);
         let lines = self.words.chunks_exact(words).zip(self.elements.chunks_exact(elements));
         for (block, (words, x)) in lines.enumerate() {
+            s.prefetch(words, AHEAD);
             add_block::<S, T, N>(s, words, x, scales(block), totals);
         }
         let whole = self.words.len() / words;
