@@ -38,7 +38,7 @@ impl<const BITS: usize> Windows<BITS> {
             let (vector, lane, half) = (at / 2 / MOST_LANES, at / 2 % MOST_LANES, at % 2);
             let (part, code) = (lane / 4, lane % 4 * 2 + half);
             let bit = part * 16 * BITS % 32 + (vector * 8 + code) * BITS;
-            let place = if factors { 1 << (16 - BITS - bit % 8) } else { bit / 8 | (bit / 8 + 1) << 8 };
+            let place = if factors { 1 << (16 - BITS - bit % 8) } else { (bit / 8) | ((bit / 8 + 1) << 8) };
             places[vector][lane] |= (place as u32) << (16 * half);
             at += 1;
         }
