@@ -6,7 +6,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use crate::function::exp;
-use crate::numbers::{Float, same, with};
+use crate::numbers::{Element, Float, same, with};
 use crate::rows::{self, Rows};
 use crate::simd::Simd;
 use crate::sums::{any_nan, greatest, sum};

@@ -31,7 +31,7 @@ pub enum Activation {
 pub fn activate(level: Level, function: Activation, x: Numbers<'_>, out: NumbersMut<'_>) -> bool {
     same!([x], [out], {
         let fits = x.len() == out.len();
-        fits && gate(level, function, Factors { x, y: None, width: PART, stride: PART }, out)
+        fits && gate(level, function, Factors { x: Some(x), y: None, width: PART, stride: PART }, out)
     })
 }
 
@@ -41,7 +41,7 @@ pub fn activate(level: Level, function: Activation, x: Numbers<'_>, out: Numbers
 pub fn multiply(level: Level, function: Activation, [x, y]: [Numbers<'_>; 2], out: NumbersMut<'_>) -> bool {
     same!([x, y], [out], {
         let fits = x.len() == out.len() && y.len() == out.len();
-        fits && gate(level, function, Factors { x, y: Some(y), width: PART, stride: PART }, out)
+        fits && gate(level, function, Factors { x: Some(x), y: Some(y), width: PART, stride: PART }, out)
     })
 }
 
@@ -58,8 +58,13 @@ pub fn multiply_halves(
     same!([x], [out], {
         let fits = width > 0 && out.len().is_multiple_of(width) && x.len() == 2 * out.len();
         let y = x.get(width..);
-        fits && gate(level, function, Factors { x, y, width, stride: 2 * width }, out)
+        fits && gate(level, function, Factors { x: Some(x), y, width, stride: 2 * width }, out)
     })
+}
+
+/// [`multiply`] into `x`, for as many numbers.
+pub(crate) fn multiply_into<T: Float>(level: Level, function: Activation, x: &mut [T], y: &[T]) {
+    gate(level, function, Factors { x: None, y: Some(y), width: PART, stride: PART }, x);
 }
 
 /// Elements that are a row where there are no rows.
@@ -67,7 +72,8 @@ const PART: usize = 4096;
 
 /// Rows of `width` numbers, of which one begins `stride` after the other.
 struct Factors<'a, T> {
-    x: &'a [T],
+    /// None where they are what the results replace.
+    x: Option<&'a [T]>,
     y: Option<&'a [T]>,
     width: usize,
     stride: usize,
@@ -93,12 +99,15 @@ impl<T: Float> Rows for Gated<'_, T> {
     #[inline(always)]
     fn write<S: Simd>(&self, s: S, number: usize, out: &mut [T]) {
         let first = number * self.factors.stride;
-        let x = &self.factors.x[first..][..out.len()];
+        let mut x = self.factors.x.map(|x| x[first..][..out.len()].chunks(BLOCK));
         let mut y = self.factors.y.map(|y| y[first..].chunks(BLOCK));
         let mut block = [0.0; BLOCK];
-        for (x, out) in x.chunks(BLOCK).zip(out.chunks_mut(BLOCK)) {
-            widen(s, x, &mut block);
-            s.enter(Apply { function: self.function, to: &mut block[..x.len().next_multiple_of(S::LANES)] });
+        for out in out.chunks_mut(BLOCK) {
+            widen(s, x.as_mut().and_then(Iterator::next).unwrap_or(out), &mut block);
+            s.enter(Apply {
+                function: self.function,
+                to: &mut block[..out.len().next_multiple_of(S::LANES)],
+            });
             if let Some(y) = y.as_mut().and_then(Iterator::next) {
                 places::each(
                     s,

@@ -12,10 +12,12 @@ pub enum Level {
     Avx2,
     /// AVX-512 F, BW, DQ and VL: 16 floats at once.
     Avx512,
+    /// The same with VNNI and BF16: also products of short numbers that are added up.
+    Avx512Dots,
 }
 
 impl Level {
-    const ALL: [Self; 3] = [Self::Baseline, Self::Avx2, Self::Avx512];
+    const ALL: [Self; 4] = [Self::Baseline, Self::Avx2, Self::Avx512, Self::Avx512Dots];
 
     /// The widest that this processor has, or what `MLX_CPU_LEVEL` names if it has that.
     pub fn best() -> Self {
@@ -40,18 +42,21 @@ impl Level {
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => crate::simd::Avx2::new().is_some(),
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512 => crate::simd::Avx512::new().is_some(),
+            Self::Avx512 => crate::simd::Avx512::<false>::new().is_some(),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512Dots => crate::simd::Avx512::<true>::new().is_some(),
             #[cfg(not(target_arch = "x86_64"))]
             _ => false,
         }
     }
 
-    /// Its name: `baseline`, `avx2` or `avx512`.
+    /// Its name: `baseline`, `avx2`, `avx512` or `avx512-dots`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Baseline => "baseline",
             Self::Avx2 => "avx2",
             Self::Avx512 => "avx512",
+            Self::Avx512Dots => "avx512-dots",
         }
     }
 }

@@ -2,10 +2,13 @@
 
 #![expect(clippy::indexing_slicing, reason = "places within the length of both slices")]
 
+use std::cell::RefCell;
 use std::ops::Range;
+use std::thread::LocalKey;
 
 use half::{bf16, f16};
 
+use crate::scratch::Spare;
 use crate::simd::Simd;
 
 /// Floats to read.
@@ -96,49 +99,101 @@ macro_rules! same {
 
 pub(crate) use {same, with};
 
-/// A type of float that is computed with in single precision.
-pub(crate) trait Float: Copy + Default + Send + Sync + 'static {
+/// What lies in memory as a lane of floats is to be read from it.
+pub(crate) trait Element: Copy + Default + Send + Sync + 'static {
     fn to_f32(self) -> f32;
-    fn from_f32(value: f32) -> Self;
     fn load<S: Simd>(s: S, from: &[Self]) -> S::F;
+}
+
+/// A type of float that is computed with in single precision.
+pub(crate) trait Float: Element {
+    fn from_f32(value: f32) -> Self;
     fn store<S: Simd>(s: S, to: &mut [Self], v: S::F);
+    fn numbers(all: &[Self]) -> Numbers<'_>;
+    fn numbers_mut(all: &mut [Self]) -> NumbersMut<'_>;
+    /// For [`Scratch`](crate::scratch::Scratch).
+    fn spare() -> &'static LocalKey<Spare<Self>>;
+
+    /// The same elements in pairs, if two of them are as long as a single and there are no more.
+    fn pairs(_: &[Self]) -> Option<&[Pair]> {
+        None
+    }
+}
+
+/// Two elements of which a lane has the bits, the first the lower ones.
+pub(crate) type Pair = [bf16; 2];
+
+impl Element for Pair {
+    #[inline(always)]
+    fn to_f32(self) -> f32 {
+        let [low, high] = self.map(|half| u32::from(half.to_bits()));
+        f32::from_bits(high << 16 | low)
+    }
+
+    #[inline(always)]
+    fn load<S: Simd>(s: S, from: &[Self]) -> S::F {
+        s.from_bits(s.load_pairs(from))
+    }
 }
 
 macro_rules! floats {
-    ($($float:ty: $to:expr, $from:expr, $load:ident, $store:ident;)*) => {$(
-        impl Float for $float {
+    ($($float:ty, $variant:ident: $to:expr, $from:expr, $load:ident, $store:ident $(, $pairs:item)?;)*) => {$(
+        impl Element for $float {
             #[inline(always)]
             fn to_f32(self) -> f32 {
                 $to(self)
             }
 
             #[inline(always)]
-            fn from_f32(value: f32) -> Self {
-                $from(value)
-            }
-
-            #[inline(always)]
             fn load<S: Simd>(s: S, from: &[Self]) -> S::F {
                 s.$load(from)
+            }
+        }
+
+        impl Float for $float {
+            #[inline(always)]
+            fn from_f32(value: f32) -> Self {
+                $from(value)
             }
 
             #[inline(always)]
             fn store<S: Simd>(s: S, to: &mut [Self], v: S::F) {
                 s.$store(to, v);
             }
+
+            fn numbers(all: &[Self]) -> Numbers<'_> {
+                Numbers::$variant(all)
+            }
+
+            fn numbers_mut(all: &mut [Self]) -> NumbersMut<'_> {
+                NumbersMut::$variant(all)
+            }
+
+            fn spare() -> &'static LocalKey<Spare<Self>> {
+                thread_local! {
+                    static SPARE: Spare<$float> = const { RefCell::new(Vec::new()) };
+                }
+                &SPARE
+            }
+
+            $($pairs)?
         }
     )*};
 }
 
 floats! {
-    f32: std::convert::identity, std::convert::identity, load, store;
-    f16: f16::to_f32, f16::from_f32, load_f16, store_f16;
-    bf16: bf16::to_f32, bf16::from_f32, load_bf16, store_bf16;
+    f32, F32: std::convert::identity, std::convert::identity, load, store;
+    f16, F16: f16::to_f32, f16::from_f32, load_f16, store_f16;
+    bf16, Bf16: bf16::to_f32, bf16::from_f32, load_bf16, store_bf16,
+        fn pairs(all: &[Self]) -> Option<&[Pair]> {
+            let (pairs, rest) = all.as_chunks();
+            rest.is_empty().then_some(pairs)
+        };
 }
 
 /// Writes the numbers as singles.
 #[inline(always)]
-pub(crate) fn widen<S: Simd, T: Float>(s: S, from: &[T], to: &mut [f32]) {
+pub(crate) fn widen<S: Simd, T: Element>(s: S, from: &[T], to: &mut [f32]) {
     each_vector(
         s,
         from,

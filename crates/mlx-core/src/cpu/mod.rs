@@ -36,7 +36,7 @@ thread_local! {
     static PLAIN: Cell<bool> = const { Cell::new(false) };
 }
 
-/// The instructions that kernels use: `baseline`, `avx2` or `avx512`; none if they are turned off.
+/// The instructions that kernels use: `baseline`, `avx2`, `avx512` or `avx512-dots`; none if they are turned off.
 pub fn level() -> Option<&'static str> {
     enabled().then(|| Level::best().name())
 }

@@ -3,7 +3,7 @@
 use super::exp::exp;
 use super::mask::UNSEEN;
 use super::work::{Plan, Work};
-use crate::numbers::{Float, narrow, with};
+use crate::numbers::{Element, Float, narrow, with};
 use crate::scratch::Scratch;
 use crate::simd::{Kernel, Simd};
 

@@ -72,6 +72,20 @@ impl<'a> Heads<'a> {
         s.enter(Write { heads: self, head, range, stride, to });
     }
 
+    /// Whether vectors are `bfloat16` of an even width.
+    pub(super) fn is_paired(&self) -> bool {
+        matches!(self.store, Store::Numbers(Numbers::Bf16(_))) && self.shape[3].is_multiple_of(2)
+    }
+
+    /// Writes a vector of a head as it is, two elements as the bits of a single, if it [is paired](Self::is_paired).
+    #[inline(always)]
+    pub(super) fn write_pairs<S: Simd>(&self, s: S, head: [usize; 2], at: usize, to: &mut [f32]) {
+        if let Store::Numbers(Numbers::Bf16(all)) = self.store {
+            let place = self.place(head, at);
+            widen(s, all[place..place + self.shape[3]].as_chunks().0, to);
+        }
+    }
+
     /// How many floats [`block`](Self::block) needs for `count` vectors.
     pub(super) fn room(&self, count: usize) -> usize {
         match self.store {

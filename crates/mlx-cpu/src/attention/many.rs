@@ -3,27 +3,73 @@
 
 #![expect(clippy::indexing_slicing, reason = "within the memory that is lent for it")]
 
+use std::marker::PhantomData;
 use std::ops::Range;
 
 use super::exp::{cap, exp};
 use super::mask::UNSEEN;
 use super::tile;
 use super::work::{Job, Part, Work};
+use crate::product::{Halves, Singles, Term};
 use crate::scratch::Scratch;
 use crate::simd::{Kernel, Simd};
 
 /// Keys at a time: whole tiles for every width of vectors.
 const KEYS: usize = 96;
 
-pub(super) struct Many<'a, 'b> {
+/// Scores of `T`: singles, or pairs of halves as they are, whose products are scaled instead of the queries.
+pub(super) struct Many<'a, 'b, T> {
     pub(super) work: &'a Work<'a>,
     pub(super) job: Job,
     pub(super) part: Part<'b>,
+    pub(super) term: PhantomData<T>,
+}
+
+/// How queries and keys are laid out.
+pub(super) trait Layout: Term {
+    /// Elements in a lane.
+    const EACH: usize;
+
+    /// Writes the query of a row.
+    fn write_query<S: Simd>(s: S, work: &Work<'_>, head: [usize; 2], row: usize, to: &mut [f32]);
+    /// Writes some keys.
+    fn write_keys<S: Simd>(s: S, work: &Work<'_>, head: [usize; 2], keys: Range<usize>, to: &mut [f32]);
+}
+
+impl Layout for Singles {
+    const EACH: usize = 1;
+
+    #[inline(always)]
+    fn write_query<S: Simd>(s: S, work: &Work<'_>, head: [usize; 2], row: usize, to: &mut [f32]) {
+        work.write_query(s, head, row, to);
+    }
+
+    #[inline(always)]
+    fn write_keys<S: Simd>(s: S, work: &Work<'_>, head: [usize; 2], keys: Range<usize>, to: &mut [f32]) {
+        work.k.write(s, head, keys, work.width, to);
+    }
+}
+
+impl Layout for Halves {
+    const EACH: usize = 2;
+
+    #[inline(always)]
+    fn write_query<S: Simd>(s: S, work: &Work<'_>, head: [usize; 2], row: usize, to: &mut [f32]) {
+        let [batch, head, query] = work.query(head, row);
+        work.q.write_pairs(s, [batch, head], query, to);
+    }
+
+    #[inline(always)]
+    fn write_keys<S: Simd>(s: S, work: &Work<'_>, head: [usize; 2], keys: Range<usize>, to: &mut [f32]) {
+        for (key, to) in keys.zip(to.chunks_exact_mut(work.width / 2)) {
+            work.k.write_pairs(s, head, key, to);
+        }
+    }
 }
 
 /// As many rows as a tile has lanes.
 struct Panel<'a> {
-    /// `[width, lanes]`.
+    /// `[width, lanes]`, or half of the width in pairs.
     queries: &'a [f32],
     /// `[value_width, lanes]`.
     sums: &'a mut [f32],
@@ -32,7 +78,7 @@ struct Panel<'a> {
     rows: Range<usize>,
 }
 
-/// Keys `[count, width]` and values `[count, padded]`, whose width is a multiple of what a tile has.
+/// Keys `[count, width]`, or half of the width in pairs, and values `[count, padded]`, whose width is a multiple of what a tile has.
 struct Block<'a> {
     range: Range<usize>,
     keys: &'a [f32],
@@ -40,29 +86,36 @@ struct Block<'a> {
     padded: usize,
 }
 
-impl Kernel for Many<'_, '_> {
+impl<T: Layout> Kernel for Many<'_, '_, T> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(mut self, s: S) {
         let (work, (tile, vectors)) = (self.work, S::TILE);
         let (lanes, padded) = (vectors * S::LANES, work.value_width.next_multiple_of(tile));
-        let size = (work.width + padded + 2) * lanes;
+        let depth = work.width / T::EACH;
+        let size = (depth + padded + 2) * lanes;
         let panels = self.job.rows.len().div_ceil(lanes);
         let mut memory = Scratch::new(panels * size);
-        let mut room = Scratch::new(KEYS * (work.width + padded + lanes));
-        let (keys, rest) = room.split_at_mut(KEYS * work.width);
+        let mut room = Scratch::new(KEYS * (depth + padded + lanes));
+        let (keys, rest) = room.split_at_mut(KEYS * depth);
         let (values, scores) = rest.split_at_mut(KEYS * padded);
         for (number, memory) in memory.chunks_exact_mut(size).enumerate() {
             self.begin(s, number * lanes, memory);
         }
         for first in self.job.keys.clone().step_by(KEYS) {
             let range = first..self.job.keys.end.min(first + KEYS);
-            work.k.write(s, self.job.head, range.clone(), work.width, keys);
+            T::write_keys(s, work, self.job.head, range.clone(), keys);
             work.v.write(s, self.job.head, range.clone(), padded, values);
             let block = Block { range, keys, values, padded };
             for (number, memory) in memory.chunks_exact_mut(size).enumerate() {
-                self.panel::<S>(number * lanes, memory).attend(s, work, self.job.head, &block, scores);
+                self.panel::<S>(number * lanes, memory).attend::<S, T>(
+                    s,
+                    work,
+                    self.job.head,
+                    &block,
+                    scores,
+                );
             }
         }
         for (number, memory) in memory.chunks_exact_mut(size).enumerate() {
@@ -71,11 +124,11 @@ impl Kernel for Many<'_, '_> {
     }
 }
 
-impl Many<'_, '_> {
+impl<T: Layout> Many<'_, '_, T> {
     #[inline(always)]
     fn panel<'c, S: Simd>(&self, first: usize, memory: &'c mut [f32]) -> Panel<'c> {
         let lanes = S::TILE.1 * S::LANES;
-        let (queries, rest) = memory.split_at_mut(self.work.width * lanes);
+        let (queries, rest) = memory.split_at_mut(self.work.width / T::EACH * lanes);
         let (sums, rest) = rest.split_at_mut(rest.len() - 2 * lanes);
         let (greatest, totals) = rest.split_at_mut(lanes);
         let first = self.job.rows.start + first;
@@ -89,12 +142,12 @@ impl Many<'_, '_> {
         let lanes = S::TILE.1 * S::LANES;
         memory.fill(0.0);
         let rows = self.panel::<S>(first, memory).rows;
-        let (queries, rest) = memory.split_at_mut(self.work.width * lanes);
+        let (queries, rest) = memory.split_at_mut(self.work.width / T::EACH * lanes);
         let totals = rest.len() - lanes;
         rest[totals - lanes..totals].fill(f32::NEG_INFINITY);
-        let mut query = Scratch::new(self.work.width);
+        let mut query = Scratch::new(self.work.width / T::EACH);
         for (lane, row) in rows.enumerate() {
-            self.work.write_query(s, self.job.head, row, &mut query);
+            T::write_query(s, self.work, self.job.head, row, &mut query);
             for (to, &from) in queries[lane..].iter_mut().step_by(lanes).zip(query.iter()) {
                 *to = from;
             }
@@ -120,7 +173,7 @@ impl Many<'_, '_> {
 
 impl Panel<'_> {
     #[inline(always)]
-    fn attend<S: Simd>(
+    fn attend<S: Simd, T: Layout>(
         mut self,
         s: S,
         work: &Work<'_>,
@@ -138,9 +191,16 @@ impl Panel<'_> {
         }
         for first in seen.clone().step_by(tile) {
             let to = &mut scores[first * lanes..(first + tile) * lanes];
-            tile::products(s, &block.keys[first * work.width..], work.width, self.queries, to);
+            let depth = work.width / T::EACH;
+            tile::products::<S, T>(s, &block.keys[first * depth..], depth, self.queries, to);
         }
         let scores = &mut scores[seen.start * lanes..seen.end * lanes];
+        if T::EACH > 1 {
+            let scale = s.splat(work.how.scale);
+            for score in scores.chunks_exact_mut(S::LANES) {
+                s.store(score, s.mul(s.load(score), scale));
+            }
+        }
         if let Some(softcap) = work.how.softcap {
             cap(s, softcap, scores);
         }

@@ -4,20 +4,27 @@
 
 use std::array;
 
+use crate::product::{Singles, Term};
 use crate::simd::Simd;
 
 /// Products of some vectors that are `width` apart, as many as a tile has, with the rows of a panel `[width, lanes]`.
 #[inline(always)]
-pub(super) fn products<S: Simd>(s: S, vectors: &[f32], width: usize, panel: &[f32], out: &mut [f32]) {
+pub(super) fn products<S: Simd, T: Term>(
+    s: S,
+    vectors: &[f32],
+    width: usize,
+    panel: &[f32],
+    out: &mut [f32],
+) {
     match S::TILE {
-        (12, 2) => products_sized::<S, 12, 2>(s, vectors, width, panel, out),
-        (6, 2) => products_sized::<S, 6, 2>(s, vectors, width, panel, out),
-        _ => products_sized::<S, 4, 1>(s, vectors, width, panel, out),
+        (12, 2) => products_sized::<S, T, 12, 2>(s, vectors, width, panel, out),
+        (6, 2) => products_sized::<S, T, 6, 2>(s, vectors, width, panel, out),
+        _ => products_sized::<S, T, 4, 1>(s, vectors, width, panel, out),
     }
 }
 
 #[inline(always)]
-fn products_sized<S: Simd, const ROWS: usize, const VECTORS: usize>(
+fn products_sized<S: Simd, T: Term, const ROWS: usize, const VECTORS: usize>(
     s: S,
     vectors: &[f32],
     width: usize,
@@ -34,7 +41,7 @@ fn products_sized<S: Simd, const ROWS: usize, const VECTORS: usize>(
             #[inline(always)]
             |row| rows[row][at],
         );
-        multiply(s, &left, panel, &mut tile);
+        multiply::<S, T, ROWS, VECTORS>(s, &left, panel, &mut tile);
     }
     store(s, &tile, out);
 }
@@ -74,14 +81,14 @@ fn add_sized<S: Simd, const ROWS: usize, const VECTORS: usize>(
     }
     for (vector, weights) in vectors.chunks(stride).zip(weights.chunks_exact(VECTORS * S::LANES)) {
         if let Some(left) = vector.first_chunk::<ROWS>() {
-            multiply(s, left, weights, &mut tile);
+            multiply::<S, Singles, ROWS, VECTORS>(s, left, weights, &mut tile);
         }
     }
     store(s, &tile, sums);
 }
 
 #[inline(always)]
-fn multiply<S: Simd, const ROWS: usize, const VECTORS: usize>(
+fn multiply<S: Simd, T: Term, const ROWS: usize, const VECTORS: usize>(
     s: S,
     left: &[f32; ROWS],
     right: &[f32],
@@ -94,7 +101,7 @@ fn multiply<S: Simd, const ROWS: usize, const VECTORS: usize>(
     for row in 0..ROWS {
         let left = s.splat(left[row]);
         for v in 0..VECTORS {
-            tile[row][v] = s.mul_add(left, right[v], tile[row][v]);
+            tile[row][v] = T::add(s, left, right[v], tile[row][v]);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What there is to do, and how it is divided.
 
+use std::marker::PhantomData;
 use std::ops::Range;
 
 use super::Attention;
@@ -9,6 +10,7 @@ use super::heads::Heads;
 use super::many::Many;
 use super::mask::UNSEEN;
 use crate::numbers::Float;
+use crate::product::{Halves, Singles};
 use crate::scratch::Scratch;
 use crate::simd::{Kernel, Simd};
 use crate::{Level, pool, simd};
@@ -137,14 +139,17 @@ impl<U: Float> Kernel for Attend<'_, U> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let (work, plan) = (self.work, &Plan::new(self.work));
+        let paired = S::DOTS && work.q.is_paired() && work.k.is_paired();
         let mut memory = Scratch::new(plan.jobs() * plan.room());
         let grain = if plan.cost < 4 * WORTH { plan.jobs() } else { 1 };
         pool::each_part(&mut memory, plan.room(), grain, |number, memory| {
             let (job, part) = (plan.job(number), Part::new(plan, memory));
             if plan.few {
                 s.enter(Few { work, job, part });
+            } else if paired {
+                s.enter(Many::<Halves> { work, job, part, term: PhantomData });
             } else {
-                s.enter(Many { work, job, part });
+                s.enter(Many::<Singles> { work, job, part, term: PhantomData });
             }
         });
         let parts = Parts { work, plan, memory: &memory };

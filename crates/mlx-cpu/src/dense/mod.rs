@@ -3,8 +3,8 @@
 mod dots;
 mod sums;
 
-use crate::numbers::{Float, narrow, widen, with};
-use crate::product::dense::{Plain, Transposed};
+use crate::numbers::{Float, Pair, narrow, widen, with};
+use crate::product::dense::{Plain, Transposed, TransposedPairs};
 use crate::scratch::Scratch;
 use crate::simd::{Kernel, Simd};
 use crate::{Level, Numbers, NumbersMut, pool, product, simd};
@@ -52,6 +52,8 @@ impl Batch<'_> {
 }
 
 /// `left · right`: `[rows, depth]`, `[depth, columns] -> [rows, columns]`.
+///
+/// Sums are singles. Of `bfloat16`, numbers below 2⁻¹²⁶ may count as 0.
 ///
 /// Returns whether the sizes fit.
 pub fn multiply(
@@ -132,11 +134,26 @@ impl<T: Float, W: Float> Pairs<'_, T, W> {
         match order {
             _ if rows <= FEW => simd::dispatch(self.level, Few { depth, order, x, w, out }),
             Order::Plain => product::multiply(self.level, x, &Plain { elements: w, depth, columns }, out),
-            Order::Transposed => {
-                product::multiply(self.level, x, &Transposed { elements: w, depth, columns }, out);
-            }
+            Order::Transposed => match pairs(self.level, depth, x, w) {
+                Some([x, w]) => {
+                    let w = TransposedPairs(Transposed { elements: w, depth: depth / 2, columns });
+                    product::multiply(self.level, x, &w, out);
+                }
+                None => product::multiply(self.level, x, &Transposed { elements: w, depth, columns }, out),
+            },
         }
     }
+}
+
+/// Both sides in pairs of elements, if there are such along a row and an instruction that multiplies them.
+fn pairs<'a, T: Float, W: Float>(
+    level: Level,
+    depth: usize,
+    x: &'a [T],
+    w: &'a [W],
+) -> Option<[&'a [Pair]; 2]> {
+    let fits = level >= Level::Avx512Dots && depth.is_multiple_of(2);
+    fits.then(|| Some([T::pairs(x)?, W::pairs(w)?])).flatten()
 }
 
 /// A few rows with a matrix.

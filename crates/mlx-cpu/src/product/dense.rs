@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::{Left, Right, square};
-use crate::numbers::{Float, widen};
+use super::{Halves, Left, Right, Singles, square};
+use crate::numbers::{Element, Float, Pair, widen};
 use crate::simd::Simd;
 
 /// A matrix `[k, n]`, stored by rows.
@@ -21,6 +21,8 @@ pub(crate) struct Transposed<'a, T> {
 }
 
 impl<T: Float> Right for Plain<'_, T> {
+    type Term = Singles;
+
     fn depth(&self) -> usize {
         self.depth
     }
@@ -38,7 +40,9 @@ impl<T: Float> Right for Plain<'_, T> {
     }
 }
 
-impl<T: Float> Right for Transposed<'_, T> {
+impl<T: Element> Right for Transposed<'_, T> {
+    type Term = Singles;
+
     fn depth(&self) -> usize {
         self.depth
     }
@@ -60,13 +64,33 @@ impl<T: Float> Right for Transposed<'_, T> {
     }
 }
 
+/// A matrix `[k, n]` stored by columns, two elements a lane.
+pub(crate) struct TransposedPairs<'a>(pub(crate) Transposed<'a, Pair>);
+
+impl Right for TransposedPairs<'_> {
+    type Term = Halves;
+
+    fn depth(&self) -> usize {
+        self.0.depth()
+    }
+
+    fn columns(&self) -> usize {
+        self.0.columns()
+    }
+
+    #[inline(always)]
+    fn write<S: Simd>(&self, s: S, rows: Range<usize>, columns: Range<usize>, width: usize, to: &mut [f32]) {
+        self.0.write(s, rows, columns, width, to);
+    }
+}
+
 /// A matrix `[m, k]` as the left side, stored by rows.
 pub(crate) struct Rows<'a, T> {
     pub(crate) elements: &'a [T],
     pub(crate) depth: usize,
 }
 
-impl<T: Float> Left for Rows<'_, T> {
+impl<T: Element> Left for Rows<'_, T> {
     #[inline(always)]
     fn write<S: Simd>(&self, s: S, row: usize, columns: Range<usize>, to: &mut [f32]) {
         let first = row * self.depth;

@@ -4,12 +4,13 @@
 
 pub(crate) mod dense;
 mod packed;
-mod square;
+pub(crate) mod square;
 mod tile;
 
+use std::marker::PhantomData;
 use std::ops::Range;
 
-use crate::numbers::{Float, narrow};
+use crate::numbers::{Element, Float, narrow};
 use crate::pool::Columns;
 use crate::scratch::Scratch;
 use crate::simd::{Kernel, Simd};
@@ -17,9 +18,13 @@ use crate::{Level, pool, simd};
 
 use packed::Packed;
 use tile::Tiles;
+pub(crate) use tile::{Halves, Singles, Term};
 
 /// The right side of a product `[m, k] · [k, n]`.
 pub(crate) trait Right: Sync {
+    /// What an element is on both sides, as the bits of a float.
+    type Term: Term;
+
     /// `k`.
     fn depth(&self) -> usize;
     /// `n`.
@@ -42,7 +47,7 @@ const DEPTH: usize = 256;
 const ROWS: usize = 768;
 
 /// `left · right` into `out` `[m, n]`.
-pub(crate) fn multiply<T: Float, U: Float>(level: Level, left: &[T], right: &impl Right, out: &mut [U]) {
+pub(crate) fn multiply<T: Element, U: Float>(level: Level, left: &[T], right: &impl Right, out: &mut [U]) {
     multiply_rows(level, &dense::Rows { elements: left, depth: right.depth() }, right, out);
 }
 
@@ -126,17 +131,18 @@ impl<R: Right> Kernel for Panels<'_, R> {
                 let columns = start..self.columns.end.min(start + width);
                 self.right.write(s, depth.clone(), columns, width, panel);
                 let (left, stride) = (self.left.block(first), self.left.stride());
-                s.enter(Tiles { left, stride, panel, rows: self.rows, sums });
+                s.enter(Tiles::<R::Term> { left, stride, panel, rows: self.rows, sums, term: PhantomData });
             }
         }
     }
 }
 
 /// Writes what panels hold to the columns of a matrix.
-struct Write<'a, 'b, U> {
-    sums: &'a [f32],
-    rows: usize,
-    out: Columns<'b, U>,
+pub(crate) struct Write<'a, 'b, U> {
+    /// For each panel, for each row of whole tiles: as many floats as a tile has columns.
+    pub(crate) sums: &'a [f32],
+    pub(crate) rows: usize,
+    pub(crate) out: Columns<'b, U>,
 }
 
 impl<U: Float> Kernel for Write<'_, '_, U> {

@@ -2,14 +2,14 @@
 
 #![expect(clippy::indexing_slicing, reason = "rows are as long as the first, and `to` has as many rows")]
 
-use crate::numbers::Float;
+use crate::numbers::Element;
 use crate::simd::{MOST_LANES, Simd};
 
 /// Writes rows of one length as the first `LANES` columns of `to`, whose rows are `width` floats.
 ///
 /// Where a row of `to` is shorter than a vector, the next row covers what stands behind it.
 #[inline(always)]
-pub(super) fn transpose<'a, S: Simd, T: Float>(
+pub(crate) fn transpose<'a, S: Simd, T: Element>(
     s: S,
     row: impl Fn(usize) -> &'a [T],
     width: usize,

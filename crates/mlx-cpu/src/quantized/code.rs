@@ -18,6 +18,9 @@ pub(super) trait Code: Sync + 'static {
     /// Codes in a unit.
     const COUNT: usize = Self::UNIT / Self::BITS;
 
+    /// What codes of 4 bits stand for.
+    const VALUES: [f32; 16] = [0.0; 16];
+
     /// What codes stand for that are the lower bits of lanes, with any bits above.
     fn decode<S: Simd>(s: S, codes: S::I) -> S::F;
 
@@ -76,6 +79,8 @@ pub(super) struct Affine<const BITS: usize>;
 
 impl<const BITS: usize> Code for Affine<BITS> {
     const BITS: usize = BITS;
+    const VALUES: [f32; 16] =
+        [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0];
 
     #[inline(always)]
     fn decode<S: Simd>(s: S, codes: S::I) -> S::F {
@@ -100,13 +105,10 @@ impl<const BITS: usize> Code for Affine<BITS> {
 /// Floats of a sign, 2 bits of exponent and 1 of fraction.
 pub(super) struct E2m1;
 
-impl E2m1 {
-    const VALUES: [f32; 16] =
-        [0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, -0.0, -0.5, -1.0, -1.5, -2.0, -3.0, -4.0, -6.0];
-}
-
 impl Code for E2m1 {
     const BITS: usize = 4;
+    const VALUES: [f32; 16] =
+        [0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, -0.0, -0.5, -1.0, -1.5, -2.0, -3.0, -4.0, -6.0];
 
     // A table of 8 lanes has the values without the sign.
     #[inline(always)]

@@ -1,6 +1,7 @@
 //! Products with matrices stored in a few bits an element, in MLX's layout.
 
 mod code;
+mod feed_forward;
 mod few;
 mod fields;
 mod panel;
@@ -12,6 +13,7 @@ use std::ops::Range;
 
 use crate::{Level, Numbers, NumbersMut, Pairs, product, singles};
 
+pub use feed_forward::feed_forward;
 pub use scales::Scales;
 
 use code::{Affine, E2m1, E4m3};
@@ -48,9 +50,10 @@ pub enum Coding {
 /// What products are computed with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Precision {
-    /// Singles. Rows of halves, a few with codes that are whole numbers and many with those of 4 or 8 bits, may be whole
-    /// numbers of 16 bits with a factor for each group: an element is off by up to a 65534th of the greatest in its group,
-    /// less than rounding the product to a half changes it.
+    /// Singles. Many rows of `bfloat16` may stay so, where subnormal numbers count as 0; other halves, a few rows with codes
+    /// that are whole numbers and many with those of 4 or 8 bits, may be whole numbers of 16 bits with a factor for each
+    /// group: an element is off by up to a 65534th of the greatest in its group, less than rounding the product to a half
+    /// changes it.
     #[default]
     Exact,
     /// Where codes are whole numbers, rows of `x` are rounded: a few to 16 bits, as above, many with 4 or 8 bits to bytes with
@@ -159,7 +162,10 @@ impl<'a> Quantized<'a> {
 }
 
 /// Matrices of one coding with groups and columns as many, and room for the products with each.
-type Each<'a, 'b> = Vec<(&'a Quantized<'a>, &'b mut [f32])>;
+type Each<'a, 'b> = Vec<(&'a Quantized<'a>, NumbersMut<'b>)>;
+
+/// The same with room for singles.
+type EachSingles<'a, 'b> = Vec<(&'a Quantized<'a>, &'b mut [f32])>;
 
 /// Up to so many rows are multiplied by unpacking the matrix for a few of them at a time, without keeping it.
 const FEW: usize = 12;
@@ -170,8 +176,7 @@ const FEW: usize = 12;
 pub fn multiply(level: Level, x: Numbers<'_>, w: &Quantized<'_>, out: NumbersMut<'_>) -> bool {
     let fits = fit([x.len(), w.columns(), w.rows()], out.len());
     if fits {
-        let exact = needs_singles(x);
-        singles::converted(level, x, out, |x, out| transposed(level, x, vec![(w, out)], exact));
+        transposed(level, x, vec![(w, out)], Elements::of(x));
     }
     fits
 }
@@ -194,10 +199,7 @@ pub fn multiply_each(
     if !matrices.iter().all(|w| w.is_like(first)) {
         return matrices.iter().zip(outs).all(|(w, out)| multiply(level, x, w, out));
     }
-    let exact = needs_singles(x);
-    singles::converted_each(level, x, outs, |x, outs| {
-        transposed(level, x, matrices.iter().zip(outs).collect(), exact);
-    });
+    transposed(level, x, matrices.iter().zip(outs).collect(), Elements::of(x));
     true
 }
 
@@ -228,11 +230,11 @@ pub fn gather(
     let rows = w.rows().checked_div(pairs.stack).unwrap_or(0);
     let fits = rows * pairs.stack == w.rows() && pairs.fit([x.len(), w.columns(), rows], out.len());
     if fits {
-        let exact = needs_singles(x);
+        let elements = Elements::of(x);
         singles::converted(level, x, out, |x, out| {
             pairs.each_matrix([w.columns(), rows], x, out, |matrix, x, out| {
                 let w = w.part(matrix * rows..(matrix + 1) * rows);
-                transposed(level, x, vec![(&w, out)], exact);
+                transposed(level, Numbers::F32(x), vec![(&w, NumbersMut::F32(out))], elements);
             });
         });
     }
@@ -245,41 +247,77 @@ fn fit([left, depth, columns]: [usize; 3], out: usize) -> bool {
     rows * depth == left && rows * columns == out
 }
 
-/// Whether 16 bits and a factor for each group are too few for elements of this type.
-fn needs_singles(x: Numbers<'_>) -> bool {
-    matches!(x, Numbers::F32(_))
+/// What the elements of the left side are, though they may come as singles.
+#[derive(Clone, Copy, PartialEq)]
+enum Elements {
+    Singles,
+    F16,
+    Bf16,
 }
 
-/// The products with matrices that are all like the first; `exact` where 16 bits are too few for the elements.
-fn transposed(level: Level, x: &[f32], each: Each<'_, '_>, exact: bool) {
+impl Elements {
+    fn of(x: Numbers<'_>) -> Self {
+        match x {
+            Numbers::F32(_) => Self::Singles,
+            Numbers::F16(_) => Self::F16,
+            Numbers::Bf16(_) => Self::Bf16,
+        }
+    }
+}
+
+/// The products with matrices that are all like the first.
+fn transposed(level: Level, x: Numbers<'_>, each: Each<'_, '_>, elements: Elements) {
     let Some(&(w, _)) = each.first() else { return };
+    let whole = elements != Elements::Singles && pays(level, w);
     match (w.coding, w.precision) {
-        _ if x.len() / w.columns <= FEW => few_rows(level, x, each, exact),
-        (Coding::Affine(8), Precision::Int8) if pays(level, w) => {
-            rounded::multiply_shorts::<8>(level, x, each)
+        _ if x.len() / w.columns <= FEW => {
+            in_singles(level, x, each, |x, each| few_rows(level, x, each, elements));
+        }
+        (Coding::Affine(8), Precision::Int8) if level == Level::Avx2 && pays(level, w) => {
+            rounded::multiply_shorts::<8>(level, x, each);
         }
         (Coding::Affine(4), Precision::Int8) => rounded::multiply_bytes::<4>(level, x, each),
         (Coding::Affine(8), Precision::Int8) => rounded::multiply_bytes::<8>(level, x, each),
-        (Coding::Affine(4), _) if !exact && pays(level, w) => rounded::multiply_shorts::<4>(level, x, each),
-        (Coding::Affine(8), _) if !exact && pays(level, w) => rounded::multiply_shorts::<8>(level, x, each),
-        _ => coded!(w, C => {
-            for (w, out) in each {
-                product::multiply(level, x, &panel::Transposed::<C>::new(w), out);
-            }
+        _ if elements == Elements::Bf16 && level >= Level::Avx512Dots => {
+            coded!(w, C => rounded::multiply_halves::<C>(level, x, each));
+        }
+        (Coding::Affine(4), _) if whole => rounded::multiply_shorts::<4>(level, x, each),
+        (Coding::Affine(8), _) if whole => rounded::multiply_shorts::<8>(level, x, each),
+        _ => in_singles(level, x, each, |x, each| {
+            coded!(w, C => {
+                for (w, out) in each {
+                    product::multiply(level, x, &panel::Transposed::<C>::new(w), out);
+                }
+            });
         }),
     }
 }
 
+/// Calls `work` with all numbers as singles, and rounds what it wrote.
+fn in_singles<'a>(
+    level: Level,
+    x: Numbers<'_>,
+    each: Each<'a, '_>,
+    work: impl FnOnce(&[f32], EachSingles<'a, '_>),
+) {
+    let (matrices, outs): (Vec<_>, Vec<_>) = each.into_iter().unzip();
+    singles::converted_each(level, x, outs, |x, outs| work(x, matrices.into_iter().zip(outs).collect()));
+}
+
 /// Whether products of many rows in whole numbers of 16 bits are faster than in singles: AVX2 has room for twice as many, and
-/// the sums of a group, which become floats, are of 64 at least. AVX-512 adds integers where it multiplies floats.
+/// the sums of a group, which become floats, are of 64 at least. Plain AVX-512 adds integers where it multiplies floats.
 fn pays(level: Level, w: &Quantized<'_>) -> bool {
-    level == Level::Avx2 && w.group >= 64
+    match level {
+        Level::Avx2 => w.group >= 64,
+        Level::Avx512Dots => true,
+        Level::Baseline | Level::Avx512 => false,
+    }
 }
 
 /// The products of a few rows with matrices that are all like the first.
-fn few_rows(level: Level, x: &[f32], each: Each<'_, '_>, exact: bool) {
+fn few_rows(level: Level, x: &[f32], each: EachSingles<'_, '_>, elements: Elements) {
     let Some(&(w, _)) = each.first() else { return };
-    if exact && w.precision == Precision::Exact {
+    if elements == Elements::Singles && w.precision == Precision::Exact {
         coded!(w, C => few::multiply::<C>(level, x, each));
         return;
     }

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use super::code::Code;
 use super::{Quantized, scales};
-use crate::product::Right;
+use crate::product::{Right, Singles};
 use crate::simd::Simd;
 
 /// `wᵀ`: rows of the matrix are columns of the product.
@@ -36,6 +36,8 @@ impl<'a, C: Code> Transposed<'a, C> {
 }
 
 impl<C: Code> Right for Transposed<'_, C> {
+    type Term = Singles;
+
     fn depth(&self) -> usize {
         self.w.columns
     }
@@ -78,6 +80,8 @@ impl<'a, C: Code> Plain<'a, C> {
 }
 
 impl<C: Code> Right for Plain<'_, C> {
+    type Term = Singles;
+
     fn depth(&self) -> usize {
         self.w.rows()
     }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::code::E4m3;
 use crate::Numbers;
-use crate::numbers::{Float, widen, with};
+use crate::numbers::{Element, widen, with};
 use crate::simd::Simd;
 
 /// A factor for each group.

@@ -1,4 +1,4 @@
-//! Vectors of 16 floats, with AVX-512 F, BW, DQ and VL.
+//! Vectors of 16 floats, with AVX-512 F, BW, DQ and VL, and perhaps with VNNI and BF16.
 
 #![expect(clippy::indexing_slicing, reason = "places in arrays, within their lengths")]
 
@@ -7,28 +7,35 @@ use std::arch::x86_64::*;
 use half::{bf16, f16};
 
 use super::x86::{self, loads, registers, stores};
-use super::{Kernel, MOST_LANES, Simd};
+use super::{Kernel, MOST_LANES, Simd, plain};
 
 const LANES: usize = 16;
 
-/// Proof that the processor has AVX-512 F, BW, DQ and VL, and AVX2, FMA and F16C.
+/// Proof that the processor has AVX-512 F, BW, DQ and VL, and AVX2, FMA and F16C; with `DOTS`, also VNNI and BF16.
 #[derive(Clone, Copy)]
-pub(crate) struct Avx512(());
+pub(crate) struct Avx512<const DOTS: bool>(());
 
-impl Avx512 {
+impl<const DOTS: bool> Avx512<DOTS> {
     pub(crate) fn new() -> Option<Self> {
         let has = super::Avx2::new().is_some()
             && is_x86_feature_detected!("avx512f")
             && is_x86_feature_detected!("avx512bw")
             && is_x86_feature_detected!("avx512dq")
             && is_x86_feature_detected!("avx512vl");
-        has.then_some(Self(()))
+        let has_dots = is_x86_feature_detected!("avx512vnni") && is_x86_feature_detected!("avx512bf16");
+        (has && (has_dots || !DOTS)).then_some(Self(()))
     }
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")]
 #[inline(never)]
-fn run<K: Kernel>(simd: Avx512, kernel: K) -> K::Output {
+fn run<K: Kernel, const DOTS: bool>(simd: Avx512<DOTS>, kernel: K) -> K::Output {
+    kernel.run(simd)
+}
+
+#[target_feature(enable = "avx512vnni,avx512bf16,avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")]
+#[inline(never)]
+fn run_with_dots<K: Kernel, const DOTS: bool>(simd: Avx512<DOTS>, kernel: K) -> K::Output {
     kernel.run(simd)
 }
 
@@ -54,15 +61,52 @@ fn sums([a, b, c, d]: [__m512; 4]) -> [f32; 4] {
     super::avx2::sums([folded(a), folded(b), folded(c), folded(d)])
 }
 
-impl Simd for Avx512 {
+impl<const DOTS: bool> Simd for Avx512<DOTS> {
     const LANES: usize = LANES;
     const TILE: (usize, usize) = (12, 2);
+    const DOTS: bool = DOTS;
     type F = __m512;
     type I = __m512i;
 
     fn enter<K: Kernel>(self, kernel: K) -> K::Output {
-        // SAFETY: `self` proves that the processor has the features of the function.
-        unsafe { run(self, kernel) }
+        // SAFETY: `self` proves that the processor has the features of the functions.
+        unsafe { if DOTS { run_with_dots(self, kernel) } else { run(self, kernel) } }
+    }
+
+    #[inline(always)]
+    fn lookup_shorts(self, table: &[u32; LANES], at: __m512i) -> __m512i {
+        // SAFETY: `self` proves the instructions, which read `LANES` words, and the table has as many.
+        unsafe { _mm512_permutexvar_epi16(at, _mm512_loadu_si512(table.as_ptr().cast())) }
+    }
+
+    #[inline(always)]
+    fn add_dot_bytes(self, sums: __m512i, a: __m512i, b: __m512i) -> __m512i {
+        if !DOTS {
+            return plain::add_dot_bytes(self, sums, a, b);
+        }
+        // SAFETY: with `DOTS`, `self` stands for VNNI. Registers only.
+        unsafe { _mm512_dpbusd_epi32(sums, a, b) }
+    }
+
+    #[inline(always)]
+    fn add_dot_shorts(self, sums: __m512i, a: __m512i, b: __m512i) -> __m512i {
+        if !DOTS {
+            return plain::add_dot_shorts(self, sums, a, b);
+        }
+        // SAFETY: as for bytes.
+        unsafe { _mm512_dpwssd_epi32(sums, a, b) }
+    }
+
+    #[inline(always)]
+    fn add_dot_bf16(self, sums: __m512, a: __m512i, b: __m512i) -> __m512 {
+        if !DOTS {
+            return plain::add_dot_bf16(self, sums, a, b);
+        }
+        // SAFETY: with `DOTS`, `self` stands for BF16. Both types are 512 bits of any value.
+        unsafe {
+            let [a, b] = [a, b].map(|v| std::mem::transmute::<__m512i, __m512bh>(v));
+            _mm512_dpbf16_ps(sums, a, b)
+        }
     }
 
     #[inline(always)]
@@ -78,6 +122,7 @@ impl Simd for Avx512 {
             _mm512_castsi512_ps(_mm512_slli_epi32::<16>(bits))
         };
         load_int(&[u32]) -> __m512i = |from| _mm512_loadu_si512(from.cast());
+        load_pairs(&[[bf16; 2]]) -> __m512i = |from| _mm512_loadu_si512(from.cast());
     }
 
     #[inline(always)]

@@ -8,6 +8,7 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod lanes;
+mod plain;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
@@ -35,8 +36,13 @@ pub(crate) trait Kernel {
 pub(crate) fn dispatch<K: Kernel>(level: Level, kernel: K) -> K::Output {
     #[cfg(target_arch = "x86_64")]
     {
+        if level >= Level::Avx512Dots
+            && let Some(simd) = Avx512::<true>::new()
+        {
+            return simd.enter(kernel);
+        }
         if level >= Level::Avx512
-            && let Some(simd) = Avx512::new()
+            && let Some(simd) = Avx512::<false>::new()
         {
             return simd.enter(kernel);
         }
@@ -61,6 +67,8 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     const LANES: usize;
     /// The rows and the vectors of a tile that fits the registers, in a product of matrices.
     const TILE: (usize, usize);
+    /// Whether products that are added up are one instruction for pairs and fours of short numbers, too.
+    const DOTS: bool = false;
     /// A vector of floats.
     type F: Copy;
     /// A vector of integers.
@@ -103,8 +111,20 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// Lane `at` of `table` for each index `at`, of which only the low bits count.
     fn lookup(self, table: Self::F, at: Self::I) -> Self::F;
 
+    /// Number `at` of the 32 numbers of 16 bits in `table`, the lower half of a word first, for each number `at` of 16 bits, of
+    /// which only the low bits count.
+    #[inline(always)]
+    fn lookup_shorts(self, table: &[u32; 16], at: Self::I) -> Self::I {
+        plain::lookup_shorts(self, table, at)
+    }
+
     fn splat_int(self, value: i32) -> Self::I;
     fn load_int(self, from: &[u32]) -> Self::I;
+    /// A pair a lane, the first of the two in the lower half.
+    #[inline(always)]
+    fn load_pairs(self, from: &[[bf16; 2]]) -> Self::I {
+        plain::load_pairs(self, from)
+    }
     /// The same, made for fewer elements than lanes.
     fn load_some(self, from: &[u32]) -> Self::I;
     fn and(self, a: Self::I, b: Self::I) -> Self::I;
@@ -124,6 +144,25 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     fn dot_pairs(self, a: Self::I, b: Self::I) -> Self::I;
     /// Sums of two products of numbers of 16 bits, both with a sign.
     fn dot_shorts(self, a: Self::I, b: Self::I) -> Self::I;
+    /// Adds sums of four products of bytes, without a sign in `a` and with one in `b`. Where [`DOTS`](Self::DOTS) is false,
+    /// sums of two have to fit 16 bits.
+    #[inline(always)]
+    fn add_dot_bytes(self, sums: Self::I, a: Self::I, b: Self::I) -> Self::I {
+        plain::add_dot_bytes(self, sums, a, b)
+    }
+
+    /// Adds [`dot_shorts`](Self::dot_shorts).
+    #[inline(always)]
+    fn add_dot_shorts(self, sums: Self::I, a: Self::I, b: Self::I) -> Self::I {
+        plain::add_dot_shorts(self, sums, a, b)
+    }
+
+    /// Adds the products of pairs of `bfloat16`, first the upper ones. What is subnormal may count as 0.
+    #[inline(always)]
+    fn add_dot_bf16(self, sums: Self::F, a: Self::I, b: Self::I) -> Self::F {
+        plain::add_dot_bf16(self, sums, a, b)
+    }
+
     /// The lower halves of products of numbers of 16 bits.
     fn mul_shorts(self, a: Self::I, b: Self::I) -> Self::I;
     /// In each four lanes, byte `at` of those of `v` for each byte `at`, 0 to 15.

@@ -5,6 +5,7 @@ use mlx_cpu::attention::{Attention, Heads, Mask, Reach, Visibility, attention};
 use mlx_cpu::quantized::{Coding, Quantized, Scales};
 use mlx_cpu::{Level, Numbers, NumbersMut};
 
+use super::float::{Floats, Type};
 use super::random::Random;
 
 /// Sizes and elements, laid out without gaps.
@@ -128,6 +129,32 @@ fn check(case: &Case, how: &Attention<'_>, seen: impl Fn([usize; 4]) -> (bool, f
         let error = error(&case.run(level, how), &expected);
         let (q, k) = (case.q_shape(), case.k_shape());
         assert!(error < most, "{level}, {:?}, {q:?} with {k:?}: {error:e}", how.reach);
+    }
+}
+
+#[test]
+fn queries_and_keys_may_be_halves() {
+    for (widths, lengths) in
+        [([64, 64], [40, 200]), ([33, 8], [20, 97]), ([128, 80], [9, 9]), ([32, 32], [1, 65])]
+    {
+        let mut case = Case::new([2, 6, 2], lengths, widths);
+        let round = |all: &mut Vec<f32>| all.iter_mut().for_each(|x| *x = bf16::from_f32(*x).to_f32());
+        [&mut case.q, &mut case.k, &mut case.v].map(round);
+        let [q, k, v] = [&case.q, &case.k, &case.v].map(|all| Floats::new(Type::Bf16, all));
+        for how in [
+            Attention::new(0.3),
+            Attention { softcap: Some(2.0), reach: Reach::Causal, ..Attention::new(1.3) },
+        ] {
+            let expected = case.expected(&how, everything);
+            for level in Level::available() {
+                let mut out = vec![f32::NAN; case.results()];
+                let [q, k] = [whole(q.get(), case.q_shape()), whole(k.get(), case.k_shape())];
+                let v = whole(v.get(), case.v_shape());
+                assert!(attention(level, &q, &k, &v, &how, NumbersMut::F32(&mut out)));
+                let error = error(&out, &expected);
+                assert!(error < 3e-6, "{level}, {widths:?}, {lengths:?}: {error:e}");
+            }
+        }
     }
 }
 

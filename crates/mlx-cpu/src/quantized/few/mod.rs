@@ -12,7 +12,7 @@ mod windows;
 use std::marker::PhantomData;
 
 use super::code::Code;
-use super::{Each, Quantized};
+use super::{EachSingles, Quantized};
 use crate::pool::{self, Columns};
 use crate::scratch::Scratch;
 use crate::simd::{Kernel, Simd};
@@ -29,17 +29,17 @@ const TOGETHER: usize = 4;
 const MOST_WORDS: usize = 16384;
 
 /// `x · wᵀ` in singles for each of some matrices.
-pub(super) fn multiply<C: Code>(level: Level, x: &[f32], each: Each<'_, '_>) {
+pub(super) fn multiply<C: Code>(level: Level, x: &[f32], each: EachSingles<'_, '_>) {
     simd::dispatch(level, Few::<Floats<C>> { x, each, terms: PhantomData });
 }
 
 /// `x · wᵀ` for each of some matrices of 2, 4 or 8 bits, and elements rounded to 16 bits.
-pub(super) fn multiply_shorts<const BITS: usize>(level: Level, x: &[f32], each: Each<'_, '_>) {
+pub(super) fn multiply_shorts<const BITS: usize>(level: Level, x: &[f32], each: EachSingles<'_, '_>) {
     simd::dispatch(level, Few::<Shorts<BITS>> { x, each, terms: PhantomData });
 }
 
 /// The same, for matrices of 3, 5 or 6 bits.
-pub(super) fn multiply_windows<const BITS: usize>(level: Level, x: &[f32], each: Each<'_, '_>) {
+pub(super) fn multiply_windows<const BITS: usize>(level: Level, x: &[f32], each: EachSingles<'_, '_>) {
     simd::dispatch(level, Few::<Windows<BITS>> { x, each, terms: PhantomData });
 }
 
@@ -73,7 +73,7 @@ fn block<S: Simd, T: Terms>() -> usize {
 
 struct Few<'a, 'b, T> {
     x: &'a [f32],
-    each: Each<'a, 'b>,
+    each: EachSingles<'a, 'b>,
     terms: PhantomData<T>,
 }
 

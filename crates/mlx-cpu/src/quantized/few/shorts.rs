@@ -30,7 +30,7 @@ impl<const BITS: usize> Terms for Shorts<BITS> {
             let codes = if at + 1 == Self::VECTORS { moved } else { s.and(moved, mask) };
             for (n, sum) in sums.iter_mut().enumerate() {
                 let x = s.to_bits(s.load(&x[(n * Self::VECTORS + at) * S::LANES..]));
-                *sum = s.add_int(*sum, s.dot_shorts(codes, x));
+                *sum = s.add_dot_shorts(*sum, codes, x);
             }
         }
         sums.map(

@@ -65,7 +65,7 @@ impl<const BITS: usize> Terms for Windows<BITS> {
             let codes = s.shift_right_shorts(moved, 16 - BITS as i32);
             for (n, sum) in sums.iter_mut().enumerate() {
                 let x = s.to_bits(s.load(&x[(n * 2 + vector) * S::LANES..]));
-                *sum = s.add_int(*sum, s.dot_shorts(codes, x));
+                *sum = s.add_dot_shorts(*sum, codes, x);
             }
         }
         sums.map(

@@ -1,6 +1,7 @@
 //! Elements as bytes, with a scale for every 32.
 
 use super::{MOST_STEPS, Rounding};
+use crate::quantized::code::Affine;
 use crate::simd::Simd;
 
 /// Elements with one scale: their products with digits of 4 bits add up to less than 16 bits hold.
@@ -12,9 +13,13 @@ const STEPS: usize = BLOCK / 4;
 pub(super) struct Bytes<const BITS: usize>;
 
 impl<const BITS: usize> Rounding for Bytes<BITS> {
-    const BITS: usize = BITS;
+    type Code = Affine<BITS>;
     const EACH: usize = 4;
-    const DIGITS: usize = BITS / 4;
+
+    #[inline(always)]
+    fn digits<S: Simd>() -> usize {
+        if S::DOTS { 1 } else { BITS / 4 }
+    }
 
     #[inline(always)]
     fn block(_group: usize) -> usize {
@@ -52,6 +57,10 @@ impl<const BITS: usize> Rounding for Bytes<BITS> {
 
     #[inline(always)]
     fn unpack<S: Simd>(s: S, words: S::I, word: usize, mut put: impl FnMut(usize, S::I)) {
+        if BITS == 8 && S::DOTS {
+            put(word, words);
+            return;
+        }
         let mask = s.splat_int(0x0f0f_0f0f);
         let (low, high) = if BITS == 4 { (2 * word, 2 * word + 1) } else { (word, STEPS + word) };
         put(low, s.and(words, mask));
@@ -60,11 +69,11 @@ impl<const BITS: usize> Rounding for Bytes<BITS> {
 
     #[inline(always)]
     fn add<S: Simd>(s: S, sums: S::I, codes: S::I, x: S::I) -> S::I {
-        s.add_shorts(sums, s.dot_pairs(codes, x))
+        if S::DOTS { s.add_dot_bytes(sums, codes, x) } else { s.add_shorts(sums, s.dot_pairs(codes, x)) }
     }
 
     #[inline(always)]
-    fn total<S: Simd>(s: S, sums: S::I) -> S::I {
-        s.dot_shorts(sums, s.splat_int(1 << 16 | 1))
+    fn total<S: Simd>(s: S, sums: S::I) -> S::F {
+        s.to_float(if S::DOTS { sums } else { s.dot_shorts(sums, s.splat_int(1 << 16 | 1)) })
     }
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::indexing_slicing, reason = "places within the lanes of a word")]
 
 use super::{MOST_STEPS, Rounding};
+use crate::quantized::code::Affine;
 use crate::quantized::fields::mask;
 use crate::simd::Simd;
 
@@ -43,9 +44,13 @@ impl<const BITS: usize> Shorts<BITS> {
 }
 
 impl<const BITS: usize> Rounding for Shorts<BITS> {
-    const BITS: usize = BITS;
+    type Code = Affine<BITS>;
     const EACH: usize = 2;
-    const DIGITS: usize = 1;
+
+    #[inline(always)]
+    fn digits<S: Simd>() -> usize {
+        1
+    }
 
     #[inline(always)]
     fn block(group: usize) -> usize {
@@ -79,11 +84,11 @@ impl<const BITS: usize> Rounding for Shorts<BITS> {
 
     #[inline(always)]
     fn add<S: Simd>(s: S, sums: S::I, codes: S::I, x: S::I) -> S::I {
-        s.add_int(sums, s.dot_shorts(codes, x))
+        s.add_dot_shorts(sums, codes, x)
     }
 
     #[inline(always)]
-    fn total<S: Simd>(_s: S, sums: S::I) -> S::I {
-        sums
+    fn total<S: Simd>(s: S, sums: S::I) -> S::F {
+        s.to_float(sums)
     }
 }
