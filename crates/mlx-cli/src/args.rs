@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use mlx_core::Dtype;
+use mlx_lm::GenerateOptions;
 
 use crate::arithmetic::Arithmetic;
 use crate::cache::Cache;
@@ -93,7 +94,7 @@ pub(crate) struct Generate {
     #[command(flatten)]
     pub(crate) arithmetic: Arithmetic,
     /// Prompt tokens that are run together
-    #[arg(long, value_name = "N", default_value_t = 2048)]
+    #[arg(long, value_name = "N", default_value_t = GenerateOptions::default().prefill_step)]
     pub(crate) prefill_step_size: usize,
     #[command(flatten)]
     pub(crate) cache: Cache,
@@ -165,7 +166,7 @@ pub(crate) struct Need {
     #[arg(long, value_name = "N", default_value_t = 1, requires = "memory")]
     pub(crate) batch: usize,
     /// Prompt tokens that are run together
-    #[arg(long, value_name = "N", default_value_t = 2048, requires = "memory")]
+    #[arg(long, value_name = "N", default_value_t = GenerateOptions::default().prefill_step, requires = "memory")]
     pub(crate) prefill_step_size: usize,
     /// Compute in this type instead of the checkpoint's
     #[arg(long, value_name = "DTYPE", requires = "memory")]

@@ -39,7 +39,12 @@ impl BudgetOptions {
 
 impl Default for BudgetOptions {
     fn default() -> Self {
-        Self { length: None, batch: 1, prefill_step: 2048, cache: CacheOptions::default() }
+        Self {
+            length: None,
+            batch: 1,
+            prefill_step: crate::generate::prefill_step(),
+            cache: CacheOptions::default(),
+        }
     }
 }
 

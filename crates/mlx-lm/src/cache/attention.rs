@@ -26,6 +26,8 @@ pub struct AttentionCache {
     pub(super) rows: Option<Rows>,
     /// The places seen.
     pub(super) end: i32,
+    /// The places that are to have room once rows are added.
+    pub(super) reserved: i32,
     pub(super) padding: Option<Rc<LeftPadding>>,
 }
 
@@ -72,7 +74,7 @@ impl Reach {
 
 impl AttentionCache {
     pub(super) fn new(reach: Reach) -> Self {
-        Self { reach, quantize: None, rows: None, end: 0, padding: None }
+        Self { reach, quantize: None, rows: None, end: 0, reserved: 0, padding: None }
     }
 
     /// The position of the next token, for each text of a batch.
@@ -119,6 +121,11 @@ impl AttentionCache {
         Ok(Seen::new(rows, view))
     }
 
+    /// See [`KvCache::reserve`](super::KvCache::reserve).
+    pub(super) fn reserve(&mut self, tokens: i32) {
+        self.reserved = self.end.saturating_add(tokens);
+    }
+
     /// How the next rows are stored. What cannot be quantized later is refused at once.
     fn scheme(&self, keys: &Array, values: &Array) -> Result<Option<Quantization>> {
         let held = self.rows.as_ref().and_then(Rows::scheme);
@@ -140,7 +147,7 @@ impl AttentionCache {
         let (keep, ring) = (self.reach.keep(), self.reach.ring());
         let used = end.min(ring);
         let mut rows = self.rows.take().map_or_else(|| new.zeros(new.batch()?, 0), Ok)?;
-        let room = capacity(used, ring) + keep - rows.count()?;
+        let room = self.capacity(used) + keep - rows.count()?;
         if room > 0 && rows.count()? < used + keep {
             rows = Rows::joined(&[&rows, &rows.zeros(rows.batch()?, room)?])?;
         }
@@ -218,7 +225,7 @@ impl AttentionCache {
         let ring = self.reach.ring();
         let count = last.count()?;
         if end <= ring {
-            let room = last.zeros(last.batch()?, capacity(count, ring) - count)?;
+            let room = last.zeros(last.batch()?, self.capacity(count) - count)?;
             return Rows::joined(&[first, last, &room]);
         }
         let turn = end % ring;
@@ -234,9 +241,11 @@ impl AttentionCache {
     pub(super) fn arrays(&self) -> &[Array] {
         self.rows.as_ref().map_or(&[], Rows::parts)
     }
-}
 
-/// The rows of a ring's buffer that has so many in use.
-fn capacity(used: i32, ring: i32) -> i32 {
-    (used.saturating_add(STEP - 1) / STEP).saturating_mul(STEP).min(ring)
+    /// The rows of the ring's buffer where so many are in use: those that were reserved, or more in steps.
+    fn capacity(&self, used: i32) -> i32 {
+        let steps = used.saturating_add(STEP - 1) / STEP;
+        let rows = if used <= self.reserved { self.reserved } else { steps.saturating_mul(STEP) };
+        rows.min(self.reach.ring())
+    }
 }

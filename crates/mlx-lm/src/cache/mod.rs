@@ -79,6 +79,17 @@ impl KvCache {
         Ok(Mask::chunked(size))
     }
 
+    /// Says that so many tokens will follow, so that buffers are made large enough at once. One that grows leaves its
+    /// old memory behind.
+    pub fn reserve(&mut self, tokens: usize) {
+        let tokens = i32::try_from(tokens).unwrap_or(i32::MAX);
+        for layer in self.layers.iter_mut().flat_map(LayerCache::leaves_mut) {
+            if let LayerCache::Attention(cache) = layer {
+                cache.reserve(tokens);
+            }
+        }
+    }
+
     /// The arrays that hold the cache, to be evaluated.
     pub fn arrays(&self) -> impl Iterator<Item = &Array> {
         self.layers.iter().flat_map(LayerCache::arrays)

@@ -24,12 +24,19 @@ pub use stats::Stats;
 pub use text::{FinishReason, Piece, TextStream};
 pub use tokens::{Token, TokenStream};
 
+use mlx_core::Device;
+
 use crate::cache::CacheOptions;
 use crate::sampling::Grammar;
 use crate::{Processors, Sampler};
 
 /// After this many tokens, memory that MLX keeps for reuse is given back.
 const TOKENS_BETWEEN_CLEARINGS: usize = 256;
+
+/// How many tokens of prompts are run together, unless a caller says.
+pub(crate) fn prefill_step() -> usize {
+    if Device::current().is_cpu() { 512 } else { 2048 }
+}
 
 /// How to generate.
 ///
@@ -59,7 +66,8 @@ pub struct GenerateOptions {
     pub speculation: Option<Speculation>,
     /// Texts that end the generation and do not appear in it.
     pub stop: Vec<String>,
-    /// Prompt tokens that are run together; fewer need less memory.
+    /// Prompt tokens that are run together; fewer need less memory. By default 512 on a CPU, where more are no faster, and
+    /// 2,048 elsewhere, as in mlx-lm.
     pub prefill_step: usize,
     /// Who is told how far the prompt is run, and may end it there. A batch tells of it by events instead.
     pub prompt_progress: Option<PromptProgress>,
@@ -77,7 +85,7 @@ impl Default for GenerateOptions {
             logprobs: None,
             speculation: None,
             stop: Vec::new(),
-            prefill_step: 2048,
+            prefill_step: prefill_step(),
             prompt_progress: None,
             cache: CacheOptions::default(),
         }

@@ -4,6 +4,9 @@ use super::progress;
 use crate::cache::KvCache;
 use crate::{GenerateOptions, Model, Result};
 
+/// Room is made for so many new tokens at once, as most texts end before the most that they may have.
+const ROOM: usize = 256;
+
 /// The beginning of a text, and what of it the model has run.
 pub(crate) struct Start<'p> {
     pub(super) cache: KvCache,
@@ -37,6 +40,7 @@ impl<'p> Start<'p> {
     pub(super) fn run(self, model: &Model, options: &GenerateOptions) -> Result<KvCache> {
         let mut cache = self.cache;
         let last = self.prompt.len().saturating_sub(1);
+        cache.reserve(self.prompt.len().saturating_sub(self.held) + options.max_tokens.min(ROOM));
         progress::run(model, self.prompt, self.held..last, &mut cache, options)?;
         Ok(cache)
     }

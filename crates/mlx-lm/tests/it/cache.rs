@@ -124,6 +124,21 @@ fn rows_keep_their_order_when_the_buffer_grows() {
 }
 
 #[test]
+fn a_reserved_cache_is_made_large_enough_at_once_and_no_larger_than_its_ring() {
+    let text = Text::new(11, 1, 600);
+    for (layer, rows) in [(LayerCache::full(), 600), (LayerCache::sliding(300), 300)] {
+        let mut plain = layer.clone();
+        let mut cache = KvCache::new([layer]);
+        cache.reserve(600);
+        for (start, length) in [(0, 40), (40, 1), (41, 559)] {
+            let layer = cache.layers().next().unwrap();
+            assert_eq!(run(layer, &text, start, &[length]), run(&mut plain, &text, start, &[length]));
+            assert_eq!(cache.nbytes(), rows * 2 * 2 * 32 * 4);
+        }
+    }
+}
+
+#[test]
 fn a_rotating_layer_holds_no_more_than_its_size() {
     let text = Text::new(2, 1, 600);
     for (size, keep) in [(8, 3), (300, 4)] {

@@ -20,7 +20,12 @@ pub struct BatchOptions {
 impl Default for BatchOptions {
     /// The numbers of mlx-lm, and no stop tokens.
     fn default() -> Self {
-        Self { completion_batch_size: 32, prefill_batch_size: 8, prefill_step: 2048, stop_tokens: Vec::new() }
+        Self {
+            completion_batch_size: 32,
+            prefill_batch_size: 8,
+            prefill_step: crate::generate::prefill_step(),
+            stop_tokens: Vec::new(),
+        }
     }
 }
 

@@ -143,14 +143,19 @@ impl Attention {
 
     /// Heads of queries and keys, normalised and turned to their positions, and the gates of the queries.
     fn placed(&self, q: &Array, k: &Array, offset: Offset<'_>) -> MlxResult<(Array, Array, Option<Array>)> {
-        // One op holds both inputs until both are turned: of a token that is nothing.
-        let fused = !self.gated && q.dim(1)? == 1;
-        if let Some(rope) = self.rope.as_ref().filter(|_| fused)
+        if let Some(rope) = self.rope.as_ref().filter(|_| !self.gated)
             && let (Some(q_norm), Some(k_norm)) = (plain(self.q_norm.as_ref()), plain(self.k_norm.as_ref()))
         {
             let queries = Heads { x: q, heads: self.heads, norm: q_norm };
             let keys = Heads { x: k, heads: self.kv_heads, norm: k_norm };
-            let [q, k] = rope.forward_heads([queries, keys], offset)?;
+            // One op holds both inputs until both are turned: of a token that is nothing.
+            let [q, k] = if q.dim(1)? == 1 {
+                rope.forward_heads([queries, keys], offset)?
+            } else {
+                let ([q], [k]) =
+                    (rope.forward_heads([queries], offset)?, rope.forward_heads([keys], offset)?);
+                [q, k]
+            };
             return Ok((q, k, None));
         }
         let (q, gate) = self.ungated(heads::split(q, self.heads)?)?;
