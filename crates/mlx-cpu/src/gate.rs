@@ -125,7 +125,12 @@ impl<T: Float> Rows for Gated<'_, T> {
     }
 }
 
-/// A function of whole vectors, in place.
+/// The function of whole vectors, in place.
+#[inline(always)]
+pub(crate) fn apply<S: Simd>(s: S, function: Activation, to: &mut [f32]) {
+    s.enter(Apply { function, to });
+}
+
 struct Apply<'a> {
     function: Activation,
     to: &'a mut [f32],
@@ -137,18 +142,18 @@ impl Kernel for Apply<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         match self.function {
-            Activation::Sigmoid => apply::<S, Sigmoid>(s, self.to),
-            Activation::Silu => apply::<S, Silu>(s, self.to),
-            Activation::Gelu => apply::<S, Gelu>(s, self.to),
-            Activation::GeluApprox => apply::<S, GeluApprox>(s, self.to),
-            Activation::SquaredRelu => apply::<S, SquaredRelu>(s, self.to),
-            Activation::Tanh => apply::<S, Tanh>(s, self.to),
+            Activation::Sigmoid => each::<S, Sigmoid>(s, self.to),
+            Activation::Silu => each::<S, Silu>(s, self.to),
+            Activation::Gelu => each::<S, Gelu>(s, self.to),
+            Activation::GeluApprox => each::<S, GeluApprox>(s, self.to),
+            Activation::SquaredRelu => each::<S, SquaredRelu>(s, self.to),
+            Activation::Tanh => each::<S, Tanh>(s, self.to),
         }
     }
 }
 
 #[inline(always)]
-fn apply<S: Simd, F: Function>(s: S, to: &mut [f32]) {
+fn each<S: Simd, F: Function>(s: S, to: &mut [f32]) {
     for x in to.chunks_exact_mut(S::LANES) {
         s.store(x, F::of(s, s.load(x)));
     }

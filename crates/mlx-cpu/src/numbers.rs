@@ -110,6 +110,8 @@ pub(crate) trait Float: Element {
     fn from_f32(value: f32) -> Self;
     fn store<S: Simd>(s: S, to: &mut [Self], v: S::F);
     fn numbers(all: &[Self]) -> Numbers<'_>;
+    /// The numbers, if they are of this type.
+    fn slice(all: Numbers<'_>) -> Option<&[Self]>;
     fn numbers_mut(all: &mut [Self]) -> NumbersMut<'_>;
     /// For [`Scratch`](crate::scratch::Scratch).
     fn spare() -> &'static LocalKey<Spare<Self>>;
@@ -163,6 +165,10 @@ macro_rules! floats {
 
             fn numbers(all: &[Self]) -> Numbers<'_> {
                 Numbers::$variant(all)
+            }
+
+            fn slice(all: Numbers<'_>) -> Option<&[Self]> {
+                if let Numbers::$variant(all) = all { Some(all) } else { None }
             }
 
             fn numbers_mut(all: &mut [Self]) -> NumbersMut<'_> {

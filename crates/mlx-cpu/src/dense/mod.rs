@@ -3,7 +3,9 @@
 mod dots;
 mod sums;
 
-use crate::numbers::{Float, Pair, narrow, widen, with};
+use crate::gate::Activation;
+use crate::numbers::{Element, Float, Pair, widen, with};
+use crate::product::After;
 use crate::product::dense::{Plain, Transposed, TransposedPairs};
 use crate::scratch::Scratch;
 use crate::simd::{Kernel, Simd};
@@ -70,6 +72,56 @@ pub fn multiply(
     fits && multiply_batch(level, sizes, left, right, out)
 }
 
+/// What becomes of a product in [`linear`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Then<'a> {
+    /// Added to each row: `[columns]`.
+    pub bias: Option<Numbers<'a>>,
+    /// The function of each number after that.
+    pub activation: Option<Activation>,
+    /// Added at last, of the type of the result: `[rows, columns]`.
+    pub plus: Option<Numbers<'a>>,
+}
+
+/// `activation(left · right + bias) + plus`: [`multiply`] without a number being rounded in between.
+///
+/// Returns whether the sizes and the types fit.
+pub fn linear(
+    level: Level,
+    sizes: Sizes,
+    left: Numbers<'_>,
+    right: Numbers<'_>,
+    then: Then<'_>,
+    out: NumbersMut<'_>,
+) -> bool {
+    let fits = sizes.rows.checked_mul(sizes.columns) == Some(out.len())
+        && sizes.rows.checked_mul(sizes.depth) == Some(left.len())
+        && sizes.depth.checked_mul(sizes.columns) == Some(right.len())
+        && then.bias.is_none_or(|bias| bias.len() == sizes.columns)
+        && then.plus.is_none_or(|plus| plus.len() == out.len());
+    fits && with!(NumbersMut, out, |out| layer(level, sizes, [left, right], then, out))
+}
+
+fn layer<U: Float>(
+    level: Level,
+    sizes: Sizes,
+    sides: [Numbers<'_>; 2],
+    then: Then<'_>,
+    out: &mut [U],
+) -> bool {
+    let Some(plus) = then.plus.map_or(Some(&[][..]), U::slice) else { return false };
+    let mut bias = Scratch::new(then.bias.map_or(0, |bias| bias.len()));
+    if let Some(all) = then.bias {
+        with!(Numbers, all, |all| bias.iter_mut().zip(all).for_each(|(to, bias)| *to = bias.to_f32()));
+    }
+    let after = After { bias: &bias, activation: then.activation, plus };
+    let [left, right] = sides;
+    if !out.is_empty() {
+        with!(Numbers, left, |x| with!(Numbers, right, |w| product(level, sizes, x, w, after, out)));
+    }
+    true
+}
+
 /// The products of matrices, pair by pair, into `out` `[batch, rows, columns]`.
 ///
 /// Returns whether the sizes fit.
@@ -128,20 +180,35 @@ impl<T: Float, W: Float> Pairs<'_, T, W> {
 
     /// The product of pair `number`, whose left side has so many rows.
     fn product<U: Float>(&self, number: usize, rows: usize, out: &mut [U]) {
-        let Sizes { depth, columns, order, .. } = self.sizes;
+        let Sizes { depth, columns, .. } = self.sizes;
         let x = part(self.left, number, rows * depth);
         let w = part(self.right, number, depth * columns);
-        match order {
-            _ if rows <= FEW => simd::dispatch(self.level, Few { depth, order, x, w, out }),
-            Order::Plain => product::multiply(self.level, x, &Plain { elements: w, depth, columns }, out),
-            Order::Transposed => match pairs(self.level, depth, x, w) {
-                Some([x, w]) => {
-                    let w = TransposedPairs(Transposed { elements: w, depth: depth / 2, columns });
-                    product::multiply(self.level, x, &w, out);
-                }
-                None => product::multiply(self.level, x, &Transposed { elements: w, depth, columns }, out),
-            },
-        }
+        product(self.level, Sizes { rows, ..self.sizes }, x, w, After::nothing(), out);
+    }
+}
+
+/// What `after` makes of a product.
+fn product<T: Float, W: Float, U: Float>(
+    level: Level,
+    sizes: Sizes,
+    x: &[T],
+    w: &[W],
+    after: After<'_, U>,
+    out: &mut [U],
+) {
+    let Sizes { rows, depth, columns, order } = sizes;
+    match order {
+        _ if rows <= FEW || depth == 0 => simd::dispatch(level, Few { sizes, x, w, after, out }),
+        Order::Plain => product::multiply_then(level, x, &Plain { elements: w, depth, columns }, after, out),
+        Order::Transposed => match pairs(level, depth, x, w) {
+            Some([x, w]) => {
+                let w = TransposedPairs(Transposed { elements: w, depth: depth / 2, columns });
+                product::multiply_then(level, x, &w, after, out);
+            }
+            None => {
+                product::multiply_then(level, x, &Transposed { elements: w, depth, columns }, after, out);
+            }
+        },
     }
 }
 
@@ -158,10 +225,10 @@ fn pairs<'a, T: Float, W: Float>(
 
 /// A few rows with a matrix.
 struct Few<'a, T, W, U> {
-    depth: usize,
-    order: Order,
+    sizes: Sizes,
     x: &'a [T],
     w: &'a [W],
+    after: After<'a, U>,
     out: &'a mut [U],
 }
 
@@ -170,14 +237,19 @@ impl<T: Float, W: Float, U: Float> Kernel for Few<'_, T, W, U> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Self { depth, w, .. } = self;
-        let (mut x, mut out) = (Scratch::new(self.x.len()), Scratch::new(self.out.len()));
+        let (Sizes { depth, columns, order, .. }, w) = (self.sizes, self.w);
+        let whole = self.out.len().next_multiple_of(S::LANES);
+        let (mut x, mut memory) = (Scratch::new(self.x.len()), Scratch::new(whole));
+        memory.fill(0.0);
+        let (out, _) = memory.split_at_mut(self.out.len());
         widen(s, self.x, &mut x);
-        match self.order {
-            Order::Plain => s.enter(Sums { depth, x: &x, w, out: &mut out }),
-            Order::Transposed => s.enter(Dots { depth, x: &x, w, out: &mut out }),
+        match order {
+            _ if depth == 0 => {}
+            Order::Plain => s.enter(Sums { depth, x: &x, w, out }),
+            Order::Transposed => s.enter(Dots { depth, x: &x, w, out }),
         }
-        narrow(s, &out, self.out);
+        self.after.change(s, 0, columns, &mut memory);
+        self.after.write(s, 0, &memory, self.out);
     }
 }
 

@@ -81,6 +81,11 @@ impl<T> Columns<'_, T> {
         self.columns.clone()
     }
 
+    /// How many columns the whole matrix has.
+    pub(crate) fn width(&self) -> usize {
+        self.width
+    }
+
     /// What these columns hold of a row.
     pub(crate) fn row(&mut self, row: usize) -> &mut [T] {
         let first = row * self.width;

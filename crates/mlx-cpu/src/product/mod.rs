@@ -2,6 +2,7 @@
 
 #![expect(clippy::indexing_slicing, reason = "within the memory that is lent for it")]
 
+mod after;
 pub(crate) mod dense;
 mod packed;
 pub(crate) mod square;
@@ -10,12 +11,13 @@ mod tile;
 use std::marker::PhantomData;
 use std::ops::Range;
 
-use crate::numbers::{Element, Float, narrow};
+use crate::numbers::{Element, Float};
 use crate::pool::Columns;
 use crate::scratch::Scratch;
 use crate::simd::{Kernel, Simd};
 use crate::{Level, pool, simd};
 
+pub(crate) use after::After;
 use packed::Packed;
 use tile::Tiles;
 pub(crate) use tile::{Halves, Singles, Term};
@@ -48,17 +50,30 @@ const ROWS: usize = 768;
 
 /// `left · right` into `out` `[m, n]`.
 pub(crate) fn multiply<T: Element, U: Float>(level: Level, left: &[T], right: &impl Right, out: &mut [U]) {
-    multiply_rows(level, &dense::Rows { elements: left, depth: right.depth() }, right, out);
+    multiply_then(level, left, right, After::nothing(), out);
+}
+
+/// What `after` makes of `left · right`, into `out` `[m, n]`.
+pub(crate) fn multiply_then<T: Element, U: Float>(
+    level: Level,
+    left: &[T],
+    right: &impl Right,
+    after: After<'_, U>,
+    out: &mut [U],
+) {
+    let left = &dense::Rows { elements: left, depth: right.depth() };
+    simd::dispatch(level, Product { left, right, after, out });
 }
 
 /// The same, for rows that are made when they are needed.
 pub(crate) fn multiply_rows<U: Float>(level: Level, left: &impl Left, right: &impl Right, out: &mut [U]) {
-    simd::dispatch(level, Product { left, right, out });
+    simd::dispatch(level, Product { left, right, after: After::nothing(), out });
 }
 
 struct Product<'a, L, R, U> {
     left: &'a L,
     right: &'a R,
+    after: After<'a, U>,
     out: &'a mut [U],
 }
 
@@ -87,7 +102,7 @@ impl<L: Left, R: Right, U: Float> Kernel for Product<'_, L, R, U> {
                 let count = columns.len().div_ceil(width);
                 let mut sums = Scratch::new(count * rows.next_multiple_of(tile) * width);
                 s.enter(Panels { left: &left, right: self.right, rows, columns, sums: &mut sums });
-                s.enter(Write { sums: &sums, rows, out });
+                s.enter(Write { sums: &mut sums, rows, first_row: first, after: self.after, out });
             });
         }
     }
@@ -140,8 +155,11 @@ impl<R: Right> Kernel for Panels<'_, R> {
 /// Writes what panels hold to the columns of a matrix.
 pub(crate) struct Write<'a, 'b, U> {
     /// For each panel, for each row of whole tiles: as many floats as a tile has columns.
-    pub(crate) sums: &'a [f32],
+    pub(crate) sums: &'a mut [f32],
     pub(crate) rows: usize,
+    /// How many rows of the whole product stand before.
+    pub(crate) first_row: usize,
+    pub(crate) after: After<'a, U>,
     pub(crate) out: Columns<'b, U>,
 }
 
@@ -152,9 +170,16 @@ impl<U: Float> Kernel for Write<'_, '_, U> {
     fn run<S: Simd>(mut self, s: S) {
         let (tile, vectors) = S::TILE;
         let width = vectors * S::LANES;
-        for (number, sums) in self.sums.chunks_exact(self.rows.next_multiple_of(tile) * width).enumerate() {
-            for (row, sums) in sums.chunks_exact(width).take(self.rows).enumerate() {
-                narrow(s, sums, &mut self.out.row(row)[number * width..]);
+        let panels = self.sums.chunks_exact_mut(self.rows.next_multiple_of(tile) * width);
+        for (column, sums) in self.out.range().step_by(width).zip(panels) {
+            let sums = &mut sums[..self.rows * width];
+            self.after.change(s, column, width, sums);
+            let offset = column - self.out.range().start;
+            for (row, sums) in sums.chunks_exact(width).enumerate() {
+                let first = (self.first_row + row) * self.out.width() + column;
+                let to = &mut self.out.row(row)[offset..];
+                let length = to.len().min(width);
+                self.after.write(s, first, sums, &mut to[..length]);
             }
         }
     }

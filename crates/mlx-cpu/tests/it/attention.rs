@@ -139,7 +139,7 @@ fn queries_and_keys_may_be_halves() {
     {
         let mut case = Case::new([2, 6, 2], lengths, widths);
         let round = |all: &mut Vec<f32>| all.iter_mut().for_each(|x| *x = bf16::from_f32(*x).to_f32());
-        [&mut case.q, &mut case.k, &mut case.v].map(round);
+        [&mut case.q, &mut case.k, &mut case.v].into_iter().for_each(round);
         let [q, k, v] = [&case.q, &case.k, &case.v].map(|all| Floats::new(Type::Bf16, all));
         for how in [
             Attention::new(0.3),

@@ -1,7 +1,8 @@
 //! Products of dense matrices.
 
 use half::{bf16, f16};
-use mlx_cpu::dense::{self, Batch, Order, Sizes};
+use mlx_cpu::dense::{self, Batch, Order, Sizes, Then};
+use mlx_cpu::gate::Activation;
 use mlx_cpu::{Level, Numbers, NumbersMut};
 
 use super::random::Random;
@@ -98,6 +99,36 @@ fn both_sides_may_be_of_any_type() {
                 let rounded = error(sizes, &left, &right, &found);
                 assert!(rounded < 4e-3, "{level}, {sizes:?}: {rounded:e}");
             }
+        }
+    }
+}
+
+#[test]
+fn a_layer_adds_its_bias_then_applies_its_function_then_adds_the_rest() {
+    for (rows, depth, columns) in [(1, 5, 40), (8, 33, 17), (9, 64, 65), (800, 20, 33), (2, 0, 3)] {
+        let sizes = Sizes { rows, depth, columns, order: Order::Transposed };
+        let mut random = Random::new((rows + columns) as u64);
+        let (left, right) = (random.numbers(rows * depth), random.numbers(depth * columns));
+        let (bias, plus) = (random.numbers(columns), random.numbers(rows * columns));
+        let then = Then {
+            bias: Some(Numbers::F32(&bias)),
+            activation: Some(Activation::SquaredRelu),
+            plus: Some(Numbers::F32(&plus)),
+        };
+        for level in Level::available() {
+            let mut out = vec![f32::NAN; rows * columns];
+            let (x, w) = (Numbers::F32(&left), Numbers::F32(&right));
+            assert!(dense::linear(level, sizes, x, w, then, NumbersMut::F32(&mut out)));
+            for (at, (found, plus)) in out.iter().zip(&plus).enumerate() {
+                let (row, column) = (at / columns, at % columns);
+                let product = |at| f64::from(left[row * depth + at]) * f64::from(right[column * depth + at]);
+                let sum = (0..depth).map(product).sum::<f64>() + f64::from(bias[column]);
+                let error = (sum.max(0.0).powi(2) + f64::from(*plus) - f64::from(*found)).abs();
+                assert!(error < 5e-5, "{level}, {sizes:?}, {at}: {error:e}");
+            }
+            let halves = vec![bf16::ONE; rows * columns];
+            let then = Then { plus: Some(Numbers::Bf16(&halves)), ..then };
+            assert!(!dense::linear(level, sizes, x, w, then, NumbersMut::F32(&mut out)));
         }
     }
 }

@@ -56,6 +56,9 @@ const WIDE_IN_KERNELS: Live = Live { inner: 20, queries: 30, ..WIDE };
 /// Those of 16-bit floats, whose norms are computed in `float32`.
 const NARROW: Live = Live { hidden: 26, inner: 8, queries: 4 };
 
+/// Those of 16-bit floats with the kernels.
+const NARROW_IN_KERNELS: Live = Live { inner: 9, queries: 7, ..NARROW };
+
 /// How many layers a GPU lags behind at most.
 const LAG: u64 = 16;
 
@@ -79,7 +82,8 @@ impl Prefill {
     /// What one layer needs for the chunk, with kernels or with MLX's own ops.
     fn layer(&self, kernels: bool) -> Bytes {
         let live = match (self.dtype.size() < 4, kernels) {
-            (true, _) => &NARROW,
+            (true, true) => &NARROW_IN_KERNELS,
+            (true, false) => &NARROW,
             (false, true) => &WIDE_IN_KERNELS,
             (false, false) => &WIDE,
         };

@@ -1,6 +1,6 @@
 //! A linear layer.
 
-use mlx_core::fast::{self, GatedLayer};
+use mlx_core::fast::{self, GatedLayer, LinearLayer};
 use mlx_core::{Array, Error, Quantized, Result};
 
 use crate::layer::layers;
@@ -33,7 +33,29 @@ impl Linear {
     /// `[…, inputs] -> […, outputs]`.
     #[track_caller]
     pub fn forward(&self, x: &Array) -> Result<Array> {
-        self.shift(self.project(x)?)
+        self.forward_then(x, None, None)
+    }
+
+    /// `activation(forward(x)) + plus`: `[…, inputs] -> […, outputs]`. A layer of floats is one op on a CPU.
+    #[track_caller]
+    pub fn forward_then(
+        &self,
+        x: &Array,
+        activation: Option<fast::Activation>,
+        plus: Option<&Array>,
+    ) -> Result<Array> {
+        let fuses = self.bias.is_some() || activation.is_some() || plus.is_some();
+        if let (Matrix::Dense { weight }, None, true) = (&self.weight, &self.adapter, fuses) {
+            return fast::linear(x, LinearLayer { weight, bias: self.bias.as_ref(), activation }, plus);
+        }
+        let mut y = self.shift(self.project(x)?)?;
+        if let Some(activation) = activation {
+            y = fast::activate(activation, &y)?;
+        }
+        match plus {
+            Some(plus) => y + plus,
+            None => Ok(y),
+        }
     }
 
     /// What each of the layers makes of `x`. The products with quantized matrices are one op on a CPU, which costs less

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use super::{MOST_STEPS, Rounding};
 use crate::numbers::{widen, with};
-use crate::product::{Write, square};
+use crate::product::{After, Write, square};
 use crate::quantized::code::Code;
 use crate::quantized::{Each, Quantized, scales};
 use crate::scratch::Scratch;
@@ -90,7 +90,7 @@ impl<T: Rounding> Kernel for Product<'_, '_, T> {
                 let mut sums = Scratch::new(rows.next_multiple_of(tile) * width);
                 let (left, first) = (&memory[..], out.range().start);
                 s.enter(Panel::<T> { left, layout, w, first, sums: &mut sums, rounding: PhantomData });
-                s.enter(Write { sums: &sums, rows, out });
+                s.enter(Write { sums: &mut sums, rows, first_row: 0, after: After::nothing(), out });
             }));
         }
     }
