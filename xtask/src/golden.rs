@@ -1,5 +1,5 @@
 //! `cargo xtask golden`: the fixtures under `crates/*/tests/golden`, made by the Python packages that
-//! `xtask/golden/requirements.txt` pins. It needs Python 3.11 or later and their downloads, so CI never runs it.
+//! `xtask/golden/requirements*.txt` pin. It needs Python 3.11 or later and their downloads, so CI never runs it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,6 +17,7 @@ pub const TOPICS: &[&str] = &[
     "convert",
     "dense",
     "dropout",
+    "embed",
     "foreign",
     "gemma",
     "hybrid",
@@ -41,6 +42,19 @@ pub const TOPICS: &[&str] = &[
     "upsample",
 ];
 
+/// Those whose reference is torch, which is large.
+const WITH_TORCH: &[&str] = &["embed"];
+
+/// A folder of packages for Python, and what lists them.
+struct Environment {
+    folder: &'static str,
+    requirements: &'static str,
+}
+
+const MLX: Environment = Environment { folder: ".venv", requirements: "requirements.txt" };
+
+const TORCH: Environment = Environment { folder: ".venv-torch", requirements: "requirements-torch.txt" };
+
 /// Rewrite the reference data of the tests with Python's MLX and mlx-lm.
 #[derive(Args)]
 #[command(after_help = "\
@@ -57,8 +71,8 @@ pub struct Options {
 pub fn run(options: &Options) -> Result<()> {
     let topics = chosen(&options.topics)?;
     let root = repo::root()?;
-    let python = ready_python(&root)?;
     for topic in topics {
+        let python = if WITH_TORCH.contains(&topic) { ready(&root, &TORCH)? } else { ready_python(&root)? };
         let script = root.join("xtask/golden").join(format!("{topic}.py"));
         process::run(Command::new(&python).arg("-B").arg(script).current_dir(&root))?;
     }
@@ -75,14 +89,19 @@ fn chosen(topics: &[String]) -> Result<Vec<&str>> {
     }
 }
 
-/// The interpreter of `.venv`, which is created when absent and filled again when the requirements change.
+/// The interpreter of `.venv`, with MLX and mlx-lm.
 pub fn ready_python(root: &Path) -> Result<PathBuf> {
-    let venv = root.join(".venv");
+    ready(root, &MLX)
+}
+
+/// The interpreter of an environment, which is created when absent and filled again when the requirements change.
+fn ready(root: &Path, environment: &Environment) -> Result<PathBuf> {
+    let venv = root.join(environment.folder);
     let python = venv.join("bin/python");
     if !python.exists() {
         process::run(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
     }
-    let requirements = root.join("xtask/golden/requirements.txt");
+    let requirements = root.join("xtask/golden").join(environment.requirements);
     let installed = venv.join("golden-requirements.txt");
     let wanted = fs::read(&requirements).with_context(|| requirements.display().to_string())?;
     if fs::read(&installed).is_ok_and(|present| present == wanted) {

@@ -12,6 +12,7 @@ use crate::command::bench::Bench;
 use crate::command::cache_prompt::CachePrompt;
 use crate::command::chat::Chat;
 use crate::command::convert::{Convert, Quantize};
+use crate::command::embed::Embed;
 use crate::command::perplexity::Perplexity;
 use crate::drafting::Drafting;
 use crate::form::Form;
@@ -36,6 +37,7 @@ pub(crate) enum Command {
     Perplexity(Perplexity),
     Bench(Bench),
     CachePrompt(CachePrompt),
+    Embed(Embed),
 }
 
 /// Which model, and how it is loaded.

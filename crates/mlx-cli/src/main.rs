@@ -37,6 +37,7 @@ fn main() -> ExitCode {
         Command::Perplexity(options) => command::perplexity::run(&options),
         Command::Bench(options) => command::bench::run(&options),
         Command::CachePrompt(options) => command::cache_prompt::run(&options),
+        Command::Embed(options) => command::embed::run(&options),
     };
     failure::report(result)
 }

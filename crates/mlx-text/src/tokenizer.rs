@@ -7,6 +7,8 @@ use std::{
     sync::Arc,
 };
 
+use tokenizers::{PostProcessor, TruncationDirection};
+
 use crate::{
     ChatOptions, ChatTemplate, Detokenizer, Error, GgufVocab, Message, Result,
     pieces::Pieces,
@@ -143,6 +145,20 @@ impl Tokenizer {
             .map_err(Error::encode)?;
         let (begin, end) = if add_special { (self.begin, self.end) } else { (None, None) };
         Ok(begin.into_iter().chain(encoding.get_ids().iter().copied()).chain(end).collect())
+    }
+
+    /// The ids of a text with what the model puts around it, `most` in all: of a longer text, the first ones.
+    pub fn encode_up_to(&self, text: &str, most: Option<usize>) -> Result<Vec<u32>> {
+        let inner = self.pieces.inner();
+        let spelled = self.pieces.spelled(text);
+        let mut encoding = inner.encode_fast(spelled.as_ref(), false).map_err(Error::encode)?;
+        let own = self.begin.iter().chain(&self.end).count();
+        let around = own + inner.get_post_processor().map_or(0, |processor| processor.added_tokens(false));
+        if let Some(most) = most {
+            encoding.truncate(most.saturating_sub(around), 0, TruncationDirection::Right);
+        }
+        let encoding = inner.post_process(encoding, None, true).map_err(Error::encode)?;
+        Ok(self.begin.into_iter().chain(encoding.get_ids().iter().copied()).chain(self.end).collect())
     }
 
     /// The ids of a conversation as the model's chat template writes it.

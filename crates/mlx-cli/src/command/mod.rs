@@ -4,6 +4,7 @@ pub(crate) mod bench;
 pub(crate) mod cache_prompt;
 pub(crate) mod chat;
 pub(crate) mod convert;
+pub(crate) mod embed;
 pub(crate) mod generate;
 pub(crate) mod info;
 pub(crate) mod logits;

@@ -11,6 +11,8 @@ mod chat;
 #[cfg(test)]
 mod convert;
 #[cfg(test)]
+mod embed;
+#[cfg(test)]
 mod failures;
 #[cfg(test)]
 mod generate;

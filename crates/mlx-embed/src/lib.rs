@@ -1,0 +1,30 @@
+//! Embeddings of text on MLX: vectors whose distances say how close texts are in meaning.
+//!
+//! Start with [`load`], which takes a folder or a Hub id in the layout of
+//! [sentence-transformers](https://sbert.net) and gives an [`Embedder`]:
+//!
+//! ```no_run
+//! fn main() -> mlx_embed::Result<()> {
+//!     let embedder = mlx_embed::load("sentence-transformers/all-MiniLM-L6-v2")?;
+//!     let vectors = embedder.embed(&["A man eats bread.", "Someone has a meal."], &Default::default())?;
+//!     println!("{:?}", vectors.matmul(vectors.t()?)?.to_vec::<f32>()?);
+//!     Ok(())
+//! }
+//! ```
+//!
+//! The steps behind the encoder, such as pooling, are those that the checkpoint names: [`pipeline`].
+
+#![forbid(unsafe_code)]
+
+mod embedder;
+pub mod encoder;
+mod error;
+mod packed;
+pub mod pipeline;
+
+pub use embedder::{Embedder, Options, load};
+pub use encoder::Encoder;
+pub use error::{Error, Result};
+pub use packed::{Group, Packed};
+
+pub use {mlx_core, mlx_hub, mlx_text};

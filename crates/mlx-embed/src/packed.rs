@@ -1,0 +1,88 @@
+//! Texts side by side, without padding.
+
+use std::ops::Range;
+
+use mlx_core::{Array, Result};
+
+/// Tokens of several texts, one behind the other. Those of one length stand together, so that they attend at once.
+#[derive(Clone, Debug, Default)]
+pub struct Packed {
+    tokens: Vec<u32>,
+    groups: Vec<Group>,
+}
+
+/// Texts of one length that stand together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// How many texts.
+    pub count: i32,
+    /// Tokens of each.
+    pub length: i32,
+}
+
+impl Packed {
+    /// Texts in this order. Those of one length should be neighbours; empty ones have no place.
+    pub fn new<'a>(texts: impl IntoIterator<Item = &'a [u32]>) -> Self {
+        let mut packed = Self::default();
+        for text in texts {
+            let length = i32::try_from(text.len()).unwrap_or(i32::MAX);
+            match packed.groups.last_mut() {
+                Some(group) if group.length == length => group.count += 1,
+                _ => packed.groups.push(Group { count: 1, length }),
+            }
+            packed.tokens.extend(text);
+        }
+        packed
+    }
+
+    /// The texts' groups, in order.
+    pub fn groups(&self) -> &[Group] {
+        &self.groups
+    }
+
+    /// Token ids `[tokens]`.
+    pub fn tokens(&self) -> Result<Array> {
+        Array::from_slice(&self.tokens, [self.len()])
+    }
+
+    /// The place of each token in its text, from `first` on: `[tokens]`.
+    pub fn places(&self, first: i32) -> Result<Array> {
+        let texts = self.groups.iter().flat_map(|group| (0..group.count).map(move |_| group.length));
+        let places: Vec<_> = texts.flat_map(|length| first..first + length).collect();
+        Array::from_slice(&places, [self.len()])
+    }
+
+    /// The groups with their places among the tokens.
+    pub(crate) fn ranges(&self) -> impl Iterator<Item = (Group, Range<i32>)> + '_ {
+        self.groups.iter().scan(0_i32, |end, &group| {
+            let start = *end;
+            *end = end.saturating_add(group.count.saturating_mul(group.length));
+            Some((group, start..*end))
+        })
+    }
+
+    /// The rows of a group of `x` `[tokens, width]`, as `[count, length, width]`.
+    pub(crate) fn rows(&self, x: &Array, (group, range): (Group, Range<i32>)) -> Result<Array> {
+        let rows = if self.groups.len() == 1 { x.clone() } else { x.index(range)? };
+        rows.reshape([group.count, group.length, -1])
+    }
+
+    fn len(&self) -> i32 {
+        i32::try_from(self.tokens.len()).unwrap_or(i32::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_of_one_length_are_a_group() {
+        let packed = Packed::new([&[1, 2][..], &[3, 4], &[5, 6, 7], &[8]]);
+        let group = |count, length| Group { count, length };
+        assert_eq!(packed.groups(), [group(2, 2), group(1, 3), group(1, 1)]);
+        assert_eq!(packed.places(2).unwrap().to_vec::<i32>().unwrap(), [2, 3, 2, 3, 2, 3, 4, 2]);
+        let ranges: Vec<_> = packed.ranges().map(|(_, range)| range).collect();
+        assert_eq!(ranges, [0..4, 4..7, 7..8]);
+    }
+}

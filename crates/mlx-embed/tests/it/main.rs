@@ -1,0 +1,8 @@
+//! Embeddings against transformers and sentence-transformers.
+
+#[cfg(test)]
+mod checkpoints;
+#[cfg(test)]
+mod encoders;
+#[cfg(test)]
+mod minilm;
