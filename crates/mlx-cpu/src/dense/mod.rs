@@ -36,6 +36,15 @@ pub struct Sizes {
     pub order: Order,
 }
 
+impl Sizes {
+    /// Whether the two sides and the product have so many elements.
+    fn fit(self, [left, right, out]: [usize; 3]) -> bool {
+        self.rows.checked_mul(self.columns) == Some(out)
+            && self.rows.checked_mul(self.depth) == Some(left)
+            && self.depth.checked_mul(self.columns) == Some(right)
+    }
+}
+
 /// Matrices of one size, each by rows, that begin `stride` elements after each other; 0 where all are the same.
 #[derive(Clone, Copy, Debug)]
 pub struct Batch<'a> {
@@ -65,9 +74,7 @@ pub fn multiply(
     right: Numbers<'_>,
     out: NumbersMut<'_>,
 ) -> bool {
-    let fits = sizes.rows.checked_mul(sizes.columns) == Some(out.len())
-        && sizes.rows.checked_mul(sizes.depth) == Some(left.len())
-        && sizes.depth.checked_mul(sizes.columns) == Some(right.len());
+    let fits = sizes.fit([left.len(), right.len(), out.len()]);
     let (left, right) = (Batch { elements: left, stride: 0 }, Batch { elements: right, stride: 0 });
     fits && multiply_batch(level, sizes, left, right, out)
 }
@@ -94,9 +101,7 @@ pub fn linear(
     then: Then<'_>,
     out: NumbersMut<'_>,
 ) -> bool {
-    let fits = sizes.rows.checked_mul(sizes.columns) == Some(out.len())
-        && sizes.rows.checked_mul(sizes.depth) == Some(left.len())
-        && sizes.depth.checked_mul(sizes.columns) == Some(right.len())
+    let fits = sizes.fit([left.len(), right.len(), out.len()])
         && then.bias.is_none_or(|bias| bias.len() == sizes.columns)
         && then.plus.is_none_or(|plus| plus.len() == out.len());
     fits && with!(NumbersMut, out, |out| layer(level, sizes, [left, right], then, out))

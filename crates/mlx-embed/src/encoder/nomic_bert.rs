@@ -2,7 +2,7 @@
 //!
 //! Nussbaum et al., "Nomic Embed: Training a Reproducible Long Context Text Embedder".
 
-use mlx_core::fast::{self, Activation};
+use mlx_core::fast::Activation;
 use mlx_core::{Array, Result as MlxResult};
 use mlx_nn::{Embedding, LayerNorm, LayerNormOptions, Linear, Module, Rope, Weights};
 use serde::Deserialize;
@@ -191,8 +191,8 @@ impl Layer {
         let attend = Attend { heads: self.heads, rope: Some(&self.rope), reach: None };
         let seen = attend.forward(texts, [&q, &k, &v])?;
         let x = self.attention_norm.forward(&self.output.forward_then(&seen, None, Some(x))?)?;
-        let inner = fast::gated(Activation::Silu, &self.gate.forward(&x)?, &self.up.forward(&x)?)?;
-        self.output_norm.forward(&self.down.forward_then(&inner, None, Some(&x))?)
+        let inner = Linear::feed_forward([&self.gate, &self.up, &self.down], Activation::Silu, &x)?;
+        self.output_norm.forward(&(x + inner)?)
     }
 }
 
