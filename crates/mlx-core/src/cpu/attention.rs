@@ -13,6 +13,8 @@ use crate::{Array, Dtype, Result};
 #[derive(PartialEq)]
 struct Attend {
     scale: f32,
+    /// Whether the result is `[batch, length, heads, width]`: what joins the heads then has nothing to copy.
+    joined: bool,
     causal: bool,
     mask: bool,
     sinks: bool,
@@ -48,10 +50,20 @@ pub(crate) fn attention(
     if !(shapes && floats && masks && sunk && super::is_on()) {
         return None;
     }
-    let op =
-        Attend { scale, causal: matches!(mask, Mask::Causal), mask: array.is_some(), sinks: sinks.is_some() };
-    Some(super::apply(op, [Some(q), Some(k), Some(v), array, sinks].into_iter().flatten()))
+    let op = Attend {
+        scale,
+        joined: length > 1 && heads > 1,
+        causal: matches!(mask, Mask::Causal),
+        mask: array.is_some(),
+        sinks: sinks.is_some(),
+    };
+    let joined = op.joined;
+    let seen = super::apply(op, [Some(q), Some(k), Some(v), array, sinks].into_iter().flatten());
+    Some(if joined { seen.and_then(|seen| seen.transpose(JOIN)) } else { seen })
 }
+
+/// Swaps heads and places.
+const JOIN: [i32; 4] = [0, 2, 1, 3];
 
 fn axes(array: &Array) -> Option<[i32; 4]> {
     array.shape().try_into().ok()
@@ -111,7 +123,8 @@ impl Primitive for Attend {
     fn outputs(&self, inputs: &[&Array]) -> Result<Vec<Spec>> {
         let &[q, k, v, ..] = inputs else { return Ok(Vec::new()) };
         let ([b, heads, length, _], [.., width]) = (q.dims()?, v.dims::<4>()?);
-        Ok(vec![Spec::new([b, heads, length, width], promoted([q, k, v]))])
+        let [second, third] = if self.joined { [length, heads] } else { [heads, length] };
+        Ok(vec![Spec::new([b, second, third, width], promoted([q, k, v]))])
     }
 
     fn run(&self, inputs: &[Input<'_>], outputs: &mut [Output<'_>]) -> Result<(), Failure> {
@@ -140,6 +153,7 @@ impl Primitive for Attend {
             reach: if self.causal { Reach::Causal } else { Reach::All },
             mask,
             sinks: sinks.as_ref().map(Floats::numbers),
+            joined: self.joined,
         };
         let (q, k, v) = (Side::of(q)?, Side::of(k)?, Side::of(v)?);
         super::checked(attention::attention(
@@ -160,7 +174,8 @@ impl Primitive for Attend {
             Some(_) => c"array",
             None => c"",
         };
-        Ok(vec![raw::fast_scaled_dot_product_attention(q, k, v, self.scale, mode, mask, sinks, false)?])
+        let seen = raw::fast_scaled_dot_product_attention(q, k, v, self.scale, mode, mask, sinks, false)?;
+        Ok(vec![if self.joined { seen.transpose(JOIN)? } else { seen }])
     }
 
     fn is_same(&self, other: &Self) -> bool {

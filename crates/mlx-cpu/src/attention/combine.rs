@@ -30,9 +30,7 @@ impl<U: Float> Kernel for Combine<'_, '_, U> {
         let work = self.parts.work;
         let mut row = Scratch::new(work.value_width);
         for (at, out) in self.out.chunks_exact_mut(work.value_width).enumerate() {
-            let place = self.first + at;
-            let (query, head) = (place % work.queries, place / work.queries);
-            self.parts.combine(s, [head / work.heads, head % work.heads, query], &mut row);
+            self.parts.combine(s, work.result(self.first + at), &mut row);
             narrow(s, &row, out);
         }
     }

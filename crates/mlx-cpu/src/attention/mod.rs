@@ -35,17 +35,20 @@ pub struct Attention<'a> {
     pub mask: Option<Mask<'a>>,
     /// A score for each head that takes part in the softmax, and has no value.
     pub sinks: Option<Numbers<'a>>,
+    /// Whether the heads of a query come out side by side, `[batch, queries, heads, value_width]`.
+    pub joined: bool,
 }
 
 impl Attention<'_> {
     /// Every query sees every key.
     pub fn new(scale: f32) -> Self {
-        Self { scale, softcap: None, reach: Reach::All, mask: None, sinks: None }
+        Self { scale, softcap: None, reach: Reach::All, mask: None, sinks: None, joined: false }
     }
 }
 
 /// Attention of queries `[batch, heads, queries, width]` to keys `[batch, kv_heads, keys, width]` with values
-/// `[batch, kv_heads, keys, value_width]`, into `out` `[batch, heads, queries, value_width]`.
+/// `[batch, kv_heads, keys, value_width]`, into `out` `[batch, heads, queries, value_width]`, or as
+/// [`Attention::joined`] says.
 ///
 /// Several heads in a row share one of keys. As in MLX, a query that sees no key gets the mean of all values, or zeros
 /// where there are sinks or no keys at all; scores that a mask makes infinite throughout give no number.

@@ -73,6 +73,17 @@ impl<'a> Work<'a> {
         [batch, kv_head * group + row % group, row / group]
     }
 
+    /// The batch, head and query of a row of the result.
+    pub(super) fn result(&self, place: usize) -> [usize; 3] {
+        if self.how.joined {
+            let (head, query) = (place % self.heads, place / self.heads);
+            [query / self.queries, head, query % self.queries]
+        } else {
+            let (query, head) = (place % self.queries, place / self.queries);
+            [head / self.heads, head % self.heads, query]
+        }
+    }
+
     /// The keys within reach of a row.
     pub(super) fn reach(&self, row: usize) -> Range<usize> {
         self.how.reach.of(row / self.group(), self.queries, self.keys)

@@ -194,6 +194,24 @@ fn long_rows_of_keys_are_split() {
 }
 
 #[test]
+fn heads_of_a_query_may_come_out_side_by_side() {
+    for (sizes, lengths) in [([2, 6, 2], [1, 65]), ([1, 3, 1], [5, 9]), ([2, 4, 2], [130, 130])] {
+        let case = Case::new(sizes, lengths, [16, 24]);
+        let [_, heads, queries, _] = case.q_shape();
+        for level in Level::available() {
+            let apart = case.run(level, &Attention::new(0.5));
+            let joined = case.run(level, &Attention { joined: true, ..Attention::new(0.5) });
+            for (number, row) in apart.chunks(24).enumerate() {
+                let (query, head) = (number % queries, number / queries);
+                let (batch, head) = (head / heads, head % heads);
+                let place = (batch * queries + query) * heads + head;
+                assert_eq!(row, &joined[place * 24..][..24], "{level}, {sizes:?}, {lengths:?}, row {number}");
+            }
+        }
+    }
+}
+
+#[test]
 fn masks_are_spread_over_axes() {
     for (queries, keys) in [(1, 70), (3, 9), (40, 150)] {
         let case = Case::new([2, 4, 2], [queries, keys], [16, 16]);
