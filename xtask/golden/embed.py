@@ -5,7 +5,10 @@ import pathlib
 
 import torch
 from safetensors.torch import save_file
+from torch.nn import functional
 from transformers import AutoConfig, AutoModel
+from transformers.masking_utils import create_bidirectional_mask
+from transformers.models.lfm2 import modeling_lfm2
 
 FOLDER = pathlib.Path(__file__).resolve().parents[2] / "crates" / "mlx-embed" / "tests" / "golden"
 LENGTHS = [5, 1, 9, 5, 12]
@@ -50,6 +53,24 @@ NOMIC = {
     "max_position_embeddings": 32,
     "rope_parameters": {"rope_type": "default", "rope_theta": 500.0},
 }
+DECODER = {
+    "vocab_size": VOCAB,
+    "hidden_size": 24,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 3,
+    "num_key_value_heads": 1,
+    "head_dim": 8,
+    "intermediate_size": 40,
+    "max_position_embeddings": 64,
+    "pad_token_id": 0,
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+}
+QWEN3 = {
+    "model_type": "qwen3",
+    "rms_norm_eps": 1e-6,
+    "rope_parameters": {"rope_type": "default", "rope_theta": 1e4},
+}
 VARIANTS = {
     "bert": BERT,
     "roberta": BERT | {"model_type": "roberta", "pad_token_id": 1, "type_vocab_size": 1, "hidden_act": "gelu_new"},
@@ -67,12 +88,29 @@ VARIANTS = {
     "modernbert": MODERN,
     "modernbert-biased": MODERN | {"norm_bias": True, "attention_bias": True, "mlp_bias": True},
     "nomic-bert": NOMIC,
+    "qwen3-embedding": DECODER | QWEN3 | {"tie_word_embeddings": False},
+    "embeddinggemma": DECODER
+    | {
+        "model_type": "gemma3_text",
+        "num_hidden_layers": 3,
+        "query_pre_attn_scalar": 8,
+        "sliding_window": 6,
+        "layer_types": ["sliding_attention", "sliding_attention", "full_attention"],
+        "use_bidirectional_attention": True,
+    },
+    "lfm2-bidirectional": DECODER
+    | {
+        "model_type": "lfm2",
+        "architectures": ["Lfm2BidirectionalModel"],
+        "num_hidden_layers": 3,
+        "layer_types": ["conv", "full_attention", "conv"],
+        "block_auto_adjust_ff_dim": False,
+    },
 }
 
 
-def letters():
+def letters(special=("[PAD]", "[CLS]", "[SEP]", "[UNK]")):
     """A tokenizer whose words are letters, with what BERT puts around a text."""
-    special = ["[PAD]", "[CLS]", "[SEP]", "[UNK]"]
     vocab = {name: at for at, name in enumerate(special)}
     vocab |= {chr(ord("a") + at): 10 + at for at in range(26)}
     flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
@@ -83,7 +121,7 @@ def letters():
         "added_tokens": [{"id": at, "content": name} | flags for at, name in enumerate(special)],
         "normalizer": {"type": "Lowercase"},
         "pre_tokenizer": {"type": "Whitespace"},
-        "post_processor": {"type": "BertProcessing", "sep": ["[SEP]", 2], "cls": ["[CLS]", 1]},
+        "post_processor": {"type": "BertProcessing", "sep": ["[SEP]", 2], "cls": ["[CLS]", vocab["[CLS]"]]},
         "decoder": None,
         "model": {"type": "WordLevel", "vocab": vocab, "unk_token": "[UNK]"},
     }
@@ -117,7 +155,22 @@ def run(model, texts, pad):
     return [hidden[at, : len(text)].contiguous() for at, text in enumerate(texts)]
 
 
+def read_both_ways():
+    """Has LFM2 see both sides of a token, which is what its models of texts change."""
+
+    def mask(config, inputs_embeds, attention_mask, **_):
+        return create_bidirectional_mask(config=config, inputs_embeds=inputs_embeds, attention_mask=attention_mask)
+
+    def centred(x, weight, bias=None, **_):
+        channels, kernel = weight.shape
+        return functional.conv1d(x, weight[:, None], bias, padding=kernel // 2, groups=channels)
+
+    modeling_lfm2.create_causal_mask = mask
+    modeling_lfm2.causal_conv1d_fn = centred
+
+
 def main():
+    read_both_ways()
     for seed, (name, config) in enumerate(VARIANTS.items()):
         model = random_model(config, seed)
         generator = torch.Generator().manual_seed(seed)
@@ -137,4 +190,5 @@ def main():
     (FOLDER / "bert" / "tokenizer.json").write_text(json.dumps(letters(), indent=2) + "\n")
 
 
-main()
+if __name__ == "__main__":
+    main()

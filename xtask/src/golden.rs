@@ -25,6 +25,7 @@ pub const TOPICS: &[&str] = &[
     "llama",
     "lora",
     "loss",
+    "minilm",
     "moe",
     "norm",
     "ops",
@@ -35,6 +36,8 @@ pub const TOPICS: &[&str] = &[
     "quant",
     "quantized",
     "recurrent",
+    "rerank",
+    "retrieval",
     "rope",
     "sampling",
     "tools",
@@ -43,7 +46,7 @@ pub const TOPICS: &[&str] = &[
 ];
 
 /// Those whose reference is torch, which is large.
-const WITH_TORCH: &[&str] = &["embed"];
+const WITH_TORCH: &[&str] = &["embed", "minilm", "rerank", "retrieval"];
 
 /// A folder of packages for Python, and what lists them.
 struct Environment {
@@ -92,6 +95,11 @@ fn chosen(topics: &[String]) -> Result<Vec<&str>> {
 /// The interpreter of `.venv`, with MLX and mlx-lm.
 pub fn ready_python(root: &Path) -> Result<PathBuf> {
     ready(root, &MLX)
+}
+
+/// The interpreter of the environment with torch.
+pub fn with_torch(root: &Path) -> Result<PathBuf> {
+    ready(root, &TORCH)
 }
 
 /// The interpreter of an environment, which is created when absent and filled again when the requirements change.

@@ -14,6 +14,7 @@ use crate::command::chat::Chat;
 use crate::command::convert::{Convert, Quantize};
 use crate::command::embed::Embed;
 use crate::command::perplexity::Perplexity;
+use crate::command::rerank::Rerank;
 use crate::drafting::Drafting;
 use crate::form::Form;
 use crate::sampling::Sampling;
@@ -38,6 +39,7 @@ pub(crate) enum Command {
     Bench(Bench),
     CachePrompt(CachePrompt),
     Embed(Embed),
+    Rerank(Rerank),
 }
 
 /// Which model, and how it is loaded.

@@ -13,6 +13,7 @@ mod failure;
 mod form;
 mod progress;
 mod prompt;
+mod records;
 mod sampling;
 
 use std::process::ExitCode;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
         Command::Bench(options) => command::bench::run(&options),
         Command::CachePrompt(options) => command::cache_prompt::run(&options),
         Command::Embed(options) => command::embed::run(&options),
+        Command::Rerank(options) => command::rerank::run(&options),
     };
     failure::report(result)
 }

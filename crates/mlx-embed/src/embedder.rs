@@ -1,15 +1,12 @@
 //! A model with its tokenizer: texts in, vectors out.
 
-use std::collections::BTreeMap;
-
-use mlx_core::{Array, Dtype, concatenate, eval, io};
-use mlx_hub::{Checkpoint, Directory, Source};
-use mlx_nn::Weights;
+use mlx_core::{Array, Dtype, concatenate};
+use mlx_hub::Source;
 use mlx_text::Tokenizer;
-use serde::Deserialize;
-use serde_json::Value;
 
-use crate::encoder::{self, Encoder, parse};
+use crate::batch::batches;
+use crate::checkpoint::{Checkpoint, Settings};
+use crate::encoder::Encoder;
 use crate::pipeline::{Pipeline, normalized};
 use crate::{Error, Packed, Result};
 
@@ -18,7 +15,7 @@ pub struct Embedder {
     encoder: Box<dyn Encoder>,
     pipeline: Pipeline,
     tokenizer: Tokenizer,
-    prompts: Prompts,
+    settings: Settings,
     longest: Option<usize>,
 }
 
@@ -40,22 +37,6 @@ impl Default for Options {
     }
 }
 
-/// `config_sentence_transformers.json`.
-#[derive(Default, Deserialize)]
-struct Prompts {
-    #[serde(default)]
-    prompts: BTreeMap<String, String>,
-    default_prompt_name: Option<String>,
-}
-
-/// `sentence_bert_config.json`.
-#[derive(Default, Deserialize)]
-struct Limits {
-    max_seq_length: Option<usize>,
-    #[serde(default)]
-    do_lower_case: bool,
-}
-
 /// Loads a model from a folder or a Hub id.
 pub fn load(source: &str) -> Result<Embedder> {
     Embedder::load(&Source::parse(source)?, None)
@@ -67,30 +48,14 @@ impl Embedder {
     /// # Errors
     /// The checkpoint is not found, is damaged, or has a part that is not supported.
     pub fn load(source: &Source, dtype: Option<Dtype>) -> Result<Self> {
-        // What is behind the encoder lies in folders of its own.
-        let source = source.clone().include("*_*/config.json").include("*_*/model.safetensors");
-        let Checkpoint::Directory(directory) = source.resolve()? else {
-            return Err(Error::config("the checkpoint", "is a GGUF file: give a folder or a Hub id"));
-        };
-        let mut arrays = BTreeMap::new();
-        for shard in directory.shards()? {
-            arrays.append(&mut io::load_safetensors(shard)?.arrays);
-        }
-        let config = directory.config()?;
-        let encoder = encoder::build(&config, Weights::new(arrays, None).with_dtype(dtype))?;
-        eval(encoder.parameters().values())?;
-        let limits: Limits = optional(&directory, "sentence_bert_config.json")?;
-        if limits.do_lower_case {
-            let problem = "do_lower_case is not supported: put a normalizer into tokenizer.json";
-            return Err(Error::config("sentence_bert_config.json", problem));
-        }
-        let longest = limits.max_seq_length.into_iter().chain(encoder.longest()).min();
+        let checkpoint = Checkpoint::open(source)?;
+        let encoder = checkpoint.encoder(dtype)?;
         Ok(Self {
-            pipeline: Pipeline::read(&directory)?,
-            tokenizer: Tokenizer::from_dir(directory.path())?,
-            prompts: optional(&directory, "config_sentence_transformers.json")?,
+            pipeline: Pipeline::read(&checkpoint.directory)?,
+            longest: checkpoint.longest(encoder.as_ref()),
+            tokenizer: checkpoint.tokenizer,
+            settings: checkpoint.settings,
             encoder,
-            longest,
         })
     }
 
@@ -132,15 +97,14 @@ impl Embedder {
     /// Vectors of token ids, which are those of whole texts with what the tokenizer puts around them. The first `prompt`
     /// tokens of each are a prompt.
     fn embed_tokens(&self, texts: &[Vec<u32>], prompt: i32, batch_tokens: usize) -> Result<Array> {
-        let mut order: Vec<_> =
-            (0..texts.len()).filter(|&at| texts.get(at).is_some_and(|text| !text.is_empty())).collect();
-        order.sort_by_key(|&at| texts.get(at).map_or(0, Vec::len));
-        let mut vectors = Vec::new();
-        for batch in batches(&order, texts, batch_tokens) {
+        let lengths: Vec<_> = texts.iter().map(Vec::len).collect();
+        let (mut order, mut vectors) = (Vec::with_capacity(texts.len()), Vec::new());
+        for batch in batches(&lengths, batch_tokens) {
             let packed = Packed::new(batch.iter().filter_map(|&at| texts.get(at)).map(Vec::as_slice));
             let found = self.pipeline.forward(&self.encoder.forward(&packed)?, &packed, prompt)?;
             found.eval()?;
             vectors.push(found);
+            order.extend(batch);
         }
         in_order(&order, vectors, texts.len())
     }
@@ -158,10 +122,10 @@ impl Embedder {
 
     /// What is put before a text.
     fn prompt(&self, name: Option<&str>) -> Result<&str> {
-        let Some(name) = name.or(self.prompts.default_prompt_name.as_deref()) else { return Ok("") };
-        self.prompts.prompts.get(name).map(String::as_str).ok_or_else(|| Error::UnknownPrompt {
+        let Some(name) = name.or(self.settings.default_prompt_name.as_deref()) else { return Ok("") };
+        self.settings.prompts.get(name).map(String::as_str).ok_or_else(|| Error::UnknownPrompt {
             found: name.to_owned(),
-            known: self.prompts.prompts.keys().cloned().collect(),
+            known: self.settings.prompts.keys().cloned().collect(),
         })
     }
 
@@ -185,29 +149,4 @@ fn in_order(order: &[usize], mut vectors: Vec<Array>, count: usize) -> Result<Ar
         }
     }
     Ok(concatenate(&vectors, 0)?.take(&Array::from_slice(&places, [size(count)])?, 0)?)
-}
-
-/// Texts in this order, of which as many run together as have so many tokens, but at least one.
-fn batches<'a>(order: &'a [usize], texts: &[Vec<u32>], most: usize) -> Vec<&'a [usize]> {
-    let (mut all, mut rest) = (Vec::new(), order);
-    while !rest.is_empty() {
-        let mut sum = 0;
-        let fits = |&&at: &&usize| {
-            sum += texts.get(at).map_or(0, Vec::len);
-            sum <= most
-        };
-        let (batch, others) = rest.split_at(rest.iter().take_while(fits).count().max(1));
-        all.push(batch);
-        rest = others;
-    }
-    all
-}
-
-/// The fields of `T` in a file that may be missing.
-fn optional<T: Default + serde::de::DeserializeOwned>(directory: &Directory, name: &str) -> Result<T> {
-    if directory.file(name).is_none() {
-        return Ok(T::default());
-    }
-    let value: Value = directory.json(name)?;
-    parse(name, &value)
 }

@@ -19,6 +19,9 @@ pub enum Error {
     /// The tokenizer failed.
     #[error(transparent)]
     Text(#[from] mlx_text::Error),
+    /// A decoder could not be loaded.
+    #[error(transparent)]
+    Decoder(#[from] mlx_lm::Error),
     /// A file of the checkpoint lacks a field, or a field has a value that cannot be.
     #[error("{file}: {problem}")]
     Config {

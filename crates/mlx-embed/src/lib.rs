@@ -16,15 +16,30 @@
 
 #![forbid(unsafe_code)]
 
+mod batch;
+mod checkpoint;
+pub mod coding;
 mod embedder;
 pub mod encoder;
 mod error;
+pub mod late;
 mod packed;
+mod pieces;
 pub mod pipeline;
+pub mod rerank;
+pub mod search;
+pub mod sparse;
 
+pub use coding::Coding;
 pub use embedder::{Embedder, Options, load};
 pub use encoder::Encoder;
 pub use error::{Error, Result};
 pub use packed::{Group, Packed};
+pub use pieces::Pieces;
 
 pub use {mlx_core, mlx_hub, mlx_text};
+
+/// The chapter of the guide, whose code is compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guide/embeddings.md")]
+pub struct Guide;

@@ -3,11 +3,14 @@
 use std::ops::Range;
 
 use mlx_core::{Array, Result};
+use mlx_text::Pair;
 
 /// Tokens of several texts, one behind the other. Those of one length stand together, so that they attend at once.
 #[derive(Clone, Debug, Default)]
 pub struct Packed {
     tokens: Vec<u32>,
+    /// The segment of each token, where any is not the first.
+    kinds: Vec<u32>,
     groups: Vec<Group>,
 }
 
@@ -18,21 +21,43 @@ pub struct Group {
     pub count: i32,
     /// Tokens of each.
     pub length: i32,
+    /// How many of them, from the first on, the others see.
+    pub seen: i32,
 }
 
 impl Packed {
     /// Texts in this order. Those of one length should be neighbours; empty ones have no place.
     pub fn new<'a>(texts: impl IntoIterator<Item = &'a [u32]>) -> Self {
         let mut packed = Self::default();
-        for text in texts {
-            let length = i32::try_from(text.len()).unwrap_or(i32::MAX);
-            match packed.groups.last_mut() {
-                Some(group) if group.length == length => group.count += 1,
-                _ => packed.groups.push(Group { count: 1, length }),
-            }
-            packed.tokens.extend(text);
+        texts.into_iter().for_each(|text| packed.push(text, text.len()));
+        packed
+    }
+
+    /// Pairs of texts in this order, each as one text.
+    pub fn pairs<'a>(pairs: impl IntoIterator<Item = &'a Pair>) -> Self {
+        let mut packed = Self::default();
+        for pair in pairs {
+            packed.push(&pair.ids, pair.ids.len());
+            packed.kinds.extend(&pair.kinds);
         }
         packed
+    }
+
+    /// Texts in this order, each with how many of its tokens, from the first on, the others see.
+    pub fn partly_seen<'a>(texts: impl IntoIterator<Item = (&'a [u32], usize)>) -> Self {
+        let mut packed = Self::default();
+        texts.into_iter().for_each(|(text, seen)| packed.push(text, seen));
+        packed
+    }
+
+    fn push(&mut self, text: &[u32], seen: usize) {
+        let size = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
+        let (length, seen) = (size(text.len()), size(seen.clamp(1, text.len().max(1))));
+        match self.groups.last_mut() {
+            Some(group) if (group.length, group.seen) == (length, seen) => group.count += 1,
+            _ => self.groups.push(Group { count: 1, length, seen }),
+        }
+        self.tokens.extend(text);
     }
 
     /// The texts' groups, in order.
@@ -43,6 +68,14 @@ impl Packed {
     /// Token ids `[tokens]`.
     pub fn tokens(&self) -> Result<Array> {
         Array::from_slice(&self.tokens, [self.len()])
+    }
+
+    /// The segment of each token, `[tokens]`; none if all are in the first.
+    pub fn kinds(&self) -> Result<Option<Array>> {
+        if self.kinds.iter().all(|&kind| kind == 0) {
+            return Ok(None);
+        }
+        Array::from_slice(&self.kinds, [self.len()]).map(Some)
     }
 
     /// The place of each token in its text, from `first` on: `[tokens]`.
@@ -79,7 +112,7 @@ mod tests {
     #[test]
     fn texts_of_one_length_are_a_group() {
         let packed = Packed::new([&[1, 2][..], &[3, 4], &[5, 6, 7], &[8]]);
-        let group = |count, length| Group { count, length };
+        let group = |count, length| Group { count, length, seen: length };
         assert_eq!(packed.groups(), [group(2, 2), group(1, 3), group(1, 1)]);
         assert_eq!(packed.places(2).unwrap().to_vec::<i32>().unwrap(), [2, 3, 2, 3, 2, 3, 4, 2]);
         let ranges: Vec<_> = packed.ranges().map(|(_, range)| range).collect();

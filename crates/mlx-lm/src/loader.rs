@@ -66,8 +66,8 @@ impl Loader {
     /// Files of the Hub that are not in its cache are downloaded.
     pub fn budget(&self, options: &BudgetOptions) -> Result<Budget> {
         let checkpoint = self.source.resolve()?;
-        let config = config(&checkpoint)?;
-        let model = self.build(&checkpoint, &config)?;
+        let mut config = config(&checkpoint)?;
+        let model = self.build(&checkpoint, &mut config)?;
         budget::of(&model, &config, options)
     }
 
@@ -84,13 +84,13 @@ impl Loader {
     }
 
     fn model(&self, checkpoint: &Checkpoint) -> Result<Model> {
-        let mut model = self.build(checkpoint, &config(checkpoint)?)?;
+        let mut model = self.build(checkpoint, &mut config(checkpoint)?)?;
         compute(model.decoder_mut())?;
         Ok(model)
     }
 
     /// The model, of which nothing is computed.
-    fn build(&self, checkpoint: &Checkpoint, config: &Config) -> Result<Model> {
+    fn build(&self, checkpoint: &Checkpoint, config: &mut Config) -> Result<Model> {
         let dtype = self.dtype_for(checkpoint);
         let weights = weights(checkpoint, config, dtype)?.with_dtype(dtype).with_precision(self.precision);
         Model::new(config, weights)
@@ -127,15 +127,16 @@ fn compute(decoder: &mut dyn Decoder) -> Result<()> {
 /// The model of a checkpoint with floats as they are stored, of which nothing is computed. Those that are made of
 /// several arrays are `float32`.
 pub(crate) fn stored(checkpoint: &Checkpoint) -> Result<(Config, Model)> {
-    let config = config(checkpoint)?;
-    let model = Model::new(&config, weights(checkpoint, &config, Some(Dtype::Float32))?)?;
+    let mut config = config(checkpoint)?;
+    let weights = weights(checkpoint, &mut config, Some(Dtype::Float32))?;
+    let model = Model::new(&config, weights)?;
     Ok((config, model))
 }
 
 /// The arrays of a checkpoint in MLX's form, in which floats that are made of several arrays are of type `made`.
-fn weights(checkpoint: &Checkpoint, config: &Config, made: Option<Dtype>) -> Result<Weights> {
+fn weights(checkpoint: &Checkpoint, config: &mut Config, made: Option<Dtype>) -> Result<Weights> {
     let arrays = tensors::read(checkpoint)?;
-    let arrays = if config.is_wrapped() { model::spelled(arrays) } else { arrays };
+    let arrays = if config.is_wrapped() { model::spelled(arrays) } else { model::headed(arrays, config) };
     Format::of(config)?.convert(config, arrays, made)
 }
 

@@ -27,5 +27,5 @@ pub use error::{Error, Result};
 pub use gguf::GgufVocab;
 pub use message::Message;
 pub use response::{Reasoning, ResponseEvent, ResponseFormat, ResponseParser};
-pub use tokenizer::Tokenizer;
+pub use tokenizer::{Pair, Tokenizer};
 pub use tool::{ParsedCalls, RejectedCall, ToolCall, ToolFormat, Tools};

@@ -2,12 +2,13 @@
 
 use std::{
     fs, io,
+    ops::Range,
     panic::{self, AssertUnwindSafe},
     path::Path,
     sync::Arc,
 };
 
-use tokenizers::{PostProcessor, TruncationDirection};
+use tokenizers::{PostProcessor, TruncationDirection, TruncationParams, truncate_encodings};
 
 use crate::{
     ChatOptions, ChatTemplate, Detokenizer, Error, GgufVocab, Message, Result,
@@ -36,6 +37,15 @@ pub struct Tokenizer {
     special_tokens: SpecialTokens,
     chat_template: Option<ChatTemplate>,
     tool_parser_type: Option<String>,
+}
+
+/// Two texts as one, as [`Tokenizer::encode_pair_up_to`] joins them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pair {
+    /// The ids.
+    pub ids: Vec<u32>,
+    /// The segment that each of them is in: 0 or 1 where the model tells the texts apart by it, else 0.
+    pub kinds: Vec<u32>,
 }
 
 impl Tokenizer {
@@ -159,6 +169,27 @@ impl Tokenizer {
         }
         let encoding = inner.post_process(encoding, None, true).map_err(Error::encode)?;
         Ok(self.begin.into_iter().chain(encoding.get_ids().iter().copied()).chain(self.end).collect())
+    }
+
+    /// The bytes of a text that each of its tokens stands for, without what is put around it.
+    pub fn spans(&self, text: &str) -> Result<Vec<Range<usize>>> {
+        let encoding = self.pieces.inner().encode(text, false).map_err(Error::encode)?;
+        Ok(encoding.get_offsets().iter().map(|&(start, end)| start..end).collect())
+    }
+
+    /// The ids of two texts as the model joins them, with what it puts around them, `most` in all: the longer text loses
+    /// its last ones.
+    pub fn encode_pair_up_to(&self, first: &str, second: &str, most: Option<usize>) -> Result<Pair> {
+        let inner = self.pieces.inner();
+        let encode =
+            |text| inner.encode_fast(self.pieces.spelled(text).as_ref(), false).map_err(Error::encode);
+        let around = inner.get_post_processor().map_or(0, |processor| processor.added_tokens(true));
+        let max_length = most.map_or(usize::MAX, |most| most.saturating_sub(around));
+        let cut = TruncationParams { max_length, ..TruncationParams::default() };
+        let (first, second) =
+            truncate_encodings(encode(first)?, Some(encode(second)?), &cut).map_err(Error::encode)?;
+        let encoding = inner.post_process(first, second, true).map_err(Error::encode)?;
+        Ok(Pair { ids: encoding.get_ids().to_vec(), kinds: encoding.get_type_ids().to_vec() })
     }
 
     /// The ids of a conversation as the model's chat template writes it.

@@ -3,6 +3,7 @@
 mod child;
 mod cpu;
 mod document;
+mod embed;
 mod gguf;
 mod kernel_table;
 mod kernels;
@@ -30,6 +31,7 @@ pub struct Options {
 #[derive(Subcommand)]
 enum Subject {
     Cpu(cpu::Options),
+    Embed(embed::Options),
     Kernels(kernels::Options),
 }
 
@@ -37,6 +39,7 @@ enum Subject {
 pub fn run(options: &Options) -> Result<()> {
     match &options.subject {
         Subject::Cpu(options) => cpu::run(options),
+        Subject::Embed(options) => embed::run(options),
         Subject::Kernels(options) => kernels::run(options),
     }
 }

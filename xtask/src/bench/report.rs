@@ -133,14 +133,19 @@ impl Series {
     fn ratio(&self, other: &Self, of: fn(&Speed) -> f64) -> String {
         let ratios: Vec<_> =
             self.each(of).iter().zip(other.each(of)).map(|(this, that)| this / that).collect();
-        let lowest = ratios.iter().copied().fold(f64::INFINITY, f64::min);
-        let highest = ratios.iter().copied().fold(0.0, f64::max);
-        format!("**{}** ({} to {})", factor(median(&ratios)), factor(lowest), factor(highest))
+        spread(&ratios)
     }
 }
 
+/// The median of some ratios, the lowest and the highest.
+pub fn spread(ratios: &[f64]) -> String {
+    let lowest = ratios.iter().copied().fold(f64::INFINITY, f64::min);
+    let highest = ratios.iter().copied().fold(0.0, f64::max);
+    format!("**{}** ({} to {})", factor(median(ratios)), factor(lowest), factor(highest))
+}
+
 /// The middle one, or the mean of the middle two.
-fn median(numbers: &[f64]) -> f64 {
+pub fn median(numbers: &[f64]) -> f64 {
     let mut sorted = numbers.to_vec();
     sorted.sort_by(f64::total_cmp);
     let upper = sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN);

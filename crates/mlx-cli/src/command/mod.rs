@@ -10,3 +10,4 @@ pub(crate) mod info;
 pub(crate) mod logits;
 pub(crate) mod memory;
 pub(crate) mod perplexity;
+pub(crate) mod rerank;

@@ -1,9 +1,10 @@
 //! `mlx embed`.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use mlx_testkit::Golden;
+use serde_json::{Value, json};
 
 use crate::program::{Run, mlx};
 
@@ -15,11 +16,17 @@ fn model() -> String {
 /// Runs the command on a file of these bytes, and reads what it wrote.
 fn embed(arguments: &[&str], lines: &[u8]) -> (Run, Option<Golden>) {
     let folder = tempfile::tempdir().unwrap();
-    let [file, output] = ["texts.jsonl", "out.safetensors"].map(|name| folder.path().join(name));
+    embed_to(&folder.path().join("out.safetensors"), arguments, lines)
+}
+
+/// The same into this file, which is read if it holds arrays.
+fn embed_to(output: &Path, arguments: &[&str], lines: &[u8]) -> (Run, Option<Golden>) {
+    let file = output.with_extension("texts");
     fs::write(&file, lines).unwrap();
-    let (file, output) = (file.to_str().unwrap(), output.to_str().unwrap());
-    let run = mlx(&[&["embed", "--model", &model(), "--file", file, "--output", output], arguments].concat());
-    let written = run.ok.then(|| Golden::open(output));
+    let paths = ["--file", file.to_str().unwrap(), "--output", output.to_str().unwrap()];
+    let run = mlx(&[&["embed", "--model", &model()], &paths[..], arguments].concat());
+    let arrays = output.extension().is_some_and(|ending| ending == "safetensors");
+    let written = (run.ok && arrays).then(|| Golden::open(output));
     (run, written)
 }
 
@@ -48,4 +55,45 @@ fn a_line_that_is_no_text_is_named() {
     }
     let (run, _) = embed(&["--prompt-name", "query"], b"\"a\"");
     assert!(run.err.contains("there is no prompt `query`"), "{}", run.err);
+}
+
+#[test]
+fn lines_that_are_read_are_written_with_their_vectors() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("out.jsonl");
+    let lines = b"{\"text\": \"a b c d\", \"id\": 7}\n\"e\"\n";
+    let (run, _) = embed_to(&output, &["--chunk-tokens", "3", "--chunk-overlap", "1"], lines);
+    assert!(run.ok, "{}", run.err);
+    assert!(run.err.contains("3 texts in "), "{}", run.err);
+    let written: Vec<Value> = fs::read_to_string(&output)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let texts: Vec<_> = written.iter().map(|line| line["text"].as_str().unwrap()).collect();
+    assert_eq!(texts, ["a b c", "c d", "e"]);
+    assert_eq!(
+        (&written[1]["id"], &written[1]["start"], &written[1]["end"]),
+        (&json!(7), &json!(4), &json!(7))
+    );
+    assert!(written.iter().all(|line| line["embedding"].as_array().unwrap().len() == 24));
+}
+
+#[test]
+fn vectors_may_be_stored_in_fewer_bytes() {
+    let lines = b"\"a b\"\n\"c\"\n\"d e f\"\n";
+    let (run, written) = embed(&["--precision", "ubinary", "--json"], lines);
+    assert!(run.ok, "{}", run.err);
+    assert_eq!(written.unwrap().shape("embeddings"), [3, 3]);
+    let said: Value = serde_json::from_str(&run.out).unwrap();
+    assert_eq!(said["texts"], 3);
+    let (run, written) = embed(&["--precision", "uint8"], lines);
+    assert!(run.ok, "{}", run.err);
+    let written = written.unwrap();
+    assert_eq!((written.shape("embeddings"), written.shape("ranges")), (&[3, 24][..], &[2, 24][..]));
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("out.jsonl");
+    let (run, _) = embed_to(&output, &["--precision", "int8"], lines);
+    assert!(!run.ok && run.err.contains("lines have no place"), "{}", run.err);
+    assert!(!output.exists());
 }

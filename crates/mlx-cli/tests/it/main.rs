@@ -22,3 +22,5 @@ mod logits;
 mod memory;
 #[cfg(test)]
 mod program;
+#[cfg(test)]
+mod rerank;

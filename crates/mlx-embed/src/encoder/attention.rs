@@ -4,7 +4,7 @@ use mlx_core::fast::{Mask, scaled_dot_product_attention};
 use mlx_core::{Array, Result, concatenate};
 use mlx_nn::Rope;
 
-use crate::Packed;
+use crate::{Group, Packed};
 
 /// How tokens of a text attend to each other.
 #[derive(Clone, Debug)]
@@ -29,10 +29,15 @@ impl Attend<'_> {
                 Some(rope) => rope.forward(&x, 0),
                 None => Ok(x),
             };
-            let (q, k, v) = (turned(heads(queries)?)?, turned(heads(keys)?)?, heads(values)?);
+            let seen_by_all = |x: Array| match group.seen {
+                seen if seen < group.length => x.index((.., .., ..seen)),
+                _ => Ok(x),
+            };
+            let q = turned(heads(queries)?)?;
+            let (k, v) = (seen_by_all(turned(heads(keys)?)?)?, seen_by_all(heads(values)?)?);
             let scale = f64::from(q.dim(-1)?).recip().sqrt() as f32;
             let near = self.reach.filter(|&reach| reach < group.length - 1);
-            let near = near.map(|reach| near_mask(group.length, reach)).transpose()?;
+            let near = near.map(|reach| near_mask(group, reach)).transpose()?;
             let mask = near.as_ref().map_or(Mask::None, Mask::Array);
             let y = scaled_dot_product_attention(&q, &k, &v, scale, mask, None)?;
             seen.push(y.transpose([0, 2, 1, 3])?.reshape([group.count * group.length, -1])?);
@@ -44,8 +49,8 @@ impl Attend<'_> {
     }
 }
 
-/// True where two tokens are no further apart than `reach`: `[length, length]`.
-fn near_mask(length: i32, reach: i32) -> Result<Array> {
-    let places = Array::arange(0..length)?;
-    (places.expand_dims(1)? - places)?.abs()?.less_equal(reach)
+/// True where two tokens are no further apart than `reach`: `[length, seen]`.
+fn near_mask(group: Group, reach: i32) -> Result<Array> {
+    let (queries, keys) = (Array::arange(0..group.length)?, Array::arange(0..group.seen)?);
+    (queries.expand_dims(1)? - keys)?.abs()?.less_equal(reach)
 }

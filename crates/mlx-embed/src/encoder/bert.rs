@@ -77,8 +77,8 @@ const DISTILBERT: Names = Names {
 pub(super) struct Bert {
     words: Embedding,
     positions: Embedding,
-    /// The vector of tokens of a first segment, which all are.
-    kind: Option<Array>,
+    /// What tokens of each segment have in common.
+    kinds: Option<Embedding>,
     norm: LayerNorm,
     layers: Vec<Layer>,
     /// The position of a text's first token.
@@ -123,11 +123,11 @@ pub(super) fn load(w: &Weights, config: &Value) -> Result<Bert> {
     // A config need not say how many there are.
     let stored = e.shape("token_type_embeddings.weight").and_then(|shape| shape.first().copied());
     let kinds = config.type_vocab_size.or(stored).filter(|&kinds| kinds > 0);
-    let kind = kinds.map(|kinds| e.embedding("token_type_embeddings", [kinds, hidden])).transpose()?;
+    let kinds = kinds.map(|kinds| e.embedding("token_type_embeddings", [kinds, hidden])).transpose()?;
     Ok(Bert {
         words: e.embedding("word_embeddings", [config.vocab_size, hidden])?,
         positions: e.embedding("position_embeddings", [config.max_position_embeddings, hidden])?,
-        kind: kind.map(|kinds| kinds.forward(&Array::from(0))).transpose()?,
+        kinds,
         norm,
         layers: w
             .each(names.layers, config.num_hidden_layers)
@@ -181,8 +181,9 @@ impl Encoder for Bert {
     fn forward(&self, texts: &Packed) -> MlxResult<Array> {
         let (tokens, places) = (texts.tokens()?, texts.places(self.first)?);
         let mut x = (self.words.forward(&tokens)? + self.positions.forward(&places)?)?;
-        if let Some(kind) = &self.kind {
-            x = (x + kind)?;
+        if let Some(kinds) = &self.kinds {
+            let of_tokens = texts.kinds()?.unwrap_or_else(|| Array::from(0));
+            x = (x + kinds.forward(&of_tokens)?)?;
         }
         x = self.norm.forward(&x)?;
         for layer in &self.layers {

@@ -34,7 +34,7 @@ pub(super) fn check_sizes(hidden: i32, heads: i32, others: &[(&str, i32)]) -> Re
 }
 
 /// The activation that a config calls `name`.
-pub(super) fn activation(field: &str, name: &str) -> Result<Activation> {
+pub(crate) fn activation(field: &str, name: &str) -> Result<Activation> {
     match name {
         "gelu" | "gelu_python" => Ok(Activation::Gelu),
         "gelu_new" | "gelu_fast" | "gelu_pytorch_tanh" => Ok(Activation::GeluApprox),

@@ -3,6 +3,7 @@
 mod attention;
 mod bert;
 mod config;
+mod decoder;
 mod modern_bert;
 mod nomic_bert;
 
@@ -10,7 +11,8 @@ use mlx_core::{Array, Result as MlxResult};
 use mlx_nn::{Module, Weights};
 use serde_json::Value;
 
-pub(crate) use self::config::parse;
+pub(crate) use self::config::{activation, parse};
+pub(crate) use self::decoder::{is_decoder, of_decoder};
 use crate::{Error, Packed, Result};
 
 /// A model of texts.
@@ -20,6 +22,11 @@ pub trait Encoder: Module {
 
     /// The longest text, in tokens, that there are positions for; absent if there is no limit.
     fn longest(&self) -> Option<usize>;
+
+    /// Whether tokens can be hidden from others, as [`Group::seen`](crate::Group::seen) says.
+    fn hides_tokens(&self) -> bool {
+        true
+    }
 }
 
 macro_rules! encoders {
@@ -33,11 +40,14 @@ macro_rules! encoders {
         /// The architecture is unknown, a field is missing or not supported, or a weight is missing, left over or
         /// misshapen.
         pub fn build(config: &Value, weights: Weights) -> Result<Box<dyn Encoder>> {
+            weights.build(|w| load(w, config))
+        }
+
+        /// The encoder of these weights, which may have more in them.
+        pub(crate) fn load(w: &Weights, config: &Value) -> Result<Box<dyn Encoder>> {
             let kind = config.get("model_type").and_then(Value::as_str).unwrap_or_default();
             match kind {
-                $($($name)|+ => weights.build(|w| -> Result<Box<dyn Encoder>> {
-                    Ok(Box::new($family::load(w, config)?))
-                }),)*
+                $($($name)|+ => Ok(Box::new($family::load(w, config)?)),)*
                 other => Err(Error::UnknownModel { found: other.to_owned(), known: KNOWN }),
             }
         }

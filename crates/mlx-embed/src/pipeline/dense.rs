@@ -1,8 +1,8 @@
 //! A linear layer behind the pooling.
 
-use mlx_core::{Array, Result as MlxResult, io};
+use mlx_core::{Array, Result as MlxResult};
 use mlx_hub::Directory;
-use mlx_nn::{Linear, Weights};
+use mlx_nn::Linear;
 use serde::Deserialize;
 
 use crate::{Error, Result};
@@ -54,12 +54,7 @@ impl Dense {
                 return Err(Error::config(format!("{path}/config.json"), problem));
             }
         };
-        let name = format!("{path}/model.safetensors");
-        let Some(file) = directory.file(&name) else {
-            return Err(Error::config(name, "is missing: the step has no weights"));
-        };
-        let weights = Weights::new(io::load_safetensors(file)?.arrays, None);
-        let linear = weights.build(|w| {
+        let linear = super::weights(directory, path)?.build(|w| {
             w.linear_with_bias("linear", [config.out_features, config.in_features], config.bias)
         })?;
         Ok(Self { linear, activation })

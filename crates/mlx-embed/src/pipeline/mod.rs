@@ -1,20 +1,23 @@
 //! The steps that make a vector of a text's hidden states, as `modules.json` of sentence-transformers lists them.
 
 mod dense;
+mod layer_norm;
 mod pooling;
 
-use mlx_core::{Array, Dtype, Result as MlxResult, keep};
+use mlx_core::{Array, Dtype, Result as MlxResult, io, keep};
 use mlx_hub::Directory;
+use mlx_nn::Weights;
 use serde::Deserialize;
 use serde_json::Value;
 
 use self::dense::Dense;
+use self::layer_norm::LayerNorm;
 use self::pooling::Pooling;
 use crate::encoder::parse;
 use crate::{Error, Packed, Result};
 
 /// The last part of the types of steps that can be run, the encoder itself first.
-pub const KNOWN: &[&str] = &["Transformer", "Pooling", "Dense", "Normalize"];
+pub const KNOWN: &[&str] = &["Transformer", "Pooling", "Dense", "LayerNorm", "Normalize"];
 
 /// What is done to hidden states.
 #[derive(Debug)]
@@ -26,6 +29,7 @@ pub struct Pipeline {
 #[derive(Debug)]
 enum Step {
     Dense(Dense),
+    LayerNorm(LayerNorm),
     Normalize,
 }
 
@@ -52,6 +56,7 @@ impl Pipeline {
                 (0, "Transformer") => {}
                 (1, "Pooling") => pipeline.pooling = Pooling::read(directory, path)?,
                 (2.., "Dense") => pipeline.steps.push(Step::Dense(Dense::read(directory, path)?)),
+                (2.., "LayerNorm") => pipeline.steps.push(Step::LayerNorm(LayerNorm::read(directory, path)?)),
                 (2.., "Normalize") => pipeline.steps.push(Step::Normalize),
                 (_, known) if KNOWN.contains(&known) => {
                     let problem = format!(
@@ -77,11 +82,47 @@ impl Pipeline {
         for step in &self.steps {
             x = match step {
                 Step::Dense(dense) => dense.forward(&x)?,
+                Step::LayerNorm(norm) => norm.forward(&x)?,
                 Step::Normalize => normalized(&x)?,
             };
         }
         Ok(x)
     }
+}
+
+/// What is done to the hidden states of tokens that each have a vector.
+#[derive(Debug)]
+pub(crate) struct TokenPipeline(Vec<Dense>);
+
+impl TokenPipeline {
+    /// What the checkpoint lists behind its encoder.
+    pub(crate) fn read(directory: &Directory) -> Result<Self> {
+        let modules: Vec<Module> = parse("modules.json", &directory.json("modules.json")?)?;
+        let layers = modules.iter().enumerate().filter_map(|(at, Module { path, kind })| {
+            match (at, kind.rsplit('.').next().unwrap_or_default()) {
+                (0, "Transformer") => None,
+                (1.., "Dense") => Some(Dense::read(directory, path)),
+                _ => {
+                    Some(Err(Error::UnknownModule { found: kind.clone(), known: &["Transformer", "Dense"] }))
+                }
+            }
+        });
+        Ok(Self(layers.collect::<Result<_>>()?))
+    }
+
+    /// `[tokens, hidden] -> [tokens, width]`.
+    pub(crate) fn forward(&self, hidden: &Array) -> MlxResult<Array> {
+        self.0.iter().try_fold(hidden.clone(), |x, layer| layer.forward(&x))
+    }
+}
+
+/// The arrays of a step.
+fn weights(directory: &Directory, path: &str) -> Result<Weights> {
+    let name = format!("{path}/model.safetensors");
+    let Some(file) = directory.file(&name) else {
+        return Err(Error::config(name, "is missing: the step has no weights"));
+    };
+    Ok(Weights::new(io::load_safetensors(file)?.arrays, None))
 }
 
 /// Vectors of length 1; those of zeros stay so.

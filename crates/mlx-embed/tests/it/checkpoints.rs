@@ -189,7 +189,7 @@ fn a_damaged_checkpoint_says_what_is_wrong() {
     let unknown = message(&[("modules.json", modules(&["Transformer", "Pooling", "Router"])), pooling()]);
     assert_eq!(
         unknown,
-        "modules.json: step `sentence_transformers.models.Router` is not supported (known: Transformer, Pooling, Dense, Normalize)"
+        "modules.json: step `sentence_transformers.models.Router` is not supported (known: Transformer, Pooling, Dense, LayerNorm, Normalize)"
     );
     let turned = message(&[("modules.json", modules(&["Pooling", "Transformer"])), pooling()]);
     assert!(turned.starts_with("modules.json: `Pooling` is step 0"), "{turned}");

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use mlx_embed::encoder::{self, Encoder};
-use mlx_embed::{Error, Packed};
+use mlx_embed::{Embedder, Error, Packed};
+use mlx_hub::Source;
 use mlx_nn::Weights;
 use mlx_testkit::{Checkpoint, Golden, relative_rms};
 use serde_json::Value;
@@ -33,6 +34,17 @@ fn hidden(encoder: &dyn Encoder, texts: &[&[u32]]) -> Vec<f32> {
     encoder.forward(&Packed::new(texts.iter().copied())).unwrap().to_vec().unwrap()
 }
 
+/// A decoder's states, for which it needs a tokenizer beside it.
+fn decoder(name: &str) -> (tempfile::TempDir, Embedder) {
+    let copied = tempfile::tempdir().unwrap();
+    for (from, file) in [(name, "config.json"), (name, "model.safetensors"), ("bert", "tokenizer.json")] {
+        std::fs::copy(folder(from).join(file), copied.path().join(file)).unwrap();
+    }
+    let embedder =
+        Embedder::load(&Source::path(copied.path()), None).unwrap_or_else(|error| panic!("{name}: {error}"));
+    (copied, embedder)
+}
+
 fn wide(values: &[f32]) -> Vec<f64> {
     values.iter().copied().map(f64::from).collect()
 }
@@ -41,16 +53,30 @@ fn wide(values: &[f32]) -> Vec<f64> {
 fn every_family_agrees_with_transformers() {
     for name in FAMILIES {
         let encoder = build(&folder(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
-        let texts = expected(name);
-        for (at, (tokens, states)) in texts.iter().enumerate() {
-            let error = relative_rms(&wide(&hidden(encoder.as_ref(), &[tokens])), &wide(states));
-            assert!(error < 1e-5, "{name}, text {at}: {error:e}");
-        }
-        let together: Vec<_> = texts.iter().map(|(tokens, _)| tokens.as_slice()).collect();
-        let states: Vec<_> = texts.iter().flat_map(|(_, states)| states.clone()).collect();
-        let error = relative_rms(&wide(&hidden(encoder.as_ref(), &together)), &wide(&states));
-        assert!(error < 1e-5, "{name}, all texts together: {error:e}");
+        compare(name, encoder.as_ref());
     }
+}
+
+#[test]
+fn every_decoder_agrees_with_transformers() {
+    for name in ["embeddinggemma", "lfm2-bidirectional", "qwen3-embedding"] {
+        let (_folder, embedder) = decoder(name);
+        compare(name, embedder.encoder());
+    }
+}
+
+/// Compares the texts of a golden folder, each alone and all together.
+#[track_caller]
+fn compare(name: &str, encoder: &dyn Encoder) {
+    let texts = expected(name);
+    for (at, (tokens, states)) in texts.iter().enumerate() {
+        let error = relative_rms(&wide(&hidden(encoder, &[tokens])), &wide(states));
+        assert!(error < 1e-5, "{name}, text {at}: {error:e}");
+    }
+    let together: Vec<_> = texts.iter().map(|(tokens, _)| tokens.as_slice()).collect();
+    let states: Vec<_> = texts.iter().flat_map(|(_, states)| states.clone()).collect();
+    let error = relative_rms(&wide(&hidden(encoder, &together)), &wide(&states));
+    assert!(error < 1e-5, "{name}, all texts together: {error:e}");
 }
 
 #[test]

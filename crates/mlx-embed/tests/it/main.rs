@@ -5,4 +5,14 @@ mod checkpoints;
 #[cfg(test)]
 mod encoders;
 #[cfg(test)]
+mod folder_search;
+#[cfg(test)]
 mod minilm;
+#[cfg(test)]
+mod pieces;
+#[cfg(test)]
+mod rerank;
+#[cfg(test)]
+mod retrieval;
+#[cfg(test)]
+mod vectors;

@@ -19,6 +19,7 @@ enum Rule {
     Causal,
     Sliding(i32),
     Chunked(i32),
+    Near(i32),
     Array(Array),
 }
 
@@ -68,6 +69,12 @@ impl Mask {
         Self::new(Rule::Chunked(size.max(1)))
     }
 
+    /// Each token sees all others, or those that are at most `window - 1` before or behind it. All of a text must run at
+    /// once.
+    pub fn both_ways(window: Option<i32>) -> Self {
+        Self::new(Rule::Near(window.unwrap_or(i32::MAX)))
+    }
+
     fn new(rule: Rule) -> Self {
         Self { rule, made: Rc::default() }
     }
@@ -77,7 +84,8 @@ impl Mask {
             return Ok(Visible::These(array.clone()));
         }
         if view.padding.is_none() && self.hides_nothing(view) {
-            return Ok(if view.length == 1 { Visible::All } else { Visible::Causal });
+            let all = view.length == 1 || matches!(self.rule, Rule::Near(_));
+            return Ok(if all { Visible::All } else { Visible::Causal });
         }
         if let Some((_, array)) = self.made.borrow().iter().find(|(made, _)| made.same(view)) {
             return Ok(Visible::These(array.clone()));
@@ -96,7 +104,7 @@ impl Mask {
         })
     }
 
-    /// Whether every query sees all keys up to its own.
+    /// Whether every query sees all keys up to its own, or all that there are.
     fn hides_nothing(&self, view: &View) -> bool {
         let (oldest, newest) = (if view.kept > 0 { 0 } else { view.gone }, view.end - 1);
         let filled = view.kept <= view.gone;
@@ -104,7 +112,7 @@ impl Mask {
             && view.end - view.gone <= view.window
             && match self.rule {
                 Rule::Causal => true,
-                Rule::Sliding(window) => newest - oldest < window,
+                Rule::Sliding(window) | Rule::Near(window) => newest - oldest < window,
                 Rule::Chunked(size) => newest / size == oldest / size,
                 Rule::Array(_) => false,
             }
@@ -120,8 +128,11 @@ impl Mask {
         let keys = view.places(&shift)?;
         let position = (&keys + &shift)?;
         let back = (&queries - &keys)?;
-        let near = back.less(view.window)?.logical_or(position.less(view.keep)?)?;
         let real = position.greater_equal(0)?.logical_or(back.equal(0)?)?;
+        if let Rule::Near(window) = self.rule {
+            return back.abs()?.less(window)?.logical_and(real);
+        }
+        let near = back.less(view.window)?.logical_or(position.less(view.keep)?)?;
         let seen = back.greater_equal(0)?.logical_and(near)?.logical_and(real)?;
         match self.rule {
             Rule::Sliding(window) => seen.logical_and(back.less(window)?),

@@ -82,6 +82,13 @@ impl Config {
         Err(Error::Config(message))
     }
 
+    /// Says that the embedding is also the head.
+    pub(crate) fn tie_embeddings(&mut self) {
+        if let Some(fields) = self.fields.as_object_mut() {
+            fields.insert("tie_word_embeddings".into(), true.into());
+        }
+    }
+
     /// How the weights are stored, if the config says so in MLX's way.
     pub(crate) fn quantization(&self) -> Result<Option<QuantizationConfig>> {
         #[derive(serde::Deserialize)]

@@ -35,6 +35,7 @@ pub(super) fn form(fields: Fields) -> Result<(Fields, Option<String>)> {
     spread_rope(&mut fields)?;
     hoist(&mut fields);
     spread_inner(&mut fields);
+    name_direction(&mut fields);
     let model_type = fields.get("model_type").and_then(Value::as_str).unwrap_or_default();
     for (name, value) in defaults::of(model_type) {
         fields.entry(name).or_insert(value);
@@ -45,6 +46,23 @@ pub(super) fn form(fields: Fields) -> Result<(Fields, Option<String>)> {
         fields.remove("sliding_window");
     }
     Ok((fields, wrapper))
+}
+
+/// Types of decoders that read texts in both directions, and those that they are otherwise.
+const BOTH_WAYS: &[(&str, &str)] = &[("llama_bidirec", "llama"), ("lfm2_bidirectional", "lfm2")];
+
+/// Spells that a model reads in both directions as `use_bidirectional_attention`.
+fn name_direction(fields: &mut Fields) {
+    let kind = fields.get("model_type").and_then(Value::as_str).unwrap_or_default();
+    let plain = BOTH_WAYS.iter().find(|(name, _)| *name == kind).map(|(_, plain)| *plain);
+    let architectures = fields.get("architectures").and_then(Value::as_array).into_iter().flatten();
+    let named = architectures.filter_map(Value::as_str).any(|name| name.contains("Bidirectional"));
+    if named || plain.is_some() || fields.get("is_causal") == Some(&Value::Bool(false)) {
+        fields.insert("use_bidirectional_attention".into(), true.into());
+    }
+    if let Some(plain) = plain {
+        fields.insert("model_type".into(), plain.into());
+    }
 }
 
 /// Puts the fields of `text_config` in the place of those around it.
@@ -229,6 +247,20 @@ mod tests {
             "model_type": "qwen3_5_text", "rope_parameters": {"partial_rotary_factor": 0.5},
         }));
         assert_eq!((&formed["partial_rotary_factor"], &formed["rope_theta"]), (&json!(0.5), &json!(1e5)));
+    }
+
+    #[test]
+    fn whatever_says_that_texts_are_read_in_both_directions_is_one_field() {
+        for config in [
+            json!({"model_type": "llama_bidirec"}),
+            json!({"model_type": "llama", "architectures": ["LlamaBidirectionalModel"]}),
+            json!({"model_type": "llama", "is_causal": false}),
+        ] {
+            let formed = formed(config);
+            assert_eq!(formed["use_bidirectional_attention"], true);
+            assert_eq!(formed["model_type"], "llama");
+        }
+        assert!(formed(json!({"is_causal": true})).get("use_bidirectional_attention").is_none());
     }
 
     #[test]

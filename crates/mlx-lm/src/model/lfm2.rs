@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::part::{
     Attention, AttentionNames, AttentionOptions, Block, CausalConv, Dense, Frame, GatedMlp, GatedNames,
-    GatedOptions, Norm, attending,
+    GatedOptions, Norm, attending, reads_both_ways,
 };
 use crate::cache::{LayerCache, Mask};
 use crate::config::{Config, size};
@@ -68,6 +68,7 @@ pub(super) fn load(w: &Weights, config: &Config) -> Result<Dense<Lfm2>> {
     let attends = attending(config, frame.sizes.layers, "conv", listed)?;
     frame.sizes.inner = settings.inner(frame.sizes.inner)?;
     frame.last_norm = "embedding_norm";
+    frame.windows.both_ways = reads_both_ways(config)?;
     Dense::load(w, &frame, |w, layer| {
         Lfm2::load(w, &frame, &settings, attends.get(layer).copied().unwrap_or(false))
     })
@@ -101,7 +102,7 @@ impl Lfm2 {
             };
             Mixer::Attention { self_attn: Attention::load(&w.at("self_attn"), &frame.sizes, options)? }
         } else {
-            Mixer::Conv { conv: ShortConv::load(&w.at("conv"), frame.sizes.hidden, settings)? }
+            Mixer::Conv { conv: ShortConv::load(&w.at("conv"), frame, settings)? }
         };
         Ok(Self {
             mixer,
@@ -142,15 +143,18 @@ struct ShortConv {
     /// To the gate before it, that behind it, and what it mixes.
     in_proj: Linear,
     out_proj: Linear,
+    /// Whether it mixes tokens on both sides of one.
+    both_ways: bool,
 }
 
 impl ShortConv {
-    fn load(w: &Weights, hidden: i32, settings: &Settings) -> Result<Self> {
-        let bias = settings.conv_bias;
+    fn load(w: &Weights, frame: &Frame, settings: &Settings) -> Result<Self> {
+        let (hidden, bias) = (frame.sizes.hidden, settings.conv_bias);
         Ok(Self {
             conv: CausalConv::load(&w.at("conv"), hidden, ("conv_L_cache", settings.kernel), bias)?,
             in_proj: w.linear_with_bias("in_proj", [3 * hidden, hidden], bias)?,
             out_proj: w.linear_with_bias("out_proj", [hidden, hidden], bias)?,
+            both_ways: frame.windows.both_ways,
         })
     }
 
@@ -160,7 +164,12 @@ impl ShortConv {
         let all = self.in_proj.forward(x)?;
         let part = |from: i32| all.index((Index::Ellipsis, from * hidden..(from + 1) * hidden));
         let gated = (part(0)? * part(2)?)?;
-        let mixed = self.conv.forward(&gated, cache.mask(length)?.as_ref(), cache)?;
+        let mask = cache.mask(length)?;
+        let mixed = if self.both_ways {
+            self.conv.forward_both_ways(&gated, mask.as_ref())?
+        } else {
+            self.conv.forward(&gated, mask.as_ref(), cache)?
+        };
         cache.advance(length);
         self.out_proj.forward(&(part(1)? * mixed)?)
     }

@@ -1,5 +1,6 @@
 //! The architectures, and what they have in common.
 
+mod body;
 mod deepseek_v3;
 mod gemma;
 mod glm4;
@@ -22,6 +23,7 @@ mod wrapper;
 use mlx_core::{Array, Result as MlxResult, eval, memory};
 use mlx_nn::{Module, Weights};
 
+pub(crate) use self::body::headed;
 use self::wrapper::Wrapper;
 pub(crate) use self::wrapper::spelled;
 use crate::cache::KvCache;
@@ -31,15 +33,24 @@ use crate::{Error, GenerateOptions, Result, TokenStream};
 
 /// A decoder: tokens in, scores of the next token out.
 ///
-/// The two halves are apart so that a model of images can put its features between them.
+/// Its parts are apart so that a model of images can put its features between them, and a model of texts can end at the
+/// hidden states.
 pub trait Decoder: Module {
     /// Token ids `[batch, length]` to hidden states `[batch, length, hidden]`. What layers need of the tokens beside
     /// these is behind them, `[batch, length, hidden + more]`.
     fn embed(&self, tokens: &Array) -> MlxResult<Array>;
 
-    /// Hidden states of [`embed`](Self::embed) to scores `[batch, length, vocabulary]`, past the tokens in
-    /// `cache`, which takes up the new ones.
-    fn decode(&self, hidden: Array, cache: &mut KvCache) -> MlxResult<Array>;
+    /// Hidden states of [`embed`](Self::embed) to those behind the last layer and its norm,
+    /// `[batch, length, hidden]`, past the tokens in `cache`, which takes up the new ones.
+    fn states(&self, hidden: Array, cache: &mut KvCache) -> MlxResult<Array>;
+
+    /// Such states to scores of the next token, `[batch, length, vocabulary]`.
+    fn scores(&self, states: &Array) -> MlxResult<Array>;
+
+    /// Hidden states of [`embed`](Self::embed) to scores.
+    fn decode(&self, hidden: Array, cache: &mut KvCache) -> MlxResult<Array> {
+        self.scores(&self.states(hidden, cache)?)
+    }
 
     /// An empty cache.
     fn cache(&self) -> KvCache;

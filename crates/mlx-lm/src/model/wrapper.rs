@@ -62,8 +62,12 @@ impl Decoder for Wrapper {
         self.language_model.embed(tokens)
     }
 
-    fn decode(&self, hidden: Array, cache: &mut KvCache) -> MlxResult<Array> {
-        self.language_model.decode(hidden, cache)
+    fn states(&self, hidden: Array, cache: &mut KvCache) -> MlxResult<Array> {
+        self.language_model.states(hidden, cache)
+    }
+
+    fn scores(&self, states: &Array) -> MlxResult<Array> {
+        self.language_model.scores(states)
     }
 
     fn cache(&self) -> KvCache {

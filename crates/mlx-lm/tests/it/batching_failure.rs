@@ -179,8 +179,12 @@ impl Decoder for Allergic {
         }
     }
 
-    fn decode(&self, hidden: Array, cache: &mut KvCache) -> MlxResult<Array> {
-        self.model.decoder().decode(hidden, cache)
+    fn states(&self, hidden: Array, cache: &mut KvCache) -> MlxResult<Array> {
+        self.model.decoder().states(hidden, cache)
+    }
+
+    fn scores(&self, states: &Array) -> MlxResult<Array> {
+        self.model.decoder().scores(states)
     }
 
     fn cache(&self) -> KvCache {

@@ -35,7 +35,11 @@ impl Decoder for Chain {
         self.scores.take(tokens, 0)
     }
 
-    fn decode(&self, hidden: Array, cache: &mut KvCache) -> MlxResult<Array> {
+    fn scores(&self, states: &Array) -> MlxResult<Array> {
+        Ok(states.clone())
+    }
+
+    fn states(&self, hidden: Array, cache: &mut KvCache) -> MlxResult<Array> {
         for layer in cache.layers() {
             layer.state_mut()?.advance(hidden.dim(1)?);
         }
@@ -58,7 +62,11 @@ impl Decoder for Fading {
         self.scores.take(tokens, 0)
     }
 
-    fn decode(&self, hidden: Array, cache: &mut KvCache) -> MlxResult<Array> {
+    fn scores(&self, states: &Array) -> MlxResult<Array> {
+        Ok(states.clone())
+    }
+
+    fn states(&self, hidden: Array, cache: &mut KvCache) -> MlxResult<Array> {
         let mut all = Vec::new();
         for layer in cache.layers() {
             let memory = layer.state_mut()?;

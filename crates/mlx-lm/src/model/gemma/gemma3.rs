@@ -24,7 +24,10 @@ pub(in crate::model) fn load(w: &Weights, config: &Config) -> Result<Dense<Sandw
     }
     let mut frame = Frame::read(config, |layer| !(layer + 1).is_multiple_of(pattern))?;
     frame.norms = frame.norms.plus_one();
-    frame.embedding_scale = Some(rounded((frame.sizes.hidden as f32).sqrt())?);
+    frame.windows.halve_both_ways();
+    let scale = (frame.sizes.hidden as f32).sqrt();
+    // Models of texts are run by transformers, which rounds to what they compute in only.
+    frame.embedding_scale = Some(if frame.windows.both_ways { scale } else { rounded(scale)? });
     frame.softcap = scores.final_cap;
     Dense::load(w, &frame, |w, layer| {
         let attention = AttentionOptions {

@@ -122,9 +122,12 @@ impl<L: Layer> Decoder for Stack<L> {
         }
     }
 
-    fn decode(&self, hidden: Array, cache: &mut KvCache) -> MlxResult<Array> {
-        let h = self.model.forward(&hidden, cache)?;
-        let scores = self.lm_head.forward(&h, &self.model.embed_tokens)?;
+    fn states(&self, hidden: Array, cache: &mut KvCache) -> MlxResult<Array> {
+        self.model.forward(&hidden, cache)
+    }
+
+    fn scores(&self, states: &Array) -> MlxResult<Array> {
+        let scores = self.lm_head.forward(states, &self.model.embed_tokens)?;
         match self.softcap {
             Some(cap) => (scores / cap)?.tanh()? * cap,
             None => Ok(scores),

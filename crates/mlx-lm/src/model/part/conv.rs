@@ -55,10 +55,7 @@ impl CausalConv {
         cache: &mut StateCache,
     ) -> MlxResult<Array> {
         let [batch, _, channels] = x.dims()?;
-        let x = match mask {
-            Some(mask) => select(&mask.expand_dims(2)?, x, 0.0)?,
-            None => x.clone(),
-        };
+        let x = masked(x, mask)?;
         let carried = match cache.get(0) {
             Some(carried) => carried.clone(),
             None => Array::zeros([batch, self.before, channels], x.dtype())?,
@@ -66,6 +63,20 @@ impl CausalConv {
         let rows = concatenate([&carried, &x], 1)?;
         cache.set(0, cache.last_rows(&rows, self.before)?)?;
         self.conv.forward(&rows)
+    }
+
+    /// As [`forward`](Self::forward), but each token is in the middle of those that it sees. All of a text is in `x`.
+    pub(crate) fn forward_both_ways(&self, x: &Array, mask: Option<&Array>) -> MlxResult<Array> {
+        let half = self.before / 2;
+        self.conv.forward(&masked(x, mask)?.pad([(1, half, self.before - half)], 0.0)?)
+    }
+}
+
+/// Zeros in the place of tokens where `mask` `[batch, length]` is false.
+fn masked(x: &Array, mask: Option<&Array>) -> MlxResult<Array> {
+    match mask {
+        Some(mask) => select(&mask.expand_dims(2)?, x, 0.0),
+        None => Ok(x.clone()),
     }
 }
 

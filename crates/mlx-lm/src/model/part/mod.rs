@@ -34,7 +34,7 @@ pub(super) use moe::{
 pub(super) use norm::{Norm, Norms};
 pub(super) use pre_norm::{Attend, FeedForward, PreNorm};
 pub(super) use sizes::Sizes;
-pub(super) use windows::{Windows, late};
+pub(super) use windows::{Windows, late, reads_both_ways};
 
 use named::Named;
 use rotation::Rotation;

@@ -71,7 +71,7 @@ impl Decoder for Small {
         self.embedding.take(tokens, 0)
     }
 
-    fn decode(&self, hidden: Array, cache: &mut KvCache) -> Result<Array> {
+    fn states(&self, hidden: Array, cache: &mut KvCache) -> Result<Array> {
         let [_, length, _] = hidden.dims()?;
         RUN.set(RUN.get() + usize::try_from(length).unwrap());
         let mask =
@@ -86,7 +86,11 @@ impl Decoder for Small {
         if self.recurs {
             sum = (sum + recur(&hidden, layers.next().unwrap())?)?;
         }
-        sum.matmul(&self.head)? + &self.bias
+        Ok(sum)
+    }
+
+    fn scores(&self, states: &Array) -> Result<Array> {
+        states.matmul(&self.head)? + &self.bias
     }
 
     fn cache(&self) -> KvCache {
