@@ -24,12 +24,19 @@ def export(path):
     import torch
     from transformers import AutoModel
 
-    model = AutoModel.from_pretrained(folder, attn_implementation="eager").eval()
+    class Hidden(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.model = AutoModel.from_pretrained(folder, attn_implementation="eager")
+
+        def forward(self, ids, mask, kinds):
+            return self.model(input_ids=ids, attention_mask=mask, token_type_ids=kinds).last_hidden_state
+
     names = ["input_ids", "attention_mask", "token_type_ids"]
     inputs = tuple(torch.ones(2, 8, dtype=torch.int64) for _ in names)
     axes = {name: {0: "batch", 1: "length"} for name in [*names, "hidden"]}
     torch.onnx.export(
-        model, inputs, path + ".new", input_names=names, output_names=["hidden"], dynamic_axes=axes, dynamo=False
+        Hidden().eval(), inputs, path + ".new", input_names=names, output_names=["hidden"], dynamic_axes=axes, dynamo=False
     )
     os.replace(path + ".new", path)
 
