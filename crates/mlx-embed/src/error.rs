@@ -19,6 +19,9 @@ pub enum Error {
     /// The tokenizer failed.
     #[error(transparent)]
     Text(#[from] mlx_text::Error),
+    /// An image could not be read, or not be brought into the shape that the model takes.
+    #[error(transparent)]
+    Image(#[from] mlx_image::Error),
     /// A file of the checkpoint lacks a field, or a field has a value that cannot be.
     #[error("{file}: {problem}")]
     Config {

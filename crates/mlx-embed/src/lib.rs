@@ -12,19 +12,24 @@
 //! }
 //! ```
 //!
+//! A [`DualEncoder`] makes vectors of images, too, that can be compared with those of texts.
+//!
 //! The steps behind the encoder, such as pooling, are those that the checkpoint names: [`pipeline`].
 
 #![forbid(unsafe_code)]
 
+mod dual_encoder;
 mod embedder;
 pub mod encoder;
 mod error;
 mod packed;
 pub mod pipeline;
+pub mod towers;
 
+pub use dual_encoder::DualEncoder;
 pub use embedder::{Embedder, Options, load};
 pub use encoder::Encoder;
 pub use error::{Error, Result};
 pub use packed::{Group, Packed};
 
-pub use {mlx_core, mlx_hub, mlx_text};
+pub use {mlx_core, mlx_hub, mlx_image, mlx_text};

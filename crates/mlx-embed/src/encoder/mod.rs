@@ -10,7 +10,7 @@ use mlx_core::{Array, Result as MlxResult};
 use mlx_nn::{Module, Weights};
 use serde_json::Value;
 
-pub(crate) use self::config::parse;
+pub(crate) use self::config::{activation, check_sizes, parse};
 use crate::{Error, Packed, Result};
 
 /// A model of texts.

@@ -6,3 +6,5 @@ mod checkpoints;
 mod encoders;
 #[cfg(test)]
 mod minilm;
+#[cfg(test)]
+mod towers;
