@@ -53,7 +53,10 @@ impl Filter {
             // A pixel on the border of two new ones belongs to the first.
             Self::Nearest | Self::Box if x > -0.5 && x <= 0.5 => 1.0,
             Self::Bilinear if far < 1.0 => 1.0 - far,
-            Self::Hamming if far < 1.0 => sinc(far) * (0.54 + 0.46 * (PI * far).cos()),
+            // Pillow has both numbers in single precision, which decides how some weights are rounded.
+            Self::Hamming if far < 1.0 => {
+                sinc(far) * (f64::from(0.54_f32) + f64::from(0.46_f32) * (PI * far).cos())
+            }
             Self::Bicubic if far < 1.0 => (1.5 * far - 2.5) * far * far + 1.0,
             Self::Bicubic if far < 2.0 => -0.5 * (((far - 5.0) * far + 8.0) * far - 4.0),
             Self::Lanczos if (-3.0..3.0).contains(&x) => sinc(x) * sinc(x / 3.0),
