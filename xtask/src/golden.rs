@@ -43,10 +43,11 @@ pub const TOPICS: &[&str] = &[
     "tools",
     "transformer",
     "upsample",
+    "vision",
 ];
 
 /// Those whose reference is torch, which is large.
-const WITH_TORCH: &[&str] = &["embed", "minilm", "rerank", "retrieval"];
+const WITH_TORCH: &[&str] = &["embed", "minilm", "rerank", "retrieval", "vision"];
 
 /// A folder of packages for Python, and what lists them.
 struct Environment {

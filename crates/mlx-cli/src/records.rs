@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Split};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use indicatif::ProgressBar;
 use serde_json::{Map, Value};
 
 use crate::failure::Outcome;
@@ -21,6 +22,12 @@ impl Record {
         let text = text.into();
         let fields = Map::from_iter([("text".to_owned(), Value::String(text.clone()))]);
         Self { text, fields }
+    }
+
+    /// An image, which has no text.
+    pub(crate) fn of_image(path: &Path) -> Self {
+        let name = Value::String(path.display().to_string());
+        Self { text: String::new(), fields: Map::from_iter([("image".to_owned(), name)]) }
     }
 
     /// A part of the text, with where it is.
@@ -52,13 +59,16 @@ pub(crate) struct Records {
     lines: Split<BufReader<File>>,
     path: PathBuf,
     number: usize,
+    bar: ProgressBar,
 }
 
 impl Records {
-    /// Opens a file.
-    pub(crate) fn open(path: &Path) -> Outcome<Self> {
+    /// Opens a file, whose bytes `bar` counts as they are read.
+    pub(crate) fn open(path: &Path, bar: &ProgressBar) -> Outcome<Self> {
         let file = File::open(path).map_err(|error| format!("{}: {error}", path.display()))?;
-        Ok(Self { lines: BufReader::new(file).split(b'\n'), path: path.into(), number: 0 })
+        bar.set_length(file.metadata().map_or(0, |about| about.len()));
+        let lines = BufReader::new(file).split(b'\n');
+        Ok(Self { lines, path: path.into(), number: 0, bar: bar.clone() })
     }
 }
 
@@ -68,7 +78,9 @@ impl Iterator for Records {
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             self.number += 1;
-            let found = match self.lines.next()? {
+            let line = self.lines.next()?;
+            self.bar.inc(line.as_ref().map_or(0, |line| line.len() as u64 + 1));
+            let found = match line {
                 Ok(line) if line.trim_ascii().is_empty() => continue,
                 Ok(line) => Record::parse(&line),
                 Err(error) => Err(error.to_string()),

@@ -22,6 +22,9 @@ pub enum Error {
     /// A decoder could not be loaded.
     #[error(transparent)]
     Decoder(#[from] mlx_lm::Error),
+    /// An image could not be read, or not be brought into the shape that the model takes.
+    #[error(transparent)]
+    Image(#[from] mlx_image::Error),
     /// A file of the checkpoint lacks a field, or a field has a value that cannot be.
     #[error("{file}: {problem}")]
     Config {

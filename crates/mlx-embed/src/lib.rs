@@ -12,6 +12,8 @@
 //! }
 //! ```
 //!
+//! A [`DualEncoder`] makes vectors of images, too, that can be compared with those of texts.
+//!
 //! The steps behind the encoder, such as pooling, are those that the checkpoint names: [`pipeline`].
 
 #![forbid(unsafe_code)]
@@ -19,6 +21,7 @@
 mod batch;
 mod checkpoint;
 pub mod coding;
+mod dual_encoder;
 mod embedder;
 pub mod encoder;
 mod error;
@@ -29,15 +32,17 @@ pub mod pipeline;
 pub mod rerank;
 pub mod search;
 pub mod sparse;
+pub mod towers;
 
 pub use coding::Coding;
+pub use dual_encoder::DualEncoder;
 pub use embedder::{Embedder, Options, load};
 pub use encoder::Encoder;
 pub use error::{Error, Result};
 pub use packed::{Group, Packed};
 pub use pieces::Pieces;
 
-pub use {mlx_core, mlx_hub, mlx_text};
+pub use {mlx_core, mlx_hub, mlx_image, mlx_text};
 
 /// The chapter of the guide, whose code is compiled.
 #[cfg(doctest)]

@@ -11,6 +11,7 @@ use serde_json::json;
 use crate::args::ModelArgs;
 use crate::download;
 use crate::failure::Outcome;
+use crate::progress;
 use crate::records::{Record, Records};
 
 /// Order texts by how well they answer a query.
@@ -49,13 +50,15 @@ pub(crate) struct Rerank {
 
 /// Ranks and prints.
 pub(crate) fn run(args: &Rerank) -> Outcome {
-    let of_file = args.file.as_deref().map(Records::open).transpose()?;
+    let bar = progress::bytes("texts");
+    let of_file = args.file.as_deref().map(|file| Records::open(file, &bar)).transpose()?;
     let records: Vec<_> = args
         .text
         .iter()
         .map(|text| Ok(Record::of(text)))
         .chain(of_file.into_iter().flatten())
         .collect::<Outcome<_>>()?;
+    bar.finish_and_clear();
     let reranker = Reranker::load(&download::source(&args.model)?, args.dtype)?;
     let options =
         RankOptions { top_k: args.top_k, instruction: args.instruction.clone(), ..RankOptions::default() };

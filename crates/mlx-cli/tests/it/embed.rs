@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use mlx_testkit::Golden;
+use mlx_testkit::{Golden, relative_rms};
 use serde_json::{Value, json};
 
 use crate::program::{Run, mlx};
@@ -96,4 +96,36 @@ fn vectors_may_be_stored_in_fewer_bytes() {
     let (run, _) = embed_to(&output, &["--precision", "int8"], lines);
     assert!(!run.ok && run.err.contains("lines have no place"), "{}", run.err);
     assert!(!output.exists());
+}
+
+#[test]
+fn texts_come_before_images_in_one_array() {
+    let towers = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../mlx-embed/tests/golden/clip");
+    let path = |name: &str| towers.join(name).display().to_string();
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("out.safetensors").display().to_string();
+    let (model, first, second) = (path(""), path("image-0.png"), path("image-1.png"));
+    let base = ["embed", "--model", &model, "--output", &output];
+    let run = mlx(&[&base[..], &["--image", &first, "--text", "a b c", "--image", &second]].concat());
+    assert!(run.ok, "{}", run.err);
+    let (written, expected) = (Golden::open(&output), Golden::open(path("expected.safetensors")));
+    assert_eq!(written.shape("embeddings"), [3, 20]);
+    let rows = [&expected.f32("texts")[..20], &expected.f32("images")[..40]].concat();
+    assert!(relative_rms(&written.f32("embeddings"), &rows) < 1e-5);
+    let run = mlx(&[&base[..], &["--text", "a b c"]].concat());
+    assert!(run.ok && Golden::open(&output).shape("embeddings") == [1, 20], "{}", run.err);
+    let run = mlx(&[&base[..], &["--image", &first, "--dimensions", "7"]].concat());
+    assert!(
+        run.err.contains("--dimensions and --chunk-tokens are not for models of texts and images"),
+        "{}",
+        run.err
+    );
+    let run = mlx(&["embed", "--model", &self::model(), "--output", &output, "--image", &first]);
+    assert!(
+        run.err.contains("model type `bert` is not supported (known: clip, siglip, siglip2)"),
+        "{}",
+        run.err
+    );
+    let run = mlx(&[&base[..], &["--image", &path("config.json")]].concat());
+    assert!(run.err.contains("config.json: is no image of a known format"), "{}", run.err);
 }

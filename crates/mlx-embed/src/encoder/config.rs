@@ -17,7 +17,7 @@ pub(super) fn read<T: DeserializeOwned>(config: &Value) -> Result<T> {
 }
 
 /// Checks that sizes are at least 1 and small enough to be multiplied, and that the heads share the hidden state.
-pub(super) fn check_sizes(hidden: i32, heads: i32, others: &[(&str, i32)]) -> Result<()> {
+pub(crate) fn check_sizes(hidden: i32, heads: i32, others: &[(&str, i32)]) -> Result<()> {
     const LARGEST: i32 = 1 << 24;
     let sizes = [("hidden_size", hidden), ("num_attention_heads", heads)];
     for (name, size) in sizes.iter().chain(others) {

@@ -11,7 +11,7 @@ use mlx_core::{Array, Result as MlxResult};
 use mlx_nn::{Module, Weights};
 use serde_json::Value;
 
-pub(crate) use self::config::{activation, parse};
+pub(crate) use self::config::{activation, check_sizes, parse};
 pub(crate) use self::decoder::{is_decoder, of_decoder};
 use crate::{Error, Packed, Result};
 

@@ -15,4 +15,6 @@ mod rerank;
 #[cfg(test)]
 mod retrieval;
 #[cfg(test)]
+mod towers;
+#[cfg(test)]
 mod vectors;

@@ -1,17 +1,19 @@
-//! `mlx embed`: texts to vectors.
+//! `mlx embed`: texts and images to vectors.
 
-use std::collections::BTreeMap;
-use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+mod output;
+
+use std::io::{self, Write};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
-use mlx_core::io::save_safetensors;
-use mlx_core::{Array, Dtype, concatenate};
-use mlx_embed::{Coding, Embedder, Options, Pieces, coding};
+use indicatif::ProgressBar;
+use mlx_core::{Dtype, concatenate};
+use mlx_embed::mlx_image::Image;
+use mlx_embed::{Coding, DualEncoder, Embedder, Options, Pieces};
+use mlx_hub::{Checkpoint, Source};
 use mlx_memory::Peak;
-use serde_json::{Value, json};
-use tempfile::NamedTempFile;
+use serde_json::json;
 
 use crate::args::ModelArgs;
 use crate::download;
@@ -20,25 +22,29 @@ use crate::progress;
 use crate::records::{Record, Records};
 
 /// Texts that are read and embedded before the next are read.
-const TOGETHER: usize = 4096;
+const TOGETHER: usize = 1024;
 
-/// Write vectors of texts, whose distances say how close the texts are in meaning.
+/// Write vectors of texts and images, whose distances say how close these are in meaning.
 ///
-/// They are pooled and normalised as the checkpoint says. A safetensors file holds `embeddings` `[texts, width]`. A file
-/// of JSON lines holds the lines that were read, each with its `embedding`.
+/// They are pooled and normalised as the checkpoint says. A safetensors file holds `embeddings` `[texts + images, width]`.
+/// A file of JSON lines holds the lines that were read, each with its `embedding`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   mlx embed --model sentence-transformers/all-MiniLM-L6-v2 --text 'A man eats.' --text 'A meal.' --output v.safetensors
   mlx embed --model ./model --prompt-name query --text 'What is a cat?' --dimensions 256 --output v.safetensors
   mlx embed --model ./model --file texts.jsonl --chunk-tokens 256 --chunk-overlap 32 --output vectors.jsonl
-  mlx embed --model ./model --file texts.jsonl --precision ubinary --output v.safetensors")]
+  mlx embed --model ./model --file texts.jsonl --precision ubinary --output v.safetensors
+  mlx embed --model openai/clip-vit-large-patch14 --text 'a cat' --image cat.jpg --output v.safetensors")]
 pub(crate) struct Embed {
     #[command(flatten)]
     model: ModelArgs,
     /// A text; may be given several times
-    #[arg(long, value_name = "TEXT", required_unless_present = "file")]
+    #[arg(long, value_name = "TEXT", required_unless_present_any = ["file", "image"])]
     text: Vec<String>,
+    /// An image, for models of both texts and images; may be given several times
+    #[arg(long, value_name = "FILE")]
+    image: Vec<PathBuf>,
     /// A file of more texts, each a line: a string of JSON, or an object with a `text`
     #[arg(long, value_name = "FILE.jsonl")]
     file: Option<PathBuf>,
@@ -75,37 +81,60 @@ pub(crate) struct Embed {
 
 /// Embeds and writes.
 pub(crate) fn run(args: &Embed) -> Outcome {
-    let embedder = Embedder::load(&download::source(&args.model)?, args.dtype)?;
+    let source = download::source(&args.model)?;
+    if !args.image.is_empty() || has_two_towers(&source)? {
+        return of_both(args, &source);
+    }
+    let embedder = Embedder::load(&source, args.dtype)?;
     let options = Options {
         prompt: args.prompt_name.clone(),
         dimensions: args.dimensions,
         batch_tokens: args.batch_tokens,
     };
-    let of_file = args.file.as_deref().map(Records::open).transpose()?;
-    let mut records = args.text.iter().map(|text| Ok(Record::of(text))).chain(of_file.into_iter().flatten());
-    let (bar, peak, started) = (progress::count("texts"), Peak::start()?, Instant::now());
-    let mut count = 0;
-    let vectors = std::iter::from_fn(|| {
+    let bar = progress::bytes("texts");
+    let mut records = args.records(&bar)?;
+    let (mut count, peak, started) = (0, Peak::start()?, Instant::now());
+    let parts = std::iter::from_fn(|| {
         let some: Outcome<Vec<_>> = records.by_ref().take(TOGETHER).collect();
         let some = match some.and_then(|some| args.cut(some, &embedder)) {
             Ok(some) if some.is_empty() => return None,
             Ok(some) => some,
             Err(error) => return Some(Err(error)),
         };
+        count += some.len();
         let texts: Vec<_> = some.iter().map(|record| &record.text).collect();
         let vectors = embedder.embed(&texts, &options);
-        bar.inc(some.len() as u64);
-        count += some.len();
         Some(vectors.map(|vectors| (some, vectors)).map_err(Into::into))
     });
-    let as_lines = args.output.extension().is_some_and(|ending| ending == "jsonl");
-    let written = if as_lines {
-        write_lines(vectors, args.precision, &args.output)
-    } else {
-        write_arrays(vectors, args.precision, &args.output)
-    };
+    let written = output::write(parts, args.precision, &args.output);
     bar.finish_and_clear();
     written?;
+    tell(count, started.elapsed().as_secs_f64(), peak.so_far()?.get() as f64 / 1e9, args.json)
+}
+
+/// Whether the model makes vectors of both texts and images.
+fn has_two_towers(source: &Source) -> Outcome<bool> {
+    match source.resolve()? {
+        Checkpoint::Directory(directory) => Ok(DualEncoder::reads(&directory.config()?)),
+        Checkpoint::Gguf(_) => Ok(false),
+    }
+}
+
+/// Vectors of texts, then of images.
+fn of_both(args: &Embed, source: &Source) -> Outcome {
+    if args.prompt_name.is_some() || args.dimensions.is_some() || args.chunk_tokens.is_some() {
+        let why = "--prompt-name, --dimensions and --chunk-tokens are not for models of texts and images";
+        return Err(why.into());
+    }
+    let images = args.image.iter().map(Image::open).collect::<Result<Vec<_>, _>>()?;
+    let mut records = args.records(&progress::bytes("texts"))?.collect::<Outcome<Vec<_>>>()?;
+    let model = DualEncoder::load(source, args.dtype)?;
+    let (peak, started) = (Peak::start()?, Instant::now());
+    let texts: Vec<_> = records.iter().map(|record| &record.text).collect();
+    let vectors = concatenate(&[model.embed_texts(&texts)?, model.embed_images(&images)?], 0)?;
+    records.extend(args.image.iter().map(|path| Record::of_image(path)));
+    let count = records.len();
+    output::write(std::iter::once(Ok((records, vectors))), args.precision, &args.output)?;
     tell(count, started.elapsed().as_secs_f64(), peak.so_far()?.get() as f64 / 1e9, args.json)
 }
 
@@ -126,6 +155,12 @@ fn tell(texts: usize, seconds: f64, peak: f64, as_json: bool) -> Outcome {
 }
 
 impl Embed {
+    /// The texts of the command line and those of the file, whose bytes are counted as they are read.
+    fn records(&self, bar: &ProgressBar) -> Outcome<impl Iterator<Item = Outcome<Record>>> {
+        let of_file = self.file.as_deref().map(|file| Records::open(file, bar)).transpose()?;
+        Ok(self.text.iter().map(|text| Ok(Record::of(text))).chain(of_file.into_iter().flatten()))
+    }
+
     /// The pieces of records, where they are to be cut.
     fn cut(&self, records: Vec<Record>, embedder: &Embedder) -> Outcome<Vec<Record>> {
         let Some(tokens) = self.chunk_tokens else { return Ok(records) };
@@ -138,58 +173,4 @@ impl Embed {
         }
         Ok(all)
     }
-}
-
-/// All vectors in one array.
-fn write_arrays(
-    parts: impl Iterator<Item = Outcome<(Vec<Record>, Array)>>,
-    precision: Coding,
-    path: &Path,
-) -> Outcome {
-    let parts = parts.map(|part| Ok(part?.1)).collect::<Outcome<Vec<_>>>()?;
-    let all = concatenate(&parts, 0)?;
-    let ranges = precision.has_ranges().then(|| coding::ranges(&all)).transpose()?;
-    let coded = precision.code(&all, ranges.as_ref())?;
-    let arrays = [("embeddings", Some(&coded)), ("ranges", ranges.as_ref())];
-    let arrays = arrays.into_iter().filter_map(|(name, array)| Some((name, array?)));
-    Ok(save_safetensors(path, arrays, &BTreeMap::new())?)
-}
-
-/// Each record on a line, with its vector.
-fn write_lines(
-    parts: impl Iterator<Item = Outcome<(Vec<Record>, Array)>>,
-    precision: Coding,
-    path: &Path,
-) -> Outcome {
-    if precision.has_ranges() {
-        let why = "bytes have ranges, for which lines have no place: write safetensors";
-        return Err(format!("{}: {why}", path.display()).into());
-    }
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let failed = |error: io::Error| format!("{}: {error}", path.display());
-    let mut file = BufWriter::new(NamedTempFile::new_in(folder).map_err(failed)?);
-    for part in parts {
-        let (records, vectors) = part?;
-        let coded = precision.code(&vectors, None)?;
-        for (record, vector) in records.into_iter().zip(rows(&coded)?) {
-            let mut fields = record.fields;
-            fields.insert("embedding".into(), vector);
-            serde_json::to_writer(&mut file, &fields)?;
-            file.write_all(b"\n").map_err(failed)?;
-        }
-    }
-    let file = file.into_inner().map_err(|error| failed(error.into_error()))?;
-    file.persist(path).map_err(|error| failed(error.error))?;
-    Ok(())
-}
-
-/// The vectors as JSON.
-fn rows(vectors: &Array) -> Outcome<Vec<Value>> {
-    let width = usize::try_from(vectors.dim(-1)?)?.max(1);
-    Ok(if vectors.dtype() == Dtype::Float32 {
-        vectors.to_vec::<f32>()?.chunks(width).map(|row| json!(row)).collect()
-    } else {
-        let whole = vectors.astype(Dtype::Int16)?.to_vec::<i16>()?;
-        whole.chunks(width).map(|row| json!(row)).collect()
-    })
 }

@@ -1,0 +1,12 @@
+//! Images against Pillow and the processors of transformers.
+
+#[cfg(test)]
+mod damaged;
+#[cfg(test)]
+mod decode;
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod processors;
+#[cfg(test)]
+mod resize;
