@@ -27,6 +27,8 @@ mod tests {
     #[test]
     fn texts_run_by_their_length_up_to_a_number_of_tokens() {
         assert_eq!(batches(&[4, 0, 2, 3, 9], 6), [vec![2, 3], vec![0], vec![4]]);
+        assert_eq!(batches(&[2, 4], 6), [[0, 1]]);
+        assert_eq!(batches(&[3, 4], 6), [[0], [1]]);
         assert!(batches(&[0, 0], 6).is_empty());
         assert_eq!(batches(&[1, 1], 0), [[0], [1]]);
     }

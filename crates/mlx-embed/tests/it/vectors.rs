@@ -62,4 +62,8 @@ fn long_lists_are_searched_in_parts() {
     let found = search(&Array::from([[1.0_f32], [-1.0]]), &vectors, 2, Similarity::Dot).unwrap();
     let places: Vec<Vec<_>> = found.iter().map(|hits| hits.iter().map(|hit| hit.index).collect()).collect();
     assert_eq!(places, [vec![count as usize - 1, count as usize - 2], vec![0, 1]]);
+    let last = (1 << 16) - 1;
+    let only = vectors.equal(last).unwrap().astype(mlx_core::Dtype::Float32).unwrap();
+    let found = search(&Array::from([[1.0_f32]]), &only, 1, Similarity::Dot).unwrap();
+    assert_eq!(found, [[Hit { index: last as usize, score: 1.0 }]]);
 }
