@@ -33,7 +33,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { prompt: None, dimensions: None, batch_tokens: 1024 }
+        Self { prompt: None, dimensions: None, batch_tokens: 512 }
     }
 }
 

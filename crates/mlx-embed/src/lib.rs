@@ -26,6 +26,7 @@ mod embedder;
 pub mod encoder;
 mod error;
 pub mod late;
+mod layers;
 mod packed;
 mod pieces;
 pub mod pipeline;

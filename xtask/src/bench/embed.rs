@@ -61,8 +61,7 @@ pub fn run(options: &Options) -> Result<()> {
     facts.push(("commit".to_owned(), cpu::commit(&root)?));
     let peers = golden::with_torch(&root)?;
     let programs = [
-        ("mlx (this repository)", ours(&mlx, &model, &texts, options.threads, None)),
-        ("mlx, 192 tokens at once", ours(&mlx, &model, &texts, options.threads, Some("192"))),
+        ("mlx (this repository)", ours(&mlx, &model, &texts, options.threads)),
         ("sentence-transformers", peer(&peers, "sentence-transformers", &model, &texts, options.threads)),
         ("onnxruntime", peer(&peers, "onnxruntime", &model, &texts, options.threads)),
     ];
@@ -113,10 +112,9 @@ fn sentences(text: &str, count: usize) -> Vec<String> {
     all
 }
 
-fn ours(mlx: &Path, model: &Path, texts: &Path, threads: usize, batch: Option<&str>) -> Command {
+fn ours(mlx: &Path, model: &Path, texts: &Path, threads: usize) -> Command {
     let mut command = Command::new(mlx);
     command.arg("embed").arg("--model").arg(model).arg("--file").arg(texts).arg("--json");
-    command.args(batch.map(|batch| ["--batch-tokens", batch]).into_iter().flatten());
     command.arg("--output").arg(texts.with_extension("safetensors"));
     command.env("MLX_NUM_THREADS", threads.to_string());
     command

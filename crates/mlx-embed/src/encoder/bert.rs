@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::attention::Attend;
 use super::{Encoder, body, config};
+use crate::layers::through;
 use crate::{Packed, Result};
 
 #[derive(Deserialize)]
@@ -185,11 +186,7 @@ impl Encoder for Bert {
             let of_tokens = texts.kinds()?.unwrap_or_else(|| Array::from(0));
             x = (x + kinds.forward(&of_tokens)?)?;
         }
-        x = self.norm.forward(&x)?;
-        for layer in &self.layers {
-            x = layer.forward(&x, texts)?;
-        }
-        Ok(x)
+        through(&self.layers, self.norm.forward(&x)?, |layer, x| layer.forward(x, texts))
     }
 
     fn longest(&self) -> Option<usize> {

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::attention::Attend;
 use super::{Encoder, body, config};
+use crate::layers::through;
 use crate::{Packed, Result};
 
 #[derive(Deserialize)]
@@ -191,11 +192,8 @@ pub(super) fn thirds(all: &Array) -> MlxResult<[Array; 3]> {
 
 impl Encoder for ModernBert {
     fn forward(&self, texts: &Packed) -> MlxResult<Array> {
-        let mut x = self.norm.forward(&self.words.forward(&texts.tokens()?)?)?;
-        for layer in &self.layers {
-            x = layer.forward(&x, texts)?;
-        }
-        self.final_norm.forward(&x)
+        let x = self.norm.forward(&self.words.forward(&texts.tokens()?)?)?;
+        self.final_norm.forward(&through(&self.layers, x, |layer, x| layer.forward(x, texts))?)
     }
 
     fn longest(&self) -> Option<usize> {

@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::attention::Attend;
 use super::modern_bert::thirds;
 use super::{Encoder, config};
+use crate::layers::through;
 use crate::{Error, Packed, Result};
 
 /// The publisher's names of fields are those of GPT-2; transformers has names of its own.
@@ -198,11 +199,8 @@ impl Layer {
 
 impl Encoder for NomicBert {
     fn forward(&self, texts: &Packed) -> MlxResult<Array> {
-        let mut x = self.norm.forward(&(self.words.forward(&texts.tokens()?)? + &self.kind)?)?;
-        for layer in &self.layers {
-            x = layer.forward(&x, texts)?;
-        }
-        Ok(x)
+        let x = self.norm.forward(&(self.words.forward(&texts.tokens()?)? + &self.kind)?)?;
+        through(&self.layers, x, |layer, x| layer.forward(x, texts))
     }
 
     fn longest(&self) -> Option<usize> {

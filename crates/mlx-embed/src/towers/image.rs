@@ -9,6 +9,7 @@ use super::config::{Config, Family};
 use super::layer::{Layer, norm};
 use super::pooling::AttentionPooling;
 use super::positions;
+use crate::layers::through;
 use crate::{Error, Result};
 
 /// Patches of images in, a vector of each out.
@@ -112,9 +113,7 @@ impl ImageTower {
         if let Pooling::Class { first_norm, .. } = &self.pooling {
             x = first_norm.forward(&x)?;
         }
-        for layer in &self.layers {
-            x = layer.forward(&x, Mask::None)?;
-        }
+        let x = through(&self.layers, x, |layer, x| layer.forward(x, Mask::None))?;
         match &self.pooling {
             Pooling::Class { projection, .. } => projection.forward(&self.norm.forward(&x.index((.., 0))?)?),
             Pooling::Attention(pooling) => pooling.forward(&self.norm.forward(&x)?),

@@ -7,6 +7,7 @@ use mlx_nn::{Embedding, LayerNorm, Linear, Module, Weights};
 use super::config::{Config, Family};
 use super::layer::{Layer, norm};
 use crate::Result;
+use crate::layers::through;
 
 /// Token ids of texts in, a vector of each out.
 #[derive(Module)]
@@ -94,10 +95,8 @@ impl TextTower {
         let length = i32::try_from(length).unwrap_or(i32::MAX);
         let tokens = Array::from_slice(&tokens, [count, length])?;
         let places = Array::arange(0..length)?;
-        let mut x = (self.tokens.forward(&tokens)? + self.positions.forward(&places)?)?;
-        for layer in &self.layers {
-            x = layer.forward(&x, mask)?;
-        }
+        let x = (self.tokens.forward(&tokens)? + self.positions.forward(&places)?)?;
+        let x = through(&self.layers, x, |layer, x| layer.forward(x, mask))?;
         let places = texts.iter().zip(0..).map(|(text, at)| at * length + self.place(text, length));
         let places = Array::from_slice(&places.collect::<Vec<_>>(), [count])?;
         // What the norm does to a hidden state depends on no other.
