@@ -1,8 +1,11 @@
 //! Whole checkpoints in the layout of sentence-transformers, and what is said about damaged ones.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use mlx_core::Array;
+use mlx_core::io::save_safetensors;
 use mlx_embed::{Embedder, Options};
 use mlx_hub::Source;
 use serde_json::{Value, json};
@@ -178,6 +181,38 @@ fn vectors_may_be_cut_and_are_normalised_again() {
             format!("dimensions is {dimensions}: vectors have 24 elements, of which 1 at least is kept")
         );
     }
+}
+
+#[test]
+fn layers_behind_the_pooling_run_in_their_order() {
+    let files = [
+        ("modules.json", modules(&["Transformer", "Pooling", "Dense", "LayerNorm"])),
+        ("1_Pooling/config.json", json!({"pooling_mode": "mean"})),
+        ("2_Dense/config.json", json!({"in_features": 24, "out_features": 2})),
+        ("3_LayerNorm/config.json", json!({"dimension": 2})),
+    ];
+    let folder = checkpoint(&files);
+    let row = |from: f32| (0..24).map(move |at| (from + at as f32 * 0.7).sin() * 0.2).collect::<Vec<_>>();
+    let rows = [row(0.0), row(2.0)];
+    let weight = Array::from_vec(rows.concat(), [2, 24]).unwrap();
+    let write = |file: &str, arrays: &[(&str, Array)]| {
+        let arrays = arrays.iter().map(|(name, array)| (*name, array));
+        save_safetensors(folder.path().join(file), arrays, &BTreeMap::new()).unwrap();
+    };
+    let bias = Array::from([0.1_f32, -0.2]);
+    write("2_Dense/model.safetensors", &[("linear.weight", weight), ("linear.bias", bias)]);
+    let norm = [("norm.weight", Array::from([2.0_f32, 3.0])), ("norm.bias", Array::from([0.5_f32, -0.5]))];
+    write("3_LayerNorm/model.safetensors", &norm);
+    let embedder = load(&folder).unwrap();
+    let states = states(&embedder, "a b c");
+    let mean = weighted(&states, |_| 1.0, states.len() as f32);
+    let dense =
+        |at: usize, bias: f32| (rows[at].iter().zip(&mean).map(|(w, x)| w * x).sum::<f32>() + bias).tanh();
+    let (x, y) = (dense(0, 0.1), dense(1, -0.2));
+    let (middle, half) = (x.midpoint(y), (x - y) / 2.0);
+    let by = (half * half + 1e-5).sqrt();
+    let expected = [(x - middle) / by * 2.0 + 0.5, (y - middle) / by * 3.0 - 0.5];
+    assert_close(&vectors(&embedder, &["a b c"], &Options::default())[0], expected);
 }
 
 #[test]
