@@ -82,11 +82,7 @@ impl Checkpoint {
         dtype: Option<Dtype>,
         head: impl FnOnce(&Weights) -> Result<H>,
     ) -> Result<(Box<dyn Encoder>, H)> {
-        let mut arrays = BTreeMap::new();
-        for shard in self.directory.shards()? {
-            arrays.append(&mut io::load_safetensors(shard)?.arrays);
-        }
-        let (encoder, head) = Weights::new(arrays, None)
+        let (encoder, head) = weights(&self.directory)?
             .with_dtype(dtype)
             .build(|w| Ok::<_, Error>((encoder::load(w, &self.config)?, head(w)?)))?;
         eval(encoder.parameters().values())?;
@@ -104,6 +100,15 @@ impl Checkpoint {
         let most = model_max_length.filter(|&most| (1.0..1e9).contains(&most)).map(|most| most as usize);
         Ok(most.into_iter().chain(self.longest(encoder)).min())
     }
+}
+
+/// The arrays of all shards.
+pub(crate) fn weights(directory: &Directory) -> Result<Weights> {
+    let mut arrays = BTreeMap::new();
+    for shard in directory.shards()? {
+        arrays.append(&mut io::load_safetensors(shard)?.arrays);
+    }
+    Ok(Weights::new(arrays, None))
 }
 
 /// The fields of `T` in a file that may be missing.

@@ -1,14 +1,13 @@
 //! A model of texts and images with its tokenizer: vectors of both that can be compared.
 
-use std::collections::BTreeMap;
-
-use mlx_core::{Array, Dtype, concatenate, eval, io};
+use mlx_core::{Array, Dtype, concatenate, eval};
 use mlx_hub::{Checkpoint, Directory, Source};
 use mlx_image::{Image, PatchProcessor, Patches, Processor};
-use mlx_nn::{Module, Weights};
+use mlx_nn::Module;
 use mlx_text::Tokenizer;
 use serde_json::Value;
 
+use crate::checkpoint::{optional, weights};
 use crate::pipeline::normalized;
 use crate::towers::{Family, Towers};
 use crate::{Error, Result};
@@ -64,12 +63,8 @@ impl DualEncoder {
         let Checkpoint::Directory(directory) = source.resolve()? else {
             return Err(Error::config("the checkpoint", "is a GGUF file: give a folder or a Hub id"));
         };
-        let mut arrays = BTreeMap::new();
-        for shard in directory.shards()? {
-            arrays.append(&mut io::load_safetensors(shard)?.arrays);
-        }
         let config = directory.config()?;
-        let mut towers = Towers::build(&config, Weights::new(arrays, None).with_dtype(dtype))?;
+        let mut towers = Towers::build(&config, weights(&directory)?.with_dtype(dtype))?;
         eval(towers.parameters().values())?;
         let tokenizer = Tokenizer::from_dir(directory.path())?;
         if let Some(token) = padding(&directory, &tokenizer)? {
@@ -172,7 +167,7 @@ impl DualEncoder {
 impl Texts {
     /// What a family's models are trained on.
     fn of(family: Family, directory: &Directory) -> Result<Self> {
-        let class = config(directory, "tokenizer_config.json")?;
+        let class: Value = optional(directory, "tokenizer_config.json")?;
         let class = class.get("tokenizer_class").and_then(Value::as_str).unwrap_or_default();
         Ok(match family {
             Family::Clip => Self::AsTheyAre,
@@ -204,7 +199,7 @@ fn finished(vectors: &Array) -> Result<Array> {
 /// The token that the tokenizer pads with.
 fn padding(directory: &Directory, tokenizer: &Tokenizer) -> Result<Option<u32>> {
     for file in ["tokenizer_config.json", "special_tokens_map.json"] {
-        let config = config(directory, file)?;
+        let config: Value = optional(directory, file)?;
         let token = config.get("pad_token");
         let spelled = token.and_then(|token| token.as_str().or_else(|| token.get("content")?.as_str()));
         if let Some(id) = spelled.and_then(|token| tokenizer.id(token)) {
@@ -212,11 +207,6 @@ fn padding(directory: &Directory, tokenizer: &Tokenizer) -> Result<Option<u32>> 
         }
     }
     Ok(None)
-}
-
-/// A file of the checkpoint; nothing if it is missing.
-fn config(directory: &Directory, name: &str) -> Result<Value> {
-    Ok(if directory.file(name).is_some() { directory.json(name)? } else { Value::Null })
 }
 
 #[cfg(test)]

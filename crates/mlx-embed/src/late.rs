@@ -114,11 +114,7 @@ impl LateInteraction {
     pub fn rank<T: AsRef<str>>(&self, query: &str, documents: &[T]) -> Result<Vec<Ranked>> {
         let (query, documents) = (self.embed_queries(&[query])?, self.embed_documents(documents)?);
         let Some(query) = query.first() else { return Ok(Vec::new()) };
-        let scores = max_sim(query, &documents)?;
-        let mut ranked: Vec<_> =
-            scores.into_iter().enumerate().map(|(index, score)| Ranked { index, score }).collect();
-        ranked.sort_by(|a, b| b.score.total_cmp(&a.score));
-        Ok(ranked)
+        Ok(Ranked::in_order(max_sim(query, &documents)?))
     }
 
     /// Tokens of texts with the marker of their side behind the first.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use mlx_core::{Array, Result};
+use mlx_core::{Array, Result, concatenate};
 use mlx_text::Pair;
 
 /// Tokens of several texts, one behind the other. Those of one length stand together, so that they attend at once.
@@ -98,6 +98,13 @@ impl Packed {
     pub(crate) fn rows(&self, x: &Array, (group, range): (Group, Range<i32>)) -> Result<Array> {
         let rows = if self.groups.len() == 1 { x.clone() } else { x.index(range)? };
         rows.reshape([group.count, group.length, -1])
+    }
+
+    /// What `pool` makes of the rows of each group of `x` `[tokens, width]`, which are `[count, length, width]` there, one
+    /// behind the other: `[texts, ..]` if it gives a row for each text.
+    pub(crate) fn each_group(&self, x: &Array, pool: impl Fn(&Array) -> Result<Array>) -> Result<Array> {
+        let pooled = self.ranges().map(|part| pool(&self.rows(x, part)?)).collect::<Result<Vec<_>>>()?;
+        concatenate(&pooled, 0)
     }
 
     fn len(&self) -> i32 {

@@ -4,7 +4,7 @@
 
 mod head;
 
-use mlx_core::{Array, Dtype, concatenate};
+use mlx_core::{Array, Dtype};
 use mlx_hub::Source;
 use mlx_text::Tokenizer;
 use serde::Deserialize;
@@ -94,12 +94,7 @@ impl SparseEmbedder {
     fn weights(&self, texts: &Packed) -> Result<Array> {
         let scores = self.head.forward(&self.encoder.forward(texts)?)?.astype(Dtype::Float32)?;
         let weights = scores.maximum(0.0)?.log1p()?;
-        let mut pooled = Vec::with_capacity(texts.groups().len());
-        for part in texts.ranges() {
-            let rows = texts.rows(&weights, part)?;
-            pooled.push(if self.sums { rows.sum(1)? } else { rows.max(1)? });
-        }
-        Ok(concatenate(&pooled, 0)?)
+        Ok(texts.each_group(&weights, |rows| if self.sums { rows.sum(1) } else { rows.max(1) })?)
     }
 }
 

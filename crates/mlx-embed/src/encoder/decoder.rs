@@ -1,7 +1,7 @@
 //! Decoders of `mlx-lm` as models of texts: Qwen3-Embedding, EmbeddingGemma, LFM2 that reads in both directions, and any
 //! other that a checkpoint pools.
 
-use mlx_core::{Array, Dtype, Result as MlxResult, concatenate};
+use mlx_core::{Array, Dtype, Result as MlxResult};
 use mlx_hub::Source;
 use mlx_lm::{Decoder, Loader};
 use mlx_nn::Module;
@@ -35,16 +35,21 @@ pub(crate) fn of_decoder(source: Source, dtype: Option<Dtype>) -> Result<Box<dyn
     Ok(Box::new(States { decoder: model.into_decoder(), longest }))
 }
 
+/// What `take` makes of the hidden states `[count, length, hidden]` of the texts of each length.
+pub(crate) fn states(
+    decoder: &dyn Decoder,
+    texts: &Packed,
+    take: impl Fn(&Array) -> MlxResult<Array>,
+) -> MlxResult<Array> {
+    texts.each_group(&texts.tokens()?.expand_dims(1)?, |tokens| {
+        let hidden = decoder.embed(&tokens.squeeze(2)?)?;
+        take(&decoder.states(hidden, &mut decoder.cache())?)
+    })
+}
+
 impl Encoder for States {
     fn forward(&self, texts: &Packed) -> MlxResult<Array> {
-        let tokens = texts.tokens()?.expand_dims(1)?;
-        let mut all = Vec::with_capacity(texts.groups().len());
-        for (group, range) in texts.ranges() {
-            let rows = texts.rows(&tokens, (group, range))?.squeeze(2)?;
-            let states = self.decoder.states(self.decoder.embed(&rows)?, &mut self.decoder.cache())?;
-            all.push(states.reshape([group.count * group.length, -1])?);
-        }
-        concatenate(&all, 0)
+        states(self.decoder.as_ref(), texts, |states| states.flatten(0, 1))
     }
 
     fn longest(&self) -> Option<usize> {

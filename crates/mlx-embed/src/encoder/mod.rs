@@ -12,7 +12,7 @@ use mlx_nn::{Module, Weights};
 use serde_json::Value;
 
 pub(crate) use self::config::{activation, check_sizes, parse};
-pub(crate) use self::decoder::{is_decoder, of_decoder};
+pub(crate) use self::decoder::{is_decoder, of_decoder, states};
 use crate::{Error, Packed, Result};
 
 /// A model of texts.

@@ -95,15 +95,12 @@ impl Pooling {
 
     /// Hidden states `[tokens, hidden]` to `[texts, ways · hidden]`.
     pub(super) fn forward(&self, hidden: &Array, texts: &Packed, prompt: i32) -> MlxResult<Array> {
-        let mut vectors = Vec::with_capacity(texts.groups().len());
-        for (group, range) in texts.ranges() {
-            let rows = texts.rows(hidden, (group, range))?;
-            let skipped = if self.include_prompt { 0 } else { prompt.clamp(0, group.length - 1) };
-            let rows = if skipped > 0 { rows.index((.., skipped..))? } else { rows };
+        texts.each_group(hidden, |rows| {
+            let skipped = if self.include_prompt { 0 } else { prompt.clamp(0, rows.dim(1)? - 1) };
+            let rows = if skipped > 0 { rows.index((.., skipped..))? } else { rows.clone() };
             let ways = self.ways.iter().map(|way| way.pool(&rows)).collect::<MlxResult<Vec<_>>>()?;
-            vectors.push(concatenate(&ways, -1)?);
-        }
-        concatenate(&vectors, 0)
+            concatenate(&ways, -1)
+        })
     }
 }
 

@@ -1,7 +1,7 @@
 //! Encoders with one score for a pair of texts.
 
 use mlx_core::fast::Activation;
-use mlx_core::{Array, Dtype, Result as MlxResult, concatenate};
+use mlx_core::{Array, Dtype, Result as MlxResult};
 use mlx_nn::{LayerNorm, LayerNormOptions, Linear, Weights};
 use mlx_text::Tokenizer;
 use serde::Deserialize;
@@ -156,12 +156,8 @@ impl Head {
 
     /// Hidden states `[tokens, hidden]` to scores `[texts]`.
     fn forward(&self, hidden: &Array, texts: &Packed) -> MlxResult<Array> {
-        let mut pooled = Vec::with_capacity(texts.groups().len());
-        for part in texts.ranges() {
-            let rows = texts.rows(hidden, part)?;
-            pooled.push(if self.mean { rows.mean(1)? } else { rows.index((.., 0))? });
-        }
-        let pooled = concatenate(&pooled, 0)?;
+        let pooled =
+            texts.each_group(hidden, |rows| if self.mean { rows.mean(1) } else { rows.index((.., 0)) })?;
         let x = match self.activation {
             Act::Tanh => self.dense.forward(&pooled)?.tanh()?,
             Act::Relu => mlx_nn::relu(&self.dense.forward(&pooled)?)?,

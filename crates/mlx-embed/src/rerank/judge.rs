@@ -1,11 +1,12 @@
 //! Decoders that say whether a text answers a query: the score is what `yes` has of `yes` and `no`.
 
-use mlx_core::{Array, Dtype, concatenate};
+use mlx_core::{Array, Dtype};
 use mlx_hub::Source;
 use mlx_lm::{LanguageModel, Loader};
 
 use super::{RankOptions, in_places};
 use crate::batch::batches;
+use crate::encoder::states;
 use crate::{Error, Packed, Result};
 
 /// What Qwen3-Reranker was trained to be asked.
@@ -70,14 +71,8 @@ impl Judge {
     /// How much of `yes` there is in the answers.
     fn judged(&self, questions: &Packed) -> Result<Vec<f32>> {
         let decoder = self.model.model().decoder();
-        let tokens = questions.tokens()?.expand_dims(1)?;
-        let mut last = Vec::new();
-        for part in questions.ranges() {
-            let rows = questions.rows(&tokens, part)?.squeeze(2)?;
-            let states = decoder.states(decoder.embed(&rows)?, &mut decoder.cache())?;
-            last.push(states.index((.., -1))?);
-        }
-        let scores = decoder.scores(&concatenate(&last, 0)?)?.astype(Dtype::Float32)?;
+        let last = states(decoder, questions, |states| states.index((.., -1)))?;
+        let scores = decoder.scores(&last)?.astype(Dtype::Float32)?;
         let answers = scores.take(&Array::from([self.no, self.yes]), -1)?;
         Ok(answers.softmax(-1)?.index((.., 1))?.to_vec()?)
     }

@@ -62,6 +62,16 @@ pub struct Ranked {
     pub score: f32,
 }
 
+impl Ranked {
+    /// Texts by their scores, the best first; those of one score in their order.
+    pub(crate) fn in_order(scores: Vec<f32>) -> Vec<Self> {
+        let mut ranked: Vec<_> =
+            scores.into_iter().enumerate().map(|(index, score)| Self { index, score }).collect();
+        ranked.sort_by(|a, b| b.score.total_cmp(&a.score));
+        ranked
+    }
+}
+
 /// Loads a model from a folder or a Hub id.
 pub fn load(source: &str) -> Result<Reranker> {
     Reranker::load(&Source::parse(source)?, None)
@@ -112,9 +122,7 @@ impl Reranker {
         options: &RankOptions,
     ) -> Result<Vec<Ranked>> {
         let scores = self.scores(query, documents, options)?;
-        let mut ranked: Vec<_> =
-            scores.into_iter().enumerate().map(|(index, score)| Ranked { index, score }).collect();
-        ranked.sort_by(|a, b| b.score.total_cmp(&a.score));
+        let mut ranked = Ranked::in_order(scores);
         ranked.truncate(options.top_k.unwrap_or(usize::MAX));
         Ok(ranked)
     }
