@@ -17,7 +17,6 @@ mod records;
 mod sampling;
 
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::Parser;
 
@@ -28,11 +27,7 @@ use args::{Args, Command};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// How long memory is kept that is free: from one message of a conversation to the next.
-const KEPT: Duration = Duration::from_secs(60);
-
 fn main() -> ExitCode {
-    mlx_core::memory::keep_freed(KEPT);
     let result = match Args::parse().command {
         Command::Generate(options) => command::generate::run(&options),
         Command::Chat(options) => command::chat::run(&options),
@@ -47,14 +42,4 @@ fn main() -> ExitCode {
         Command::Rerank(options) => command::rerank::run(&options),
     };
     failure::report(result)
-}
-
-#[cfg(all(test, target_os = "linux"))]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_allocator_keeps_memory() {
-        assert!(mlx_core::memory::keep_freed(KEPT));
-    }
 }

@@ -1,7 +1,5 @@
 //! What MLX's allocator holds, in bytes, for the whole process.
 
-use std::time::Duration;
-
 use crate::device::Fact;
 use crate::ffi::pages::{self, Chunk};
 use crate::{Array, Device, Result, ffi};
@@ -53,14 +51,6 @@ impl HugePages {
         self.left = self.left.saturating_sub(Chunk::taken(bytes));
         self.chunk.insert(chunk).hold(array)
     }
-}
-
-/// Has the program's allocator keep for a while what is freed, instead of giving it back to the system after a second:
-/// what runs again after a pause, such as the next prompt of a conversation, finds its memory where it was, and takes up
-/// to a tenth less time. Returns whether that can be had, which is so on Linux where the allocator is mimalloc;
-/// its variable `MIMALLOC_PURGE_DELAY` goes before this.
-pub fn keep_freed(delay: Duration) -> bool {
-    ffi::memory::keep_freed(delay)
 }
 
 /// Memory that arrays use now.

@@ -3312,7 +3312,6 @@ unsafe extern "C" {
         in_axes_num: usize,
     ) -> ::core::ffi::c_int;
     pub fn mlx_version(str_: *mut mlx_string) -> ::core::ffi::c_int;
-    pub fn mlx_shim_keep_freed(milliseconds: ::core::ffi::c_long) -> bool;
     pub fn mlx_shim_primitive(
         res: *mut mlx_vector_array,
         inputs: mlx_vector_array,

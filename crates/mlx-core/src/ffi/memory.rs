@@ -1,7 +1,6 @@
 //! MLX's counters of memory, for the whole process.
 
-use std::ffi::{c_int, c_long};
-use std::time::Duration;
+use std::ffi::c_int;
 
 use mlx_sys as sys;
 
@@ -77,12 +76,6 @@ pub(crate) fn set_cache_limit(bytes: usize) -> Result<usize> {
 #[track_caller]
 pub(crate) fn set_wired_limit(bytes: usize) -> Result<usize> {
     exchange(sys::mlx_set_wired_limit, bytes)
-}
-
-pub(crate) fn keep_freed(delay: Duration) -> bool {
-    let milliseconds = c_long::try_from(delay.as_millis()).unwrap_or(c_long::MAX);
-    // SAFETY: takes a number that is checked there.
-    unsafe { sys::mlx_shim_keep_freed(milliseconds) }
 }
 
 #[cfg(test)]

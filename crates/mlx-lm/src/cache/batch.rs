@@ -52,7 +52,7 @@ impl KvCache {
             let layers: Vec<_> = caches.iter().filter_map(|cache| cache.layers.get(at)).collect();
             LayerCache::merge(&layers)
         };
-        Ok(Self { layers: (0..layers).map(layer).collect::<Result<_>>()? })
+        Ok(Self::new((0..layers).map(layer).collect::<Result<Vec<_>>>()?))
     }
 
     /// Adds the texts of another cache behind those of this one.
@@ -69,8 +69,8 @@ impl KvCache {
     /// # Errors
     /// There is no such text.
     pub fn filter(&self, texts: &[usize]) -> Result<Self> {
-        let layers = self.layers.iter().map(|layer| layer.filter(texts)).collect::<Result<_>>()?;
-        Ok(Self { layers })
+        let layers = self.layers.iter().map(|layer| layer.filter(texts)).collect::<Result<Vec<_>>>()?;
+        Ok(Self::new(layers))
     }
 
     /// Whether the texts of both can go on in one batch, each as it would alone.

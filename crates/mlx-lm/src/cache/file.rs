@@ -177,9 +177,9 @@ fn read(file: io::Safetensors, tag: &str) -> Refusal<KvCache> {
         .map_err(|error| format!("{LAYERS}: {error}"))?;
     let layers = layers.into_iter().enumerate();
     let layers =
-        layers.map(|(at, saved)| load(saved, &at.to_string(), &mut arrays)).collect::<Refusal<_>>()?;
+        layers.map(|(at, saved)| load(saved, &at.to_string(), &mut arrays)).collect::<Refusal<Vec<_>>>()?;
     match arrays.keys().next() {
-        None => Ok(KvCache { layers }),
+        None => Ok(KvCache::new(layers)),
         Some(name) => Err(format!("nothing is known of its array {name}")),
     }
 }

@@ -44,7 +44,7 @@ impl Foreign {
         if layers.is_empty() {
             return Err("it is no prompt cache of mlx-lm 0.32.2".into());
         }
-        let mut cache = KvCache { layers };
+        let mut cache = KvCache::new(layers);
         let end = cache.layers.iter().map(LayerCache::end).max().unwrap_or_default();
         for layer in cache.layers.iter_mut().flat_map(LayerCache::leaves_mut) {
             if let LayerCache::State(state) = layer {

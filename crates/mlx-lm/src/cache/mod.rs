@@ -11,6 +11,7 @@ mod layer;
 mod mask;
 mod mlx_lm;
 mod options;
+mod pace;
 mod prompt;
 mod rows;
 mod score;
@@ -24,6 +25,7 @@ pub use checkpoint::Checkpoint;
 pub use layer::LayerCache;
 pub use mask::Mask;
 pub use options::CacheOptions;
+use pace::Pace;
 pub use prompt::PromptCache;
 pub use score::Scoring;
 pub use seen::Seen;
@@ -39,17 +41,18 @@ use crate::Error;
 #[derive(Clone, Debug)]
 pub struct KvCache {
     layers: Vec<LayerCache>,
+    pace: Pace,
 }
 
 impl KvCache {
     /// An empty cache that keeps every token.
     pub fn full(layers: usize) -> Self {
-        Self { layers: vec![LayerCache::full(); layers] }
+        Self::new(vec![LayerCache::full(); layers])
     }
 
     /// A cache of these layers.
     pub fn new(layers: impl IntoIterator<Item = LayerCache>) -> Self {
-        Self { layers: layers.into_iter().collect() }
+        Self { layers: layers.into_iter().collect(), pace: Pace::Free }
     }
 
     /// The number of tokens seen; in a batch, those of the longest text.
@@ -62,6 +65,11 @@ impl KvCache {
     /// The layers' caches in order, to be filled by one pass of the decoder.
     pub fn layers(&mut self) -> impl Iterator<Item = &mut LayerCache> {
         self.layers.iter_mut()
+    }
+
+    /// How far ahead a pass that fills this is begun.
+    pub(crate) fn pace(&self) -> Pace {
+        self.pace
     }
 
     /// The mask for hidden states `[batch, length, hidden]` that follow what is cached.

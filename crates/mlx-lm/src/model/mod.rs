@@ -219,7 +219,7 @@ impl Model {
     /// As [`logits`](Self::logits), but for no tokens.
     pub fn prefill(&self, tokens: &[u32], cache: &mut KvCache, step: usize) -> Result<()> {
         for chunk in tokens.chunks(step.max(1)) {
-            self.logits(chunk, cache)?;
+            cache.layer_by_layer(|cache| self.logits(chunk, cache))?;
             eval(cache.arrays())?;
             memory::clear_cache()?;
         }

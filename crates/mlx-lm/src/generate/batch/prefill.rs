@@ -226,7 +226,8 @@ fn padded(prompts: &[Prompt], model: &Model) -> Result<KvCache> {
     let widths: Vec<_> = widths.into_iter().map(count).collect();
     let empty = prompts.first().map(|prompt| prompt.cache.clone()).unwrap_or_else(|| model.cache());
     let mut cache = empty.with_padding(&widths)?;
-    model.step(&Array::from_slice(&tokens, [count(prompts.len()), count(longest)])?, &mut cache)?;
+    let tokens = Array::from_slice(&tokens, [count(prompts.len()), count(longest)])?;
+    cache.layer_by_layer(|cache| model.step(&tokens, cache))?;
     eval(cache.arrays())?;
     Ok(cache)
 }

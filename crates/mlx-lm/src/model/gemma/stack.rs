@@ -96,6 +96,7 @@ impl<L: Layer> Body<L> {
             h = streams.open(&h)?;
         }
         let ([full, sliding], mut seen) = (self.windows.masks(), [None, None]);
+        let pace = cache.pace();
         let mut caches = cache.layers();
         for (at, layer) in (0..).zip(&self.layers) {
             let input = inputs.as_ref().map(|inputs| of_layer(inputs, at)).transpose()?;
@@ -104,6 +105,7 @@ impl<L: Layer> Body<L> {
             let (mask, seen) =
                 if self.windows.slides(at) { (&sliding, seen_sliding) } else { (&full, seen_full) };
             let cache = if at < self.keeping { caches.next() } else { None };
+            pace.before_layer(&h)?;
             h = layer.forward(&h, Keys { mask, cache, seen }, input.as_ref())?;
         }
         if let Some(streams) = &self.streams {

@@ -62,9 +62,10 @@ impl<B: Block> Dense<B> {
 
 impl<B: Block> Body<B> {
     fn forward(&self, mut h: Array, cache: &mut KvCache) -> MlxResult<Array> {
-        let [full, sliding] = self.windows.masks();
+        let ([full, sliding], pace) = (self.windows.masks(), cache.pace());
         for ((at, layer), cache) in self.layers.iter().enumerate().zip(cache.layers()) {
             let mask = if self.windows.slides(at) { &sliding } else { &full };
+            pace.before_layer(&h)?;
             h = layer.forward(&h, mask, cache)?;
         }
         self.norm.part.forward(&h)
