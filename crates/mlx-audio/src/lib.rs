@@ -1,0 +1,11 @@
+//! Speech on MLX: from a file to words, and from words to a file.
+
+#![forbid(unsafe_code)]
+
+mod audio;
+mod error;
+
+pub use audio::Audio;
+pub use error::{Error, Result};
+
+pub use {mlx_core, mlx_hub, mlx_text};
