@@ -1,11 +1,44 @@
 //! Speech on MLX: from a file to words, and from words to a file.
+//!
+//! ```no_run
+//! fn main() -> mlx_audio::Result<()> {
+//!     let transcript = mlx_audio::transcribe("openai/whisper-base", "talk.mp3")?;
+//!     println!("{}", transcript.text);
+//!     Ok(())
+//! }
+//! ```
+//!
+//! [`whisper`] has languages, times of words and long recordings.
 
 #![forbid(unsafe_code)]
 
 mod audio;
+pub mod dsp;
 mod error;
+mod file;
+mod resample;
+pub mod transcript;
+pub mod whisper;
 
 pub use audio::Audio;
 pub use error::{Error, Result};
+pub use file::{AudioReader, FlacDepth, MonoReader, WavEncoder, WavFormat, WavWriter};
+pub use resample::{Resampler, resample};
+pub use transcript::{Segment, Transcript, Word};
 
 pub use {mlx_core, mlx_hub, mlx_text};
+
+use std::path::Path;
+
+use mlx_hub::Source;
+use whisper::{TranscribeOptions, Whisper};
+
+/// What is said in a file, by the model of a folder or a Hub id.
+///
+/// # Errors
+/// The model or the file cannot be read.
+pub fn transcribe(model: &str, path: impl AsRef<Path>) -> Result<Transcript> {
+    let whisper = Whisper::load(&Source::parse(model)?, None)?;
+    let audio = Audio::open_at(path, Whisper::RATE)?;
+    whisper.transcribe(audio.samples(), &TranscribeOptions::default())
+}

@@ -13,8 +13,10 @@ use crate::command::cache_prompt::CachePrompt;
 use crate::command::chat::Chat;
 use crate::command::convert::{Convert, Quantize};
 use crate::command::embed::Embed;
+use crate::command::encode::Encode;
 use crate::command::perplexity::Perplexity;
 use crate::command::rerank::Rerank;
+use crate::command::transcribe::Transcribe;
 use crate::drafting::Drafting;
 use crate::form::Form;
 use crate::sampling::Sampling;
@@ -39,7 +41,9 @@ pub(crate) enum Command {
     Bench(Bench),
     CachePrompt(CachePrompt),
     Embed(Embed),
+    Encode(Encode),
     Rerank(Rerank),
+    Transcribe(Transcribe),
 }
 
 /// Which model, and how it is loaded.
@@ -112,11 +116,12 @@ pub(crate) struct Generate {
 /// Write a model's raw scores to a safetensors file.
 ///
 /// `prefill` [T, V] holds the scores after each token, in float32; `decode` [N, V] those after each continued
-/// token, which are fed one at a time through the cache.
+/// token, which are fed one at a time through the cache. A model of speech hears the first half minute of `--audio`.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
-Example:
-  mlx logits --model ./model --tokens 1,2,3 --continue 4,5,6 --output logits.safetensors")]
+Examples:
+  mlx logits --model ./model --tokens 1,2,3 --continue 4,5,6 --output logits.safetensors
+  mlx logits --model ./whisper-base --audio talk.mp3 --tokens 50258,50259,50359 --output logits.safetensors")]
 pub(crate) struct Logits {
     #[command(flatten)]
     pub(crate) model: ModelArgs,
@@ -126,6 +131,9 @@ pub(crate) struct Logits {
     /// Token ids that follow, fed one at a time
     #[arg(long = "continue", value_delimiter = ',', value_name = "IDS")]
     pub(crate) continued: Vec<u32>,
+    /// A recording that a model of speech hears
+    #[arg(long, value_name = "AUDIO")]
+    pub(crate) audio: Option<PathBuf>,
     /// The file to write
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: PathBuf,

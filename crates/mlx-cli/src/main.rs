@@ -39,7 +39,9 @@ fn main() -> ExitCode {
         Command::Bench(options) => command::bench::run(&options),
         Command::CachePrompt(options) => command::cache_prompt::run(&options),
         Command::Embed(options) => command::embed::run(&options),
+        Command::Encode(options) => command::encode::run(&options),
         Command::Rerank(options) => command::rerank::run(&options),
+        Command::Transcribe(options) => command::transcribe::run(&options),
     };
     failure::report(result)
 }

@@ -1,10 +1,12 @@
 //! `mlx logits`: a model's raw scores, for comparison with another implementation.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
+use mlx_audio::Audio;
+use mlx_audio::whisper::Whisper;
 use mlx_core::{Array, Dtype, concatenate, eval, io};
 use mlx_lm::Loader;
-use mlx_lm::cache::KvCache;
 
 use crate::args::Logits;
 use crate::download;
@@ -12,16 +14,33 @@ use crate::failure::Outcome;
 
 /// Runs the tokens and writes the scores.
 pub(crate) fn run(args: &Logits) -> Outcome {
+    match &args.audio {
+        Some(path) => of_speech(args, path),
+        None => of_text(args),
+    }
+}
+
+fn of_text(args: &Logits) -> Outcome {
     let model = Loader::new(download::source(&args.model)?).dtype(args.dtype).load_model()?;
     let mut cache = model.cache();
-    let scores = |tokens: &[u32], cache: &mut KvCache| -> mlx_lm::Result<Array> {
-        let scores = model.logits(tokens, cache)?.index(0)?.astype(Dtype::Float32)?;
+    write(args, |tokens| Ok(model.logits(tokens, &mut cache)?.index(0)?))
+}
+
+fn of_speech(args: &Logits, path: &Path) -> Outcome {
+    let whisper = Whisper::load(&download::source(&args.model)?, Some(args.dtype))?;
+    let mut hearing = whisper.hear(Audio::open_at(path, Whisper::RATE)?.samples())?;
+    write(args, |tokens| Ok(hearing.logits(tokens)?))
+}
+
+/// Writes the scores `[tokens, vocabulary]` of the tokens, and of those that follow, one by one.
+fn write(args: &Logits, mut scores: impl FnMut(&[u32]) -> Outcome<Array>) -> Outcome {
+    let mut computed = |tokens: &[u32]| -> Outcome<Array> {
+        let scores = scores(tokens)?.astype(Dtype::Float32)?;
         eval([&scores])?;
         Ok(scores)
     };
-    let prefill = scores(&args.tokens, &mut cache)?;
-    let steps: Vec<_> =
-        args.continued.iter().map(|&token| scores(&[token], &mut cache)).collect::<Result<_, _>>()?;
+    let prefill = computed(&args.tokens)?;
+    let steps: Vec<_> = args.continued.iter().map(|&token| computed(&[token])).collect::<Result<_, _>>()?;
     let mut arrays = vec![("prefill", prefill)];
     if !steps.is_empty() {
         arrays.push(("decode", concatenate(&steps, 0)?));

@@ -24,3 +24,5 @@ mod memory;
 mod program;
 #[cfg(test)]
 mod rerank;
+#[cfg(test)]
+mod transcribe;

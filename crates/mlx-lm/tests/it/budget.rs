@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use mlx_core::{Array, Device, Dtype, eval, memory};
 use mlx_hub::Source;
-use mlx_lm::cache::CacheOptions;
+use mlx_lm::cache::{CacheOptions, KvCache};
 use mlx_lm::mlx_memory::{Budget, Bytes, Purpose};
 use mlx_lm::{BudgetOptions, Loader, Model};
 use mlx_testkit::{Checkpoint, assets};
@@ -63,12 +63,12 @@ impl Run {
         memory::clear_cache().unwrap();
         memory::reset_peak().unwrap();
         let decoder = model.decoder();
-        let mut step = |length: i32| {
+        let step = |length: i32, cache: &mut KvCache| {
             let tokens = Array::zeros([self.batch, length], Dtype::Uint32).unwrap();
-            decoder.decode(decoder.embed(&tokens).unwrap(), &mut cache).unwrap()
+            decoder.decode(decoder.embed(&tokens).unwrap(), cache).unwrap()
         };
-        drop(step(self.chunk - 1));
-        let scores = step(1);
+        drop(cache.layer_by_layer(|cache| step(self.chunk - 1, cache)));
+        let scores = step(1, &mut cache);
         eval(cache.arrays()).unwrap();
         eval([&scores]).unwrap();
         memory::peak().unwrap()

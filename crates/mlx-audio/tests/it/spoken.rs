@@ -1,0 +1,150 @@
+//! What real Whispers hear in real recordings, against OpenAI's implementation.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use mlx_audio::whisper::{TranscribeOptions, Whisper};
+use mlx_audio::{Audio, Transcript};
+use mlx_hub::Source;
+use mlx_testkit::assets;
+use serde::Deserialize;
+
+/// What OpenAI's implementation heard in a file with beams of five.
+#[derive(Deserialize)]
+struct Heard {
+    file: String,
+    language: String,
+    text: String,
+    words: Vec<(String, f64, f64)>,
+}
+
+struct Case {
+    heard: Heard,
+    audio: Audio,
+    /// What was really said.
+    said: String,
+}
+
+fn whisper(group: &str) -> Option<Whisper> {
+    let model = assets::find(group, "model.bin")?;
+    Some(Whisper::load(&Source::path(model.parent()?), None).unwrap())
+}
+
+fn cases(group: &str) -> Option<Vec<Case>> {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/{group}.json"));
+    let heard: Vec<Heard> = serde_json::from_str(&fs::read_to_string(golden).unwrap()).unwrap();
+    heard.into_iter().map(case).collect()
+}
+
+fn case(heard: Heard) -> Option<Case> {
+    let stem = heard.file.trim_end_matches(".wav");
+    let (path, said) = if stem.starts_with("sense") {
+        let said = fs::read_to_string(assets::find("librivox", "transcription")?).unwrap();
+        let line = said.lines().find(|line| line.contains(stem)).unwrap().to_owned();
+        let line = line.replace("<s>", "").replace("</s>", "");
+        (assets::find("librivox", &heard.file)?, line.split('(').next().unwrap().to_owned())
+    } else {
+        let said = fs::read_to_string(assets::find("speech", &format!("{stem}.txt"))?).unwrap();
+        (assets::find("speech", &heard.file)?, said)
+    };
+    Some(Case { audio: open(&path), heard, said })
+}
+
+fn open(path: &PathBuf) -> Audio {
+    Audio::open_at(path, Whisper::RATE).unwrap()
+}
+
+/// Words in lower case without signs; letters, where words have no spaces between them.
+fn words(text: &str, language: &str) -> Vec<String> {
+    let plain: String = text
+        .to_lowercase()
+        .chars()
+        .map(|letter| if letter.is_alphanumeric() || letter == '\'' { letter } else { ' ' })
+        .filter(|letter| !(language == "zh" && *letter == ' '))
+        .collect();
+    if language == "zh" {
+        return plain.chars().map(String::from).collect();
+    }
+    plain.split_whitespace().map(str::to_owned).collect()
+}
+
+/// How many words must be put in, left out or replaced to get from one text to the other.
+fn errors(found: &[String], said: &[String]) -> usize {
+    let mut row: Vec<usize> = (0..=said.len()).collect();
+    for (at, word) in found.iter().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], at + 1);
+        for (column, other) in said.iter().enumerate() {
+            let least = (diagonal + usize::from(word != other)).min(row[column] + 1).min(row[column + 1] + 1);
+            diagonal = std::mem::replace(&mut row[column + 1], least);
+        }
+    }
+    row[said.len()]
+}
+
+/// The times of words, ours and theirs, where both heard the same.
+fn times(found: &Transcript, heard: &Heard) -> Vec<[f64; 4]> {
+    let ours: Vec<_> = found.segments.iter().flat_map(|segment| &segment.words).collect();
+    let same = |(our, their): &(&&mlx_audio::Word, &(String, f64, f64))| our.word == their.0;
+    let pairs = ours.iter().zip(&heard.words).filter(same);
+    pairs.map(|(our, their)| [our.start, our.end, their.1, their.2]).collect()
+}
+
+/// Hears everything that OpenAI's implementation heard, and compares.
+fn compare(group: &str) {
+    let (Some(whisper), Some(cases)) = (whisper(group), cases(group)) else { return };
+    let options = TranscribeOptions { word_timestamps: true, temperature: vec![0.0], ..TranscribeOptions::default() };
+    let (mut ours, mut theirs, mut near, mut all) = (0, 0, 0, 0);
+    for Case { heard, audio, said } in &cases {
+        let found = whisper.transcribe(audio.samples(), &options).unwrap();
+        assert_eq!(found.language, heard.language, "{}", heard.file);
+        let [found_words, heard_words, said] =
+            [&found.text, &heard.text, said].map(|text| words(text, &heard.language));
+        let own = errors(&found_words, &said);
+        if found.text != heard.text {
+            println!("{}: `{}` for `{}`", heard.file, found.text, heard.text);
+        }
+        (ours, theirs) = (ours + own, theirs + errors(&heard_words, &said));
+        let times = times(&found, heard);
+        all += heard.words.len();
+        near += times.iter().filter(|[a, b, c, d]| (a - c).abs() < 0.1 && (b - d).abs() < 0.1).count();
+    }
+    println!("{group}: {ours} errors, theirs {theirs}; {near} of {all} words within 0.1 s");
+    assert!(ours <= theirs, "{ours} errors, theirs {theirs}");
+    assert!(near * 100 >= all * 95, "{near} of {all} words are within 0.1 s");
+}
+
+#[test]
+fn tiny_hears_no_less_than_in_openais_implementation() {
+    compare("whisper-tiny.en");
+}
+
+#[test]
+fn base_hears_no_less_than_in_openais_implementation_in_four_languages() {
+    compare("whisper-base");
+}
+
+#[test]
+fn a_long_recording_has_all_sentences_in_the_order_of_time() {
+    let (Some(whisper), Some(cases)) = (whisper("whisper-tiny.en"), cases("whisper-tiny.en")) else { return };
+    let mut samples = Vec::new();
+    let mut begins = Vec::new();
+    for round in 0..4 {
+        for case in cases.iter().filter(|case| case.heard.file.starts_with("sense")) {
+            begins.push((samples.len() as f64 / 16_000.0, words(&case.said, "en")));
+            samples.extend_from_slice(case.audio.samples());
+            samples.extend(vec![0.0; 16_000 * (1 + 5 * round)]);
+        }
+    }
+    let options = TranscribeOptions { beam_size: 1, ..TranscribeOptions::default() };
+    let found = whisper.transcribe(&samples, &options).unwrap();
+    let edges: Vec<_> = found.segments.iter().flat_map(|segment| [segment.start, segment.end]).collect();
+    assert!(edges.is_sorted(), "{edges:?}");
+    let said: Vec<_> = begins.iter().flat_map(|(_, words)| words.clone()).collect();
+    let wrong = errors(&words(&found.text, "en"), &said);
+    assert!(wrong * 10 <= said.len(), "{wrong} of {} words: {}", said.len(), found.text);
+    for (begin, words) in begins {
+        let first = &words[0];
+        let near = found.segments.iter().any(|segment| (segment.start - begin).abs() < 1.5);
+        assert!(near, "no segment begins at {begin:.1} s with `{first}`");
+    }
+}

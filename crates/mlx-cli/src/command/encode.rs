@@ -1,0 +1,42 @@
+//! `mlx encode`: what a model of speech hears, for comparison with another implementation.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use clap::Args;
+use mlx_audio::Audio;
+use mlx_audio::whisper::Whisper;
+use mlx_core::{Dtype, io};
+
+use crate::args::ModelArgs;
+use crate::download;
+use crate::failure::Outcome;
+
+/// Write the last states of a speech model's encoder to a safetensors file.
+///
+/// `hidden` [T, D] are those of the first half minute, in float32.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  mlx encode --model openai/whisper-base talk.mp3 --output hidden.safetensors")]
+pub(crate) struct Encode {
+    #[command(flatten)]
+    model: ModelArgs,
+    /// The recording
+    #[arg(value_name = "AUDIO")]
+    audio: PathBuf,
+    /// The file to write
+    #[arg(long, short, value_name = "FILE")]
+    output: PathBuf,
+    /// Compute in this type
+    #[arg(long, value_name = "DTYPE", default_value_t = Dtype::Float32)]
+    dtype: Dtype,
+}
+
+/// Runs the encoder and writes its states.
+pub(crate) fn run(args: &Encode) -> Outcome {
+    let whisper = Whisper::load(&download::source(&args.model)?, Some(args.dtype))?;
+    let audio = Audio::open_at(&args.audio, Whisper::RATE)?;
+    let hidden = whisper.hidden(audio.samples())?.astype(Dtype::Float32)?;
+    Ok(io::save_safetensors(&args.output, [("hidden", &hidden)], &BTreeMap::new())?)
+}

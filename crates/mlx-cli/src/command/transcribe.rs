@@ -1,0 +1,140 @@
+//! `mlx transcribe`: what is said in recordings.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use indicatif::ProgressBar;
+use mlx_audio::transcript::{Format, Transcript};
+use mlx_audio::whisper::{Task, TranscribeOptions, Whisper};
+use mlx_audio::{Audio, Segment};
+use mlx_core::Dtype;
+
+use crate::args::ModelArgs;
+use crate::download;
+use crate::failure::Outcome;
+use crate::progress;
+
+/// Write down what is said in recordings.
+///
+/// Reads WAV, FLAC, MP3, OGG, M4A and more, of any rate and number of channels. The text goes to stdout; with several
+/// recordings or --output-dir, into files beside each other.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  mlx transcribe --model openai/whisper-base talk.mp3
+  mlx transcribe --model openai/whisper-base talk.mp3 --format srt --word-timestamps > talk.srt
+  mlx transcribe --model ./whisper-base interview.m4a --language German --format json
+  mlx transcribe --model ./whisper-base rede.wav --task translate
+  mlx transcribe --model ./whisper-base *.wav --output-dir texts --format vtt")]
+pub(crate) struct Transcribe {
+    #[command(flatten)]
+    model: ModelArgs,
+    /// The recordings
+    #[arg(required = true, value_name = "AUDIO")]
+    audio: Vec<PathBuf>,
+    /// The form to write: txt, json, srt, vtt or tsv
+    #[arg(long, short, default_value_t = Format::Txt)]
+    format: Format,
+    /// Write a file for each recording into this folder, named after it
+    #[arg(long, value_name = "DIR")]
+    output_dir: Option<PathBuf>,
+    /// The language that is spoken, such as `de` or `German` [default: listen for it]
+    #[arg(long, value_name = "L")]
+    language: Option<String>,
+    /// Write the words as they are spoken, or in English
+    #[arg(long, value_enum, default_value_t = TaskName::Transcribe)]
+    task: TaskName,
+    /// Find the times of words, too
+    #[arg(long)]
+    word_timestamps: bool,
+    /// Texts that are followed at once; 1 takes the likeliest token each time, which is faster
+    #[arg(long, value_name = "N", default_value_t = TranscribeOptions::default().beam_size)]
+    beam_size: usize,
+    /// Temperatures that are tried one after another until a text is likely enough
+    #[arg(long, value_name = "T", value_delimiter = ',', default_values_t = TranscribeOptions::default().temperature)]
+    temperature: Vec<f32>,
+    /// Names and words that will come, or a text in the style that is wanted
+    #[arg(long, value_name = "TEXT")]
+    initial_prompt: Option<String>,
+    /// Do not show the model what it wrote before: it then repeats itself less
+    #[arg(long)]
+    no_condition_on_previous_text: bool,
+    /// What draws depend on
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+    /// What to compute in [default: the type of the weights]
+    #[arg(long, value_name = "TYPE")]
+    dtype: Option<Dtype>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum TaskName {
+    Transcribe,
+    Translate,
+}
+
+/// Transcribes and writes.
+pub(crate) fn run(args: &Transcribe) -> Outcome {
+    let whisper = Whisper::load(&download::source(&args.model)?, args.dtype)?;
+    let options = args.options();
+    for path in &args.audio {
+        let transcript = transcribe(&whisper, path, &options)?;
+        let text = transcript.to_text(args.format);
+        match &args.output_dir {
+            Some(folder) => write(folder, path, args.format, &text)?,
+            None => io::stdout().lock().write_all(text.as_bytes())?,
+        }
+    }
+    Ok(())
+}
+
+impl Transcribe {
+    fn options(&self) -> TranscribeOptions {
+        TranscribeOptions {
+            task: match self.task {
+                TaskName::Transcribe => Task::Transcribe,
+                TaskName::Translate => Task::Translate,
+            },
+            language: self.language.clone(),
+            word_timestamps: self.word_timestamps,
+            temperature: self.temperature.clone(),
+            beam_size: self.beam_size,
+            initial_prompt: self.initial_prompt.clone(),
+            condition_on_previous_text: !self.no_condition_on_previous_text,
+            seed: self.seed,
+            ..TranscribeOptions::default()
+        }
+    }
+}
+
+/// The transcript of a recording, with a bar of its seconds.
+fn transcribe(whisper: &Whisper, path: &Path, options: &TranscribeOptions) -> Outcome<Transcript> {
+    let audio = Audio::open_at(path, Whisper::RATE)?;
+    let mut transcription = whisper.transcription(audio.samples(), options)?;
+    let bar = progress::count("seconds");
+    bar.set_length(transcription.duration().ceil() as u64);
+    let mut segments: Vec<Segment> = Vec::new();
+    while let Some(segment) = transcription.next() {
+        segments.push(segment?);
+        show(&bar, transcription.position());
+    }
+    bar.finish_and_clear();
+    Ok(Transcript::new(segments, transcription.language()))
+}
+
+fn show(bar: &ProgressBar, seconds: f64) {
+    bar.set_position(seconds as u64);
+}
+
+/// Writes a text beside its place, and renames it.
+fn write(folder: &Path, recording: &Path, format: Format, text: &str) -> Outcome {
+    std::fs::create_dir_all(folder)?;
+    let name = recording.file_stem().unwrap_or(recording.as_os_str()).to_owned();
+    let mut path = folder.join(name).into_os_string();
+    path.push(format!(".{format}"));
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(text.as_bytes())?;
+    file.persist(&path)?;
+    Ok(())
+}

@@ -1,0 +1,78 @@
+//! `mlx transcribe`, and what else speech has commands for.
+
+use std::fs;
+use std::path::PathBuf;
+
+use mlx_core::io;
+use mlx_testkit::assets;
+use serde_json::Value;
+
+use crate::program::mlx;
+
+/// A model of random numbers.
+fn random() -> String {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    root.join("../mlx-audio/tests/golden/whisper").display().to_string()
+}
+
+/// A real model and a recording, if they have been fetched.
+fn real() -> Option<[String; 2]> {
+    let model = assets::find("whisper-tiny.en", "model.bin")?;
+    let recording = assets::find("speech", "en_counting.wav")?;
+    Some([model.parent()?.display().to_string(), recording.display().to_string()])
+}
+
+#[test]
+fn a_recording_becomes_text_json_and_subtitles() {
+    let Some([model, recording]) = real() else { return };
+    let run = |more: &[&str]| {
+        let run = mlx(&[&["transcribe", "--model", &model, &recording], more].concat());
+        assert!(run.ok, "{}", run.err);
+        run.out
+    };
+    let text = run(&[]);
+    assert!(text.to_lowercase().contains("three"), "{text}");
+    let json: Value = serde_json::from_str(&run(&["--format", "json", "--word-timestamps"])).unwrap();
+    assert_eq!(json["text"], text.trim());
+    let words = json["segments"][0]["words"].as_array().unwrap();
+    assert!(words.len() > 3 && words[0]["start"].as_f64() < words[1]["end"].as_f64());
+    let srt = run(&["--format", "srt", "--beam-size", "1"]);
+    assert!(srt.starts_with("1\n00:00:0") && srt.contains(" --> "), "{srt}");
+}
+
+#[test]
+fn several_recordings_become_a_file_each() {
+    let Some([model, recording]) = real() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("texts").display().to_string();
+    let run = mlx(&["transcribe", "--model", &model, &recording, &recording, "--output-dir", &out, "-f", "vtt"]);
+    assert!(run.ok && run.out.is_empty(), "{}", run.err);
+    let names: Vec<_> = fs::read_dir(&out).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names, ["en_counting.vtt"]);
+}
+
+#[test]
+fn scores_and_states_of_a_recording_are_written() {
+    let Some([_, recording]) = real() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.safetensors").display().to_string();
+    let tokens = ["--tokens", "257,264", "--continue", "40,41,42", "--audio", &recording, "--output", &file];
+    let run = mlx(&[&["logits", "--model", &random()], &tokens[..]].concat());
+    assert!(run.ok, "{}", run.err);
+    let arrays = io::load_safetensors(&file).unwrap().arrays;
+    assert_eq!((arrays["prefill"].shape(), arrays["decode"].shape()), (&[2, 1766][..], &[3, 1766][..]));
+    let run = mlx(&["encode", "--model", &random(), &recording, "--output", &file]);
+    assert!(run.ok, "{}", run.err);
+    assert_eq!(io::load_safetensors(&file).unwrap().arrays["hidden"].shape(), [1500, 8]);
+}
+
+#[test]
+fn what_is_no_recording_is_one_error() {
+    let text = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+    let run = mlx(&["transcribe", "--model", &random(), text]);
+    assert!(!run.ok && run.err.lines().count() == 1 && run.err.contains("Cargo.toml"), "{}", run.err);
+    let run = mlx(&["transcribe", "--model", &random(), "missing.wav"]);
+    assert!(!run.ok && run.err.contains("missing.wav"), "{}", run.err);
+    let run = mlx(&["transcribe", "--model", &random(), text, "--format", "pdf"]);
+    assert!(!run.ok && run.err.contains("known are txt, json, srt, vtt, tsv"), "{}", run.err);
+}
