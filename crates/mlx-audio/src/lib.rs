@@ -4,6 +4,7 @@
 
 mod audio;
 mod error;
+pub mod vad;
 
 pub use audio::Audio;
 pub use error::{Error, Result};

@@ -1,1 +1,6 @@
 //! The public surface of mlx-audio.
+
+#[cfg(test)]
+mod recordings;
+#[cfg(test)]
+mod vad;
