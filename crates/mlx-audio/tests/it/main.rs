@@ -1,1 +1,14 @@
 //! The public surface of mlx-audio.
+
+#[cfg(test)]
+mod features;
+#[cfg(test)]
+mod loudness;
+#[cfg(test)]
+mod resample;
+#[cfg(test)]
+mod sounds;
+#[cfg(test)]
+mod spectra;
+#[cfg(test)]
+mod whisper_mel;
