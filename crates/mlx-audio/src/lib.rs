@@ -3,10 +3,13 @@
 #![forbid(unsafe_code)]
 
 mod audio;
+pub mod dsp;
 mod error;
+mod resample;
 pub mod vad;
 
 pub use audio::Audio;
 pub use error::{Error, Result};
+pub use resample::{Resampler, resample};
 
 pub use {mlx_core, mlx_hub, mlx_text};

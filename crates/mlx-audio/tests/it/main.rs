@@ -1,6 +1,18 @@
 //! The public surface of mlx-audio.
 
 #[cfg(test)]
+mod features;
+#[cfg(test)]
+mod loudness;
+#[cfg(test)]
 mod recordings;
 #[cfg(test)]
+mod resample;
+#[cfg(test)]
+mod sounds;
+#[cfg(test)]
+mod spectra;
+#[cfg(test)]
 mod vad;
+#[cfg(test)]
+mod whisper_mel;
