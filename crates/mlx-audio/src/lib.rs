@@ -18,6 +18,7 @@ mod error;
 mod file;
 mod resample;
 pub mod transcript;
+pub mod vad;
 pub mod whisper;
 
 pub use audio::Audio;

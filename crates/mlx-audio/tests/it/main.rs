@@ -4,3 +4,19 @@
 mod spoken;
 #[cfg(test)]
 mod whisper;
+#[cfg(test)]
+mod features;
+#[cfg(test)]
+mod loudness;
+#[cfg(test)]
+mod recordings;
+#[cfg(test)]
+mod resample;
+#[cfg(test)]
+mod sounds;
+#[cfg(test)]
+mod spectra;
+#[cfg(test)]
+mod vad;
+#[cfg(test)]
+mod whisper_mel;
