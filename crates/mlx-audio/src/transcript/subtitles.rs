@@ -80,9 +80,7 @@ fn of_segment(segment: &Segment) -> Vec<Cue> {
 
 /// How many of the first words fit into the lines that are shown together; one at least, and not all.
 fn fitting(words: &[Word]) -> usize {
-    let fits = |count: &usize| {
-        lines(words.iter().take(*count).map(|word| word.word.trim())).len() <= LINES
-    };
+    let fits = |count: &usize| lines(words.iter().take(*count).map(|word| word.word.trim())).len() <= LINES;
     (1..words.len()).take_while(fits).last().unwrap_or(1)
 }
 

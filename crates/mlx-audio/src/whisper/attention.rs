@@ -42,7 +42,13 @@ impl Attention {
     }
 
     /// `plus` and what the queries of `x` see in `memory`. Where `x` has several rows for one of `memory`, these share it.
-    pub(super) fn forward(&self, x: &Array, memory: &Memory, mask: Mask<'_>, plus: &Array) -> MlxResult<Array> {
+    pub(super) fn forward(
+        &self,
+        x: &Array,
+        memory: &Memory,
+        mask: Mask<'_>,
+        plus: &Array,
+    ) -> MlxResult<Array> {
         let [rows, length, width] = x.dims()?;
         let batch = memory.keys.dim(0)?;
         let q = self.q_proj.forward(x)?;

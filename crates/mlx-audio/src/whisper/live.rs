@@ -95,7 +95,8 @@ impl Live<'_> {
         let mut new: Vec<_> = new.filter(|word| word.start > self.said_until - TOLERANCE).collect();
         let repeated = repeated(&self.said, &new);
         new.drain(..repeated);
-        let agreed = new.iter().zip(&self.open).take_while(|(new, old)| is_same(&new.word, &old.word)).count();
+        let agreed =
+            new.iter().zip(&self.open).take_while(|(new, old)| is_same(&new.word, &old.word)).count();
         let mut certain: Vec<_> = new.drain(..agreed).collect();
         self.open = new;
         // A window that is full is heard no better later.
@@ -120,7 +121,8 @@ impl Live<'_> {
         };
         let heard = self.whisper.decoder.hear(&encoded)?;
         let windows = session.write(&heard, &[session.prompt(&session.initial_prompt()?)])?;
-        let Some(window) = windows.into_iter().next().filter(|window| !window.is_silent(&self.options)) else {
+        let Some(window) = windows.into_iter().next().filter(|window| !window.is_silent(&self.options))
+        else {
             return Ok(Vec::new());
         };
         let start = self.start as f64 / f64::from(Whisper::RATE);

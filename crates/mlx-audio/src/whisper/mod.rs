@@ -79,7 +79,10 @@ impl Whisper {
         let heads = files.heads([i32::try_from(layers).unwrap_or(i32::MAX), heads])?;
         let (encoder, decoder) = weights.build(|w| {
             w.ignore(|name| name.starts_with("proj_out."));
-            Ok::<_, Error>((Encoder::load(&w.at("encoder"), &sizes)?, Decoder::load(&w.at("decoder"), &sizes)?))
+            Ok::<_, Error>((
+                Encoder::load(&w.at("encoder"), &sizes)?,
+                Decoder::load(&w.at("decoder"), &sizes)?,
+            ))
         })?;
         eval(encoder.parameters().values().chain(decoder.parameters().values()))?;
         Ok(Self {
@@ -165,7 +168,8 @@ impl Hearing<'_> {
         let room = text_context - self.heard.length()?;
         match i32::try_from(tokens.len()) {
             Ok(count) if (1..=room).contains(&count) => {
-                let states = self.decoder.forward(&Array::from_slice(tokens, [1, count])?, &mut self.heard)?;
+                let states =
+                    self.decoder.forward(&Array::from_slice(tokens, [1, count])?, &mut self.heard)?;
                 Ok(self.decoder.scores(&states)?.index(0)?)
             }
             _ => Err(Error::option("tokens", tokens.len(), format!("there is room for 1 to {room}"))),

@@ -56,11 +56,7 @@ fn windows(part: &Range<usize>, samples: usize) -> impl Iterator<Item = Range<us
 
 impl Session<'_> {
     /// The segments of parts with the states and frames of their windows.
-    fn together(
-        &self,
-        parts: &[Range<usize>],
-        encoded: &[(mlx_core::Array, usize)],
-    ) -> Result<Vec<Segment>> {
+    fn together(&self, parts: &[Range<usize>], encoded: &[(mlx_core::Array, usize)]) -> Result<Vec<Segment>> {
         let heard = self.whisper.decoder.hear(&concatenate(encoded.iter().map(|(states, _)| states), 0)?)?;
         let prompt = self.prompt(&self.initial_prompt()?);
         let windows = self.write(&heard, &vec![prompt; parts.len()])?;

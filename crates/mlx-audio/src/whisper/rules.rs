@@ -17,7 +17,11 @@ pub(super) struct Rules<'a> {
 
 impl<'a> Rules<'a> {
     /// Rules for texts with times or without them, the first of which is at most so many seconds.
-    pub(super) fn new(vocabulary: &'a Vocabulary, timestamps: bool, latest: Option<f64>) -> crate::Result<Self> {
+    pub(super) fn new(
+        vocabulary: &'a Vocabulary,
+        timestamps: bool,
+        latest: Option<f64>,
+    ) -> crate::Result<Self> {
         let mut blanks = vocabulary.tokenizer.encode(" ", false)?;
         blanks.push(vocabulary.end);
         let latest = latest.map(|seconds| (seconds / TICK).round() as u32);

@@ -2,8 +2,8 @@
 
 use super::vocabulary::Vocabulary;
 use super::window::Window;
-use crate::transcript::Segment;
 use crate::Result;
+use crate::transcript::Segment;
 
 /// The segments of a window, and how far they reach.
 #[derive(Debug)]
@@ -38,7 +38,8 @@ impl Segments {
         let (mut segments, mut from) = (Vec::new(), 0);
         for &end in &ends {
             let part = tokens.get(from..end).unwrap_or_default();
-            let [first, last] = [part.first(), part.last()].map(|token| token.and_then(time).unwrap_or_default());
+            let [first, last] =
+                [part.first(), part.last()].map(|token| token.and_then(time).unwrap_or_default());
             segments.push(segment(window, part, vocabulary, [start + first, start + last])?);
             from = end;
         }
@@ -53,7 +54,12 @@ impl Segments {
     }
 }
 
-fn segment(window: &Window, tokens: &[u32], vocabulary: &Vocabulary, [start, end]: [f64; 2]) -> Result<Segment> {
+fn segment(
+    window: &Window,
+    tokens: &[u32],
+    vocabulary: &Vocabulary,
+    [start, end]: [f64; 2],
+) -> Result<Segment> {
     Ok(Segment {
         start,
         end,

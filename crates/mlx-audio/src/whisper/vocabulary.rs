@@ -53,13 +53,13 @@ impl Vocabulary {
         let transcribe = find(&["<|transcribe|>"])?;
         let translate = find(&["<|translate|>"])?;
         let no_timestamps = find(&["<|notimestamps|>"])?;
-        let [previous, no_speech] =
-            [find(&["<|startofprev|>"])?, find(&["<|nospeech|>", "<|nocaptions|>"])?];
+        let [previous, no_speech] = [find(&["<|startofprev|>"])?, find(&["<|nospeech|>", "<|nocaptions|>"])?];
         let end = find(&["<|endoftext|>"])?;
         // Models of English keep the tokens of languages, but have not learned them: they are one token short.
         let multilingual = size >= MULTILINGUAL;
         let languages = if multilingual { start + 1..transcribe.min(translate) } else { 0..0 };
-        let special = [start, transcribe, translate, previous, no_speech, start_of_language_model(&tokenizer)];
+        let special =
+            [start, transcribe, translate, previous, no_speech, start_of_language_model(&tokenizer)];
         let mut suppressed = unspoken(&tokenizer)?;
         suppressed.extend(special);
         let times = no_timestamps + 1;

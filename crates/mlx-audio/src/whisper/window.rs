@@ -32,7 +32,9 @@ impl Window {
         for &temperature in &options.temperature {
             let mut heard = heard.clone();
             if open.len() < prompts.len() {
-                heard.keep_windows(&open.iter().filter_map(|&at| i32::try_from(at).ok()).collect::<Vec<_>>())?;
+                heard.keep_windows(
+                    &open.iter().filter_map(|&at| i32::try_from(at).ok()).collect::<Vec<_>>(),
+                )?;
             }
             let own: Vec<_> = open.iter().filter_map(|&at| prompts.get(at).cloned()).collect();
             let found = writer.write(heard, &own, &options.search(temperature, writer.context / 2))?;

@@ -245,7 +245,8 @@ mod tests {
     fn punctuation_goes_to_the_word_it_belongs_to() {
         assert_eq!(
             joined(&[" He", " said", ",", " \"", "no", "!", "\"", " ("]),
-            [(" He", 1), (" said,", 2), (" \"no!\"", 4), (" (", 1)].map(|(text, count)| (text.to_owned(), count))
+            [(" He", 1), (" said,", 2), (" \"no!\"", 4), (" (", 1)]
+                .map(|(text, count)| (text.to_owned(), count))
         );
         assert_eq!(joined(&[" (", " [", "a"]), [(" ( [a".to_owned(), 3)]);
     }

@@ -1,10 +1,6 @@
 //! The public surface of mlx-audio.
 
 #[cfg(test)]
-mod spoken;
-#[cfg(test)]
-mod whisper;
-#[cfg(test)]
 mod features;
 #[cfg(test)]
 mod loudness;
@@ -17,6 +13,10 @@ mod sounds;
 #[cfg(test)]
 mod spectra;
 #[cfg(test)]
+mod spoken;
+#[cfg(test)]
 mod vad;
+#[cfg(test)]
+mod whisper;
 #[cfg(test)]
 mod whisper_mel;

@@ -92,7 +92,8 @@ fn times(found: &Transcript, heard: &Heard) -> Vec<[f64; 4]> {
 /// Hears everything that OpenAI's implementation heard, and compares.
 fn compare(group: &str) {
     let (Some(whisper), Some(cases)) = (whisper(group), cases(group)) else { return };
-    let options = TranscribeOptions { word_timestamps: true, temperature: vec![0.0], ..TranscribeOptions::default() };
+    let options =
+        TranscribeOptions { word_timestamps: true, temperature: vec![0.0], ..TranscribeOptions::default() };
     let (mut ours, mut theirs, mut near, mut all) = (0, 0, 0, 0);
     for Case { heard, audio, said } in &cases {
         let found = whisper.transcribe(audio.samples(), &options).unwrap();

@@ -101,9 +101,8 @@ fn a_checkpoint_of_mlx_is_read_as_one_of_transformers() {
         "n_audio_layer": 2, "n_vocab": 1766, "n_text_ctx": 64, "n_text_state": 8, "n_text_head": 2, "n_text_layer": 2,
     });
     fs::write(copy.path().join("config.json"), config.to_string()).unwrap();
-    let scores = |whisper: Whisper| {
-        numbers(&whisper.hear(&sound(16_000)).unwrap().logits(&[257, 264]).unwrap())
-    };
+    let scores =
+        |whisper: Whisper| numbers(&whisper.hear(&sound(16_000)).unwrap().logits(&[257, 264]).unwrap());
     assert_close(&scores(load(copy.path())), &scores(load(&folder())), Tolerance::F16);
     // The positions of MLX are computed, those of transformers were stored as halves.
 }
@@ -124,9 +123,8 @@ fn sound_that_is_hardly_any_has_a_result() {
 #[test]
 fn what_cannot_be_is_one_clear_error() {
     let whisper = load(&folder());
-    let refused = |options: TranscribeOptions| {
-        whisper.transcribe(&sound(1600), &options).unwrap_err().to_string()
-    };
+    let refused =
+        |options: TranscribeOptions| whisper.transcribe(&sound(1600), &options).unwrap_err().to_string();
     let plain = TranscribeOptions::default;
     let german = refused(TranscribeOptions { language: Some("de".into()), ..plain() });
     assert!(german.contains("only to transcribe English"), "{german}");

@@ -45,7 +45,8 @@ fn several_recordings_become_a_file_each() {
     let Some([model, recording]) = real() else { return };
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("texts").display().to_string();
-    let run = mlx(&["transcribe", "--model", &model, &recording, &recording, "--output-dir", &out, "-f", "vtt"]);
+    let run =
+        mlx(&["transcribe", "--model", &model, &recording, &recording, "--output-dir", &out, "-f", "vtt"]);
     assert!(run.ok && run.out.is_empty(), "{}", run.err);
     let names: Vec<_> = fs::read_dir(&out).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(names, ["en_counting.vtt"]);

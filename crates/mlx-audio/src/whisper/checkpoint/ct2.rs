@@ -145,7 +145,10 @@ impl Variable {
         array.map_err(|error| error.to_string())
     }
 
-    fn elements<T: mlx_core::Element, const N: usize>(&self, of: fn([u8; N]) -> T) -> mlx_core::Result<Array> {
+    fn elements<T: mlx_core::Element, const N: usize>(
+        &self,
+        of: fn([u8; N]) -> T,
+    ) -> mlx_core::Result<Array> {
         let (elements, _) = self.bytes.as_chunks::<N>();
         Array::from_vec(elements.iter().map(|&bytes| of(bytes)).collect(), &self.shape)
     }

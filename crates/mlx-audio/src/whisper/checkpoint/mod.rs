@@ -33,7 +33,8 @@ struct Heads {
 impl Files {
     /// Reads a checkpoint, but for the elements of its arrays.
     pub(super) fn open(source: &Source) -> Result<Self> {
-        let source = source.clone().include("model.bin").include("weights.npz").include("weights.safetensors");
+        let source =
+            source.clone().include("model.bin").include("weights.npz").include("weights.safetensors");
         let Checkpoint::Directory(directory) = source.resolve()? else {
             return Err(Error::config("the checkpoint", "is a GGUF file: give a folder or a Hub id"));
         };
@@ -71,7 +72,9 @@ impl Files {
         let all = (layers / 2..layers).flat_map(|layer| (0..heads).map(move |head| [layer, head]));
         let chosen = self.heads.clone().unwrap_or_else(|| all.collect());
         match chosen.iter().find(|[layer, head]| !(0..layers).contains(layer) || !(0..heads).contains(head)) {
-            Some(none) => Err(Error::config("alignment_heads", format!("{none:?} is not a layer and a head"))),
+            Some(none) => {
+                Err(Error::config("alignment_heads", format!("{none:?} is not a layer and a head")))
+            }
             None => Ok(chosen),
         }
     }

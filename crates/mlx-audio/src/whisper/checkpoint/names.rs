@@ -135,8 +135,14 @@ mod tests {
     fn names_of_openai_become_those_of_transformers() {
         let name = |old| replaced(old, OPEN_AI);
         assert_eq!(name("encoder.blocks.3.attn.query.weight"), "encoder.layers.3.self_attn.q_proj.weight");
-        assert_eq!(name("decoder.blocks.0.cross_attn.out.bias"), "decoder.layers.0.encoder_attn.out_proj.bias");
-        assert_eq!(name("decoder.blocks.0.cross_attn_ln.bias"), "decoder.layers.0.encoder_attn_layer_norm.bias");
+        assert_eq!(
+            name("decoder.blocks.0.cross_attn.out.bias"),
+            "decoder.layers.0.encoder_attn.out_proj.bias"
+        );
+        assert_eq!(
+            name("decoder.blocks.0.cross_attn_ln.bias"),
+            "decoder.layers.0.encoder_attn_layer_norm.bias"
+        );
         assert_eq!(name("decoder.blocks.0.attn_ln.weight"), "decoder.layers.0.self_attn_layer_norm.weight");
         assert_eq!(name("decoder.blocks.1.mlp2.scales"), "decoder.layers.1.fc2.scales");
         assert_eq!(name("decoder.blocks.1.mlp.0.weight"), "decoder.layers.1.fc1.weight");
@@ -149,8 +155,14 @@ mod tests {
         let name = |old| replaced(old, CTRANSLATE2);
         assert_eq!(name("encoder/layer_norm/gamma"), "encoder.layer_norm.weight");
         assert_eq!(name("encoder/layer_0/ffn/linear_1/weight"), "encoder.layers.0.fc2.weight");
-        assert_eq!(name("decoder/layer_5/attention/layer_norm/beta"), "decoder.layers.5.encoder_attn_layer_norm.bias");
-        assert_eq!(name("decoder/layer_5/self_attention/layer_norm/beta"), "decoder.layers.5.self_attn_layer_norm.bias");
+        assert_eq!(
+            name("decoder/layer_5/attention/layer_norm/beta"),
+            "decoder.layers.5.encoder_attn_layer_norm.bias"
+        );
+        assert_eq!(
+            name("decoder/layer_5/self_attention/layer_norm/beta"),
+            "decoder.layers.5.self_attn_layer_norm.bias"
+        );
         assert_eq!(name("decoder/layer_5/ffn/layer_norm/beta"), "decoder.layers.5.final_layer_norm.bias");
     }
 }

@@ -107,7 +107,8 @@ impl Rows {
             Self::Beam(beam) => beam.finish(),
         };
         let ranks = |text: &Text| text.rank(length_penalty);
-        let best = texts.into_iter().reduce(|best, text| if ranks(&text) > ranks(&best) { text } else { best });
+        let best =
+            texts.into_iter().reduce(|best, text| if ranks(&text) > ranks(&best) { text } else { best });
         best.unwrap_or_default()
     }
 }
@@ -122,8 +123,14 @@ pub(super) struct Writer<'a> {
 
 impl Writer<'_> {
     /// The texts of all windows in `heard`, each behind its prompt. Prompts are of one length.
-    pub(super) fn write(&self, mut heard: Heard, prompts: &[Vec<u32>], search: &Search) -> Result<Vec<Found>> {
-        let Some(length) = prompts.first().map(Vec::len).filter(|&length| length > 0 && length < self.context)
+    pub(super) fn write(
+        &self,
+        mut heard: Heard,
+        prompts: &[Vec<u32>],
+        search: &Search,
+    ) -> Result<Vec<Found>> {
+        let Some(length) =
+            prompts.first().map(Vec::len).filter(|&length| length > 0 && length < self.context)
         else {
             return Err(Error::option("prompt", 0, format!("it must have 1 to {} tokens", self.context - 1)));
         };
@@ -162,7 +169,8 @@ impl Writer<'_> {
         open: &[usize],
         scores: &mut [f32],
     ) -> (Vec<usize>, Vec<i32>, Vec<u32>) {
-        let width = scores.len() / open.iter().filter_map(|&at| windows.get(at)).map(|w| w.texts().len()).sum::<usize>().max(1);
+        let width = scores.len()
+            / open.iter().filter_map(|&at| windows.get(at)).map(|w| w.texts().len()).sum::<usize>().max(1);
         let mut rows: Vec<_> = scores.chunks_exact_mut(width.max(1)).collect();
         let (mut still, mut parents, mut tokens, mut first) = (Vec::new(), Vec::new(), Vec::new(), 0);
         for &at in open {
