@@ -6,6 +6,7 @@ mod audio;
 pub mod dsp;
 mod error;
 mod resample;
+pub mod speaker;
 pub mod vad;
 
 pub use audio::Audio;
