@@ -150,7 +150,7 @@ impl SileroVad {
     /// Speech in pieces of at most `longest`, which are cut where nobody speaks if that can be, in samples.
     ///
     /// # Errors
-    /// An option is out of its range, or a piece would be shorter than what surrounds it.
+    /// An option is out of its range, or `longest` is not more than twice the padding and a window.
     pub fn pieces(
         &self,
         samples: &[f32],

@@ -8,8 +8,11 @@ use std::collections::BTreeMap;
 /// What is wrong with a file.
 type Problem = &'static str;
 
+/// Shapes and values by name.
+pub(super) type Singles = BTreeMap<String, (Vec<i32>, Vec<f32>)>;
+
 /// Tensors of singles by name: those of the graph, and constants in it and in the graphs of its branches.
-pub(super) fn singles(bytes: &[u8]) -> Result<BTreeMap<String, (Vec<i32>, Vec<f32>)>, Problem> {
+pub(super) fn singles(bytes: &[u8]) -> Result<Singles, Problem> {
     const GRAPH: u64 = 7;
     let mut found = BTreeMap::new();
     let graph = Fields(bytes).messages(GRAPH)?;
@@ -20,13 +23,11 @@ pub(super) fn singles(bytes: &[u8]) -> Result<BTreeMap<String, (Vec<i32>, Vec<f3
     Ok(found)
 }
 
-type Found = BTreeMap<String, (Vec<i32>, Vec<f32>)>;
-
 /// Branches within branches that are looked into.
 const MOST_DEEP: usize = 16;
 const CUT: Problem = "is cut off or damaged: fetch it again";
 
-fn in_graph(graph: &[u8], depth: usize, found: &mut Found) -> Result<(), Problem> {
+fn in_graph(graph: &[u8], depth: usize, found: &mut Singles) -> Result<(), Problem> {
     const NODE: u64 = 1;
     const INITIALIZER: u64 = 5;
     for tensor in Fields(graph).messages(INITIALIZER)? {
@@ -36,7 +37,7 @@ fn in_graph(graph: &[u8], depth: usize, found: &mut Found) -> Result<(), Problem
     Fields(graph).messages(NODE)?.into_iter().try_for_each(|node| in_node(node, depth, found))
 }
 
-fn in_node(node: &[u8], depth: usize, found: &mut Found) -> Result<(), Problem> {
+fn in_node(node: &[u8], depth: usize, found: &mut Singles) -> Result<(), Problem> {
     const OUTPUT: u64 = 2;
     const ATTRIBUTE: u64 = 5;
     const TENSOR: u64 = 5;
@@ -54,7 +55,7 @@ fn in_node(node: &[u8], depth: usize, found: &mut Found) -> Result<(), Problem> 
 }
 
 /// Keeps a tensor if it holds singles, under the name of what it is the constant of, or its own.
-fn in_tensor(tensor: &[u8], constant: Option<&[u8]>, found: &mut Found) -> Result<(), Problem> {
+fn in_tensor(tensor: &[u8], constant: Option<&[u8]>, found: &mut Singles) -> Result<(), Problem> {
     let (mut shape, mut kind, mut name, mut raw) = (Vec::new(), 0, constant.unwrap_or_default(), None);
     let mut rest = Fields(tensor);
     while let Some((field, value)) = rest.next()? {

@@ -9,7 +9,7 @@ use std::path::Path;
 use mlx_core::{Array, io};
 use mlx_nn::Weights;
 
-use super::onnx;
+use super::onnx::{self, Singles};
 use super::panels::Panels;
 use crate::{Error, Result};
 
@@ -267,10 +267,7 @@ const ONNX_NAMES: [[&str; 2]; 15] = [
 ];
 
 /// The tensors of the network for `rate`, or 16 kHz, under the names of the safetensors file.
-fn renamed(
-    tensors: BTreeMap<String, (Vec<i32>, Vec<f32>)>,
-    rate: Option<u32>,
-) -> Result<BTreeMap<String, Array>> {
+fn renamed(tensors: Singles, rate: Option<u32>) -> Result<BTreeMap<String, Array>> {
     let [[basis, _], ..] = ONNX_NAMES;
     let transform = Sizes::of(rate.unwrap_or(16_000)).map(|sizes| sizes.transform as i32);
     // A file with a network for each rate has a branch for each, whose name all its tensors begin with.
