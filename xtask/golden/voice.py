@@ -8,7 +8,9 @@ import numpy as np
 import onnxruntime
 import soundfile
 import torch
+from torch.nn import functional
 from safetensors.numpy import save_file
+from safetensors.torch import load_file
 from silero_vad.utils_vad import OnnxWrapper, VADIterator, get_speech_timestamps_from_probs
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -33,9 +35,29 @@ OPTIONS = [
 ]
 
 
-def whole(model, samples):
+def whole(model, samples, rate=16000):
     """The probability of each window, the last filled up with zeros."""
-    return model.audio_forward(torch.from_numpy(samples), 16000)[0].numpy()
+    return model.audio_forward(torch.from_numpy(samples), rate)[0].numpy()
+
+
+def of_safetensors(weights, samples):
+    """The same network with the weights of the safetensors file, which are others than those of the ONNX file."""
+    x = torch.from_numpy(samples)
+    x = functional.pad(x, (64, -len(x) % 512))
+    hidden = cell = torch.zeros(1, 128)
+    out = []
+    for at in range(64, len(x), 512):
+        y = functional.pad(x[None, None, at - 64 : at + 512], (0, 64), "reflect")
+        real, imaginary = functional.conv1d(y, weights["stft_conv.weight"], stride=128).chunk(2, 1)
+        y = (real**2 + imaginary**2).sqrt()
+        for name, stride in [("conv1", 1), ("conv2", 2), ("conv3", 2), ("conv4", 1)]:
+            kernel, bias = weights[f"{name}.weight"], weights[f"{name}.bias"]
+            y = functional.conv1d(y, kernel, bias, stride=stride, padding=1).relu()
+        gates = [weights[f"lstm_cell.{name}"] for name in ["weight_ih", "weight_hh", "bias_ih", "bias_hh"]]
+        hidden, cell = torch.lstm_cell(y[:, :, 0], (hidden, cell), *gates)
+        last = functional.conv1d(hidden[:, :, None].relu(), weights["final_conv.weight"], weights["final_conv.bias"])
+        out.append(last.sigmoid().item())
+    return np.array(out, np.float32)
 
 
 class Replay:
@@ -80,10 +102,13 @@ def case(probabilities, length, options, rate=16000):
 def main():
     model = OnnxWrapper(str(ASSETS / "silero-vad/silero_vad.onnx"), force_onnx_cpu=True)
     heard, found = {}, []
+    weights = load_file(ASSETS / "silero-vad/silero_vad_16k.safetensors")
     for group, file in FILES:
         samples, rate = soundfile.read(ASSETS / group / file, dtype="float32")
         assert rate == 16000 and samples.ndim == 1
         heard[f"{group}/{file}"] = whole(model, samples)
+        heard[f"8k/{group}/{file}"] = whole(model, samples[::2].copy(), 8000)
+        heard[f"safetensors/{group}/{file}"] = of_safetensors(weights, samples)
         thousandths = [round(1000 * float(p)) for p in heard[f"{group}/{file}"]]
         found += [case(thousandths, len(samples), options) for options in (OPTIONS[0], OPTIONS[5], OPTIONS[6])]
     generator = random.Random(7)

@@ -20,6 +20,7 @@ pub const TOPICS: &[&str] = &[
     "embed",
     "foreign",
     "gemma",
+    "hear",
     "hybrid",
     "init",
     "llama",

@@ -17,6 +17,7 @@ pub mod dsp;
 mod error;
 mod file;
 mod resample;
+pub mod speaker;
 pub mod transcript;
 pub mod vad;
 pub mod whisper;

@@ -17,11 +17,12 @@ use crate::command::encode::Encode;
 use crate::command::perplexity::Perplexity;
 use crate::command::rerank::Rerank;
 use crate::command::transcribe::Transcribe;
+use crate::command::vad::Vad;
 use crate::drafting::Drafting;
 use crate::form::Form;
 use crate::sampling::Sampling;
 
-/// Run language models on MLX.
+/// Run models of language and speech on MLX.
 #[derive(Debug, Parser)]
 #[command(name = "mlx", version, propagate_version = true, disable_help_subcommand = true)]
 pub(crate) struct Args {
@@ -44,6 +45,7 @@ pub(crate) enum Command {
     Encode(Encode),
     Rerank(Rerank),
     Transcribe(Transcribe),
+    Vad(Vad),
 }
 
 /// Which model, and how it is loaded.

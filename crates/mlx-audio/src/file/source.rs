@@ -84,7 +84,20 @@ impl Source {
     }
 }
 
+/// Decoders make room for what a file says that it holds.
+const MOST_CHANNELS: usize = 255;
+/// No packet of a format that is read has more.
+const MOST_FRAMES: u64 = 1 << 18;
+
 fn decoder(path: &Path, codec: &AudioCodecParameters) -> Result<Box<dyn AudioDecoder>> {
+    let channels = codec.channels.as_ref().map_or(0, |channels| channels.count());
+    if channels > MOST_CHANNELS {
+        return Err(sound(path, format!("says that it has {channels} channels, more than {MOST_CHANNELS}")));
+    }
+    let frames = codec.max_frames_per_packet.max(codec.frames_per_block).unwrap_or(0);
+    if frames > MOST_FRAMES {
+        return Err(sound(path, format!("says that {frames} frames are in a packet, more than {MOST_FRAMES}")));
+    }
     let Some(found) = DECODERS.get_audio_decoder(codec.codec) else {
         return Err(sound(path, format!("is encoded by a codec that is not supported ({})", codec.codec)));
     };

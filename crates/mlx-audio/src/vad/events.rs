@@ -103,7 +103,7 @@ impl<'a> VadStream<'a> {
 }
 
 /// A sample that no sum of the network overflows with.
-fn audible(sample: f32) -> f32 {
+pub(crate) fn audible(sample: f32) -> f32 {
     const MOST: f32 = 1e6;
     if sample.is_nan() { 0.0 } else { sample.clamp(-MOST, MOST) }
 }

@@ -4,17 +4,19 @@
 //! model can take, and [`SileroVad::stream`] listens while sound arrives.
 
 mod events;
+mod onnx;
 mod panels;
 mod pieces;
 mod segments;
 mod silero;
 
+pub(crate) use events::audible;
 pub use events::{VadEvent, VadStream};
 pub use pieces::merged;
 pub use segments::{SegmentOptions, segments};
 
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use mlx_hub::{Checkpoint, Source};
@@ -31,7 +33,7 @@ use silero::Silero;
 /// # fn main() -> mlx_audio::Result<()> {
 /// use mlx_audio::vad::{SegmentOptions, SileroVad};
 ///
-/// let vad = SileroVad::open("silero_vad_16k.safetensors")?;
+/// let vad = SileroVad::open("silero_vad.onnx")?;
 /// # let samples = vec![0.0; 16_000];
 /// for speech in vad.segments(&samples, &SegmentOptions::default())? {
 ///     println!("{:.2} s to {:.2} s", speech.start as f64 / 16e3, speech.end as f64 / 16e3);
@@ -59,29 +61,50 @@ pub struct Speech {
 }
 
 impl SileroVad {
-    /// The model of a folder or Hub repository with one safetensors file.
+    /// The model of a folder or Hub repository, for 16 kHz if there is one: its one ONNX file, or else its one safetensors
+    /// file.
+    ///
+    /// Where Silero publishes both, they hold different weights, and its package runs the ONNX file.
     ///
     /// # Errors
     /// There is none or more than one, or it is not Silero's.
     pub fn load(source: &Source) -> Result<Self> {
+        let source = source.clone().include("*.onnx").include("*.safetensors");
         let Checkpoint::Directory(directory) = source.resolve()? else {
             return Err(Error::config("the checkpoint", "is a GGUF file: give a folder or a Hub id"));
         };
+        let folder = directory.path();
+        let failed = |source| Error::File { path: folder.to_owned(), source };
+        let entries = folder.read_dir().map_err(failed)?;
+        let paths = entries.map(|entry| Ok(entry.map_err(failed)?.path())).collect::<Result<Vec<_>>>()?;
+        let of_onnx = |path: &&PathBuf| path.extension().is_some_and(|extension| extension == "onnx");
+        let files: Vec<&PathBuf> = paths.iter().filter(of_onnx).collect();
+        if let [file] = files.as_slice() {
+            return Self::open(file);
+        }
         match directory.shards()?.as_slice() {
             [shard] => Self::open(shard),
             shards => {
                 let problem = format!("has {} safetensors files: open one of them", shards.len());
-                Err(Error::config(directory.path().display().to_string(), problem))
+                Err(Error::config(folder.display().to_string(), problem))
             }
         }
     }
 
-    /// The model in a safetensors file with the names of `silero_vad_16k.safetensors`, for 16 or 8 kHz.
+    /// The model in a file of Silero's, ONNX or safetensors, for 16 kHz if there is one.
     ///
     /// # Errors
     /// It cannot be read, or its arrays are not Silero's.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        Silero::open(path.as_ref()).map(Self)
+        Silero::open(path.as_ref(), None).map(Self)
+    }
+
+    /// As [`open`](Self::open), for sound of `rate` samples a second: 16 000 or 8000.
+    ///
+    /// # Errors
+    /// As there, or the file has no network for this rate.
+    pub fn open_at(path: impl AsRef<Path>, rate: u32) -> Result<Self> {
+        Silero::open(path.as_ref(), Some(rate)).map(Self)
     }
 
     /// Samples a second of the sound that it takes.
@@ -127,7 +150,7 @@ impl SileroVad {
     /// Speech in pieces of at most `longest`, which are cut where nobody speaks if that can be, in samples.
     ///
     /// # Errors
-    /// An option is out of its range, or a piece would be shorter than what surrounds it.
+    /// An option is out of its range, or `longest` is not more than twice the padding and a window.
     pub fn pieces(
         &self,
         samples: &[f32],

@@ -131,11 +131,9 @@ impl Cutter {
     /// Takes the next window, which begins at the sample `at`.
     fn see(&mut self, at: usize, probability: f64) {
         let speech = probability >= self.thresholds.speech;
-        if let Some(quiet) = self.quiet.take_if(|_| speech) {
-            if (at - quiet) as f64 > self.thresholds.min_silence_at_max {
-                self.silences.push(quiet..at);
-            }
-        }
+        let over = self.quiet.take_if(|_| speech).map(|quiet| quiet..at);
+        self.silences
+            .extend(over.filter(|silence| silence.len() as f64 > self.thresholds.min_silence_at_max));
         match self.start {
             None if speech => self.start = Some(at),
             None => {}

@@ -9,6 +9,7 @@ use std::path::Path;
 use mlx_core::{Array, io};
 use mlx_nn::Weights;
 
+use super::onnx::{self, Singles};
 use super::panels::Panels;
 use crate::{Error, Result};
 
@@ -40,6 +41,18 @@ pub(super) struct Sizes {
     transform: usize,
 }
 
+/// What there are networks for.
+const ALL: [Sizes; 2] = [
+    Sizes { rate: 16_000, window: 512, context: 64, transform: 256 },
+    Sizes { rate: 8000, window: 256, context: 32, transform: 128 },
+];
+
+impl Sizes {
+    fn of(rate: u32) -> Option<Self> {
+        ALL.into_iter().find(|sizes| sizes.rate == rate)
+    }
+}
+
 /// A convolution of three taps, with a frame of zeros on both sides, and what is below 0 cut off.
 struct Convolution {
     panels: Panels<8>,
@@ -61,21 +74,37 @@ impl Default for State {
 }
 
 impl Silero {
-    pub(super) fn open(path: &Path) -> Result<Self> {
-        Self::new(io::load_safetensors(path)?.arrays, path)
+    /// The network for `rate` in a file: that for 16 kHz, or else the one that is there, if no rate is given.
+    pub(super) fn open(path: &Path, rate: Option<u32>) -> Result<Self> {
+        let file = path.display().to_string();
+        if path.extension().is_none_or(|extension| extension != "onnx") {
+            return Self::new(io::load_safetensors(path)?.arrays, rate, &file);
+        }
+        let bytes = std::fs::read(path).map_err(|source| Error::File { path: path.to_owned(), source })?;
+        let tensors = onnx::singles(&bytes).map_err(|problem| Error::config(&file, problem))?;
+        Self::new(renamed(tensors, rate)?, rate, &file)
     }
 
-    fn new(arrays: BTreeMap<String, Array>, path: &Path) -> Result<Self> {
+    fn new(arrays: BTreeMap<String, Array>, rate: Option<u32>, file: &str) -> Result<Self> {
         let basis = arrays.get("stft_conv.weight").map(|basis| basis.shape().to_vec()).unwrap_or_default();
         let sizes = match basis.as_slice() {
-            [] | [_, _, 256] => Sizes { rate: 16_000, window: 512, context: 64, transform: 256 },
-            [_, _, 128] => Sizes { rate: 8000, window: 256, context: 32, transform: 128 },
-            other => {
-                let problem =
-                    format!("stft_conv.weight is {other:?}: its last size has to be 256, or 128 for 8 kHz");
-                return Err(Error::config(path.display().to_string(), problem));
+            [] => Sizes::of(rate.unwrap_or(16_000)),
+            [_, _, transform] => {
+                ALL.into_iter().find(|sizes| Ok(sizes.transform) == usize::try_from(*transform))
             }
+            _ => None,
         };
+        let Some(sizes) = sizes else {
+            let problem =
+                format!("stft_conv.weight is {basis:?}: its last size has to be 256, or 128 for 8 kHz");
+            return Err(Error::config(file, problem));
+        };
+        if let Some(rate) = rate.filter(|&rate| rate != sizes.rate) {
+            return Err(Error::config(
+                file,
+                format!("holds the network for {} Hz, not for {rate} Hz", sizes.rate),
+            ));
+        }
         Weights::new(arrays, None).build(|w| Self::load(w, sizes))
     }
 
@@ -216,4 +245,41 @@ fn sigmoid(x: f32) -> f32 {
 fn numbers<const N: usize>(w: &Weights, name: &str, shape: [usize; N]) -> Result<Vec<f32>> {
     let array = w.array(name, shape.map(|length| length as i32))?;
     Ok(array.astype(mlx_core::Dtype::Float32)?.to_vec()?)
+}
+
+/// How the published ONNX files end the names of what its safetensors file calls otherwise.
+const ONNX_NAMES: [[&str; 2]; 15] = [
+    ["stft.forward_basis_buffer", "stft_conv.weight"],
+    ["encoder.0.reparam_conv.weight", "conv1.weight"],
+    ["encoder.0.reparam_conv.bias", "conv1.bias"],
+    ["encoder.1.reparam_conv.weight", "conv2.weight"],
+    ["encoder.1.reparam_conv.bias", "conv2.bias"],
+    ["encoder.2.reparam_conv.weight", "conv3.weight"],
+    ["encoder.2.reparam_conv.bias", "conv3.bias"],
+    ["encoder.3.reparam_conv.weight", "conv4.weight"],
+    ["encoder.3.reparam_conv.bias", "conv4.bias"],
+    ["decoder.rnn.weight_ih", "lstm_cell.weight_ih"],
+    ["decoder.rnn.weight_hh", "lstm_cell.weight_hh"],
+    ["decoder.rnn.bias_ih", "lstm_cell.bias_ih"],
+    ["decoder.rnn.bias_hh", "lstm_cell.bias_hh"],
+    ["decoder.decoder.2.weight", "final_conv.weight"],
+    ["decoder.decoder.2.bias", "final_conv.bias"],
+];
+
+/// The tensors of the network for `rate`, or 16 kHz, under the names of the safetensors file.
+fn renamed(tensors: Singles, rate: Option<u32>) -> Result<BTreeMap<String, Array>> {
+    let [[basis, _], ..] = ONNX_NAMES;
+    let transform = Sizes::of(rate.unwrap_or(16_000)).map(|sizes| sizes.transform as i32);
+    // A file with a network for each rate has a branch for each, whose name all its tensors begin with.
+    let prefixes =
+        tensors.iter().filter_map(|(name, (shape, _))| Some((name.strip_suffix(basis)?, shape.last())));
+    let own =
+        prefixes.filter(|(_, last)| last.copied() == transform).map(|(prefix, _)| prefix.to_owned()).next();
+    let Some(prefix) = own else { return Ok(BTreeMap::new()) };
+    let array = |(name, (shape, values)): (String, (Vec<i32>, Vec<f32>))| {
+        let name = name.strip_prefix(&prefix)?;
+        let [_, known] = ONNX_NAMES.into_iter().find(|[from, _]| *from == name)?;
+        Some(Array::from_vec(values, shape).map(|array| (known.to_owned(), array)))
+    };
+    Ok(tensors.into_iter().filter_map(array).collect::<mlx_core::Result<_>>()?)
 }

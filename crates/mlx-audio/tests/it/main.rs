@@ -11,6 +11,8 @@ mod resample;
 #[cfg(test)]
 mod sounds;
 #[cfg(test)]
+mod speaker;
+#[cfg(test)]
 mod spectra;
 #[cfg(test)]
 mod spoken;

@@ -10,18 +10,24 @@ use serde_json::{Value, json};
 use crate::recordings::{golden, recording};
 
 fn real() -> Option<SileroVad> {
-    let path = assets::find("silero-vad", "silero_vad_16k.safetensors")?;
-    Some(SileroVad::open(path).unwrap())
+    Some(SileroVad::open(assets::find("silero-vad", "silero_vad.onnx")?).unwrap())
 }
 
-/// The model, a recording, and what the ONNX model makes of it.
-fn heard() -> Vec<(SileroVad, Vec<f32>, Vec<f32>)> {
+/// The recordings at 16 kHz, and what the ONNX model makes of them, or another under `prefix`.
+fn heard(prefix: &str) -> Vec<(Vec<f32>, Vec<f32>)> {
     let golden = Golden::open(golden("silero.safetensors"));
     let one = |name: &str| {
-        let (group, file) = name.split_once('/').unwrap();
-        Some((real()?, recording(group, file)?, golden.f32(name)))
+        let (group, file) =
+            name.strip_prefix(prefix)?.split_once('/').filter(|(_, file)| !file.contains('/'))?;
+        Some((recording(group, file)?, golden.f32(name)))
     };
     golden.names().filter_map(one).collect()
+}
+
+fn agrees(vad: &SileroVad, samples: &[f32], expected: &[f32]) {
+    let worst = max_abs(&vad.probabilities(samples), expected);
+    println!("{} windows, at most {worst:.1e} apart", expected.len());
+    assert!(worst < 1e-4, "{worst}");
 }
 
 fn milliseconds(options: &Value, name: &str) -> Option<Duration> {
@@ -44,16 +50,38 @@ fn options(given: &Value) -> SegmentOptions {
 
 #[test]
 fn probabilities_are_those_of_the_onnx_model() {
-    for (vad, samples, expected) in heard() {
-        let worst = max_abs(&vad.probabilities(&samples), &expected);
-        assert!(worst < 1e-4, "{worst}");
-        println!("{} windows, at most {worst:.1e} apart", expected.len());
+    let Some(vad) = real() else { return };
+    assert_eq!((vad.rate(), vad.window()), (16_000, 512));
+    for (samples, expected) in heard("") {
+        agrees(&vad, &samples, &expected);
     }
 }
 
 #[test]
+fn probabilities_at_8_khz_are_those_of_the_onnx_model() {
+    let Some(path) = assets::find("silero-vad", "silero_vad.onnx") else { return };
+    let vad = SileroVad::open_at(path, 8000).unwrap();
+    assert_eq!((vad.rate(), vad.window()), (8000, 256));
+    for (samples, expected) in heard("8k/") {
+        agrees(&vad, &samples.into_iter().step_by(2).collect::<Vec<_>>(), &expected);
+    }
+}
+
+#[test]
+fn the_safetensors_file_is_read_and_has_one_rate() {
+    let Some(path) = assets::find("silero-vad", "silero_vad_16k.safetensors") else { return };
+    let vad = SileroVad::open(&path).unwrap();
+    for (samples, expected) in heard("safetensors/") {
+        agrees(&vad, &samples, &expected);
+    }
+    let error = SileroVad::open_at(path, 8000).err().unwrap().to_string();
+    assert!(error.ends_with("holds the network for 16000 Hz, not for 8000 Hz"), "{error}");
+}
+
+#[test]
 fn a_stream_gives_the_same_bits_in_parts_of_any_length() {
-    for (vad, samples, _) in heard() {
+    let Some(vad) = real() else { return };
+    for (samples, _) in heard("") {
         let whole = vad.probabilities(&samples);
         for part in [1, 511, 512, 4000] {
             let mut stream = vad.stream();

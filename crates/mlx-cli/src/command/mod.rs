@@ -13,3 +13,4 @@ pub(crate) mod memory;
 pub(crate) mod perplexity;
 pub(crate) mod rerank;
 pub(crate) mod transcribe;
+pub(crate) mod vad;

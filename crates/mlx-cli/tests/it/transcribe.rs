@@ -53,6 +53,26 @@ fn several_recordings_become_a_file_each() {
 }
 
 #[test]
+fn speech_is_found_and_heard_alone() {
+    let (Some([model, recording]), Some(vad)) =
+        (real(), assets::find("silero-vad", "silero_vad_16k.safetensors"))
+    else {
+        return;
+    };
+    let vad = vad.parent().unwrap().display().to_string();
+    let run = mlx(&["vad", "--model", &vad, &recording, "--json"]);
+    assert!(run.ok, "{}", run.err);
+    let found: Value = serde_json::from_str(&run.out).unwrap();
+    assert!(found["probabilities"].as_array().unwrap().len() > 50);
+    let lines = mlx(&["vad", "--model", &vad, &recording]).out.lines().count();
+    assert_eq!(found["segments"].as_array().unwrap().len(), lines);
+    let run = mlx(&["transcribe", "--model", &model, &recording, "--vad-model", &vad]);
+    assert!(run.ok && run.out.to_lowercase().contains("three"), "{} {}", run.out, run.err);
+    let run = mlx(&["vad", "--model", &vad, &recording, "--min-speech", "-1"]);
+    assert!(!run.ok && run.err.contains("--min-speech -1"), "{}", run.err);
+}
+
+#[test]
 fn scores_and_states_of_a_recording_are_written() {
     let Some([_, recording]) = real() else { return };
     let folder = tempfile::tempdir().unwrap();
