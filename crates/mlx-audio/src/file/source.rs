@@ -96,7 +96,10 @@ fn decoder(path: &Path, codec: &AudioCodecParameters) -> Result<Box<dyn AudioDec
     }
     let frames = codec.max_frames_per_packet.max(codec.frames_per_block).unwrap_or(0);
     if frames > MOST_FRAMES {
-        return Err(sound(path, format!("says that {frames} frames are in a packet, more than {MOST_FRAMES}")));
+        return Err(sound(
+            path,
+            format!("says that {frames} frames are in a packet, more than {MOST_FRAMES}"),
+        ));
     }
     let Some(found) = DECODERS.get_audio_decoder(codec.codec) else {
         return Err(sound(path, format!("is encoded by a codec that is not supported ({})", codec.codec)));

@@ -68,7 +68,7 @@ fn speech_is_found_and_heard_alone() {
     assert_eq!(found["segments"].as_array().unwrap().len(), lines);
     let run = mlx(&["transcribe", "--model", &model, &recording, "--vad-model", &vad]);
     assert!(run.ok && run.out.to_lowercase().contains("three"), "{} {}", run.out, run.err);
-    let run = mlx(&["vad", "--model", &vad, &recording, "--min-speech", "-1"]);
+    let run = mlx(&["vad", "--model", &vad, &recording, "--min-speech=-1"]);
     assert!(!run.ok && run.err.contains("--min-speech -1"), "{}", run.err);
 }
 
