@@ -20,7 +20,16 @@ Examples:
 pub struct Options {}
 
 /// What the tests read.
-const ASSETS: [&str; 2] = ["smollm2", "digits"];
+const ASSETS: [&str; 8] = [
+    "digits",
+    "librivox",
+    "resemblyzer",
+    "silero-vad",
+    "smollm2",
+    "speech",
+    "whisper-base",
+    "whisper-tiny.en",
+];
 
 /// Runs the subcommand.
 pub fn run() -> Result<()> {

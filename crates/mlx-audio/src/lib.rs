@@ -44,3 +44,8 @@ pub fn transcribe(model: &str, path: impl AsRef<Path>) -> Result<Transcript> {
     let audio = Audio::open_at(path, Whisper::RATE)?;
     whisper.transcribe(audio.samples(), &TranscribeOptions::default())
 }
+
+/// The chapter of the guide, whose code is compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guide/speech.md")]
+pub struct Guide;

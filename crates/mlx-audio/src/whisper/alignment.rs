@@ -82,7 +82,8 @@ fn smooth(rows: &[f32], length: usize) -> Vec<f32> {
         smoothed.extend(padded.windows(SMOOTHED).map(|around| {
             let mut around: [f32; SMOOTHED] = around.try_into().unwrap_or_default();
             around.sort_by(f32::total_cmp);
-            around[reach]
+            let [_, _, _, middle, ..] = around;
+            middle
         }));
     }
     smoothed
