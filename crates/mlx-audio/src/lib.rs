@@ -5,10 +5,12 @@
 mod audio;
 pub mod dsp;
 mod error;
+mod file;
 mod resample;
 
 pub use audio::Audio;
 pub use error::{Error, Result};
+pub use file::{AudioReader, MonoReader, WavEncoder, WavFormat, WavWriter};
 pub use resample::{Resampler, resample};
 
 pub use {mlx_core, mlx_hub, mlx_text};

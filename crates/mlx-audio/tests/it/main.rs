@@ -1,7 +1,11 @@
 //! The public surface of mlx-audio.
 
 #[cfg(test)]
+mod damaged;
+#[cfg(test)]
 mod features;
+#[cfg(test)]
+mod files;
 #[cfg(test)]
 mod loudness;
 #[cfg(test)]
@@ -12,3 +16,5 @@ mod sounds;
 mod spectra;
 #[cfg(test)]
 mod whisper_mel;
+#[cfg(test)]
+mod writing;
