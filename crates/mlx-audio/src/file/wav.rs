@@ -154,7 +154,7 @@ impl WavWriter {
     /// The disk is full, the path is a folder, or the last frame is not whole.
     pub fn finish(mut self) -> Result<()> {
         let channels = u64::from(self.encoder.channels);
-        if self.samples % channels != 0 {
+        if !self.samples.is_multiple_of(channels) {
             let range = format!("{} samples cannot be shared among them", self.samples);
             return Err(Error::option("channels", channels, range));
         }
