@@ -1,11 +1,14 @@
-"""Front ends of sound by openai-whisper, librosa and torchaudio, resampling by scipy."""
+"""Front ends of sound by openai-whisper, librosa and torchaudio, resampling by scipy, files by libsndfile and ffmpeg."""
 
+import fractions
 import math
 import pathlib
 
+import av
 import librosa
 import numpy as np
 import scipy.signal
+import soundfile
 import torch
 import torchaudio
 import whisper
@@ -111,6 +114,101 @@ def resampling():
     save(tensors, "resample")
 
 
+def coarse(frames, seed):
+    """Stereo sound whose samples fit into 8 bits."""
+    draw = np.random.default_rng(seed)
+    return draw.integers(-128, 128, (frames, 2)).astype(np.float32) / 128
+
+
+LOSSLESS = {
+    "u8.wav": "PCM_U8",
+    "i16.wav": "PCM_16",
+    "i24.wav": "PCM_24",
+    "i32.wav": "PCM_32",
+    "f32.wav": "FLOAT",
+    "f64.wav": "DOUBLE",
+    "i16.aiff": "PCM_16",
+    "i24.aiff": "PCM_24",
+    "i16.caf": "PCM_16",
+    "i16.flac": "PCM_16",
+    "i24.flac": "PCM_24",
+}
+COMPANDED = {"alaw.wav": "ALAW", "ulaw.wav": "ULAW"}
+# File, encoder, its sample format, rate.
+ENCODED = [
+    ("mp3.mp3", "libmp3lame", "fltp", 16_000),
+    ("opus.ogg", "libopus", "flt", 48_000),
+    ("speech.opus", "libopus", "flt", 16_000),
+    ("opus.webm", "libopus", "flt", 48_000),
+    ("aac.m4a", "aac", "fltp", 16_000),
+    ("aac.aac", "aac", "fltp", 16_000),
+    ("alac.m4a", "alac", "s16p", 16_000),
+    ("flac.ogg", "flac", "s16", 16_000),
+    ("flac.mka", "flac", "s16", 16_000),
+]
+
+
+def encode(path, codec, kind, rate, samples, options=None):
+    """Sound of one channel by one of ffmpeg's encoders."""
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream(codec, rate=rate, layout="mono", options=options or {})
+        stream.codec_context.format = kind
+        values = samples if kind.startswith("f") else np.round(samples * 32767).astype(np.int16)
+        frame = av.AudioFrame.from_ndarray(values[None], format=kind, layout="mono")
+        frame.sample_rate, frame.pts, frame.time_base = rate, 0, fractions.Fraction(1, rate)
+        for part in [frame, None]:
+            file.mux(stream.encode(part))
+
+
+def decode(path):
+    """The first channel of what ffmpeg hears."""
+    with av.open(str(path)) as file:
+        packets = file.demux(audio=0)
+        parts = [frame.to_ndarray() for packet in packets for frame in packet.decode()]
+    values = np.concatenate([part[:1] for part in parts], axis=1)[0]
+    return values / 32768 if values.dtype == np.int16 else values
+
+
+def by_libopus(path):
+    """As `decode`, but by libopus: ffmpeg's own decoder brings speech to 48 kHz in another way."""
+    with av.open(str(path)) as file:
+        decoder = av.CodecContext.create("libopus", "r")
+        header = file.streams[0].codec_context.extradata
+        decoder.extradata, decoder.sample_rate, decoder.layout = header, 48_000, "mono"
+        parts = [frame.to_ndarray() for packet in file.demux() if packet.size for frame in decoder.decode(packet)]
+    values = np.concatenate([part.reshape(-1) for part in parts])
+    return values / 32768 if values.dtype == np.int16 else values
+
+
+def files():
+    folder = FOLDER / "files"
+    folder.mkdir(exist_ok=True)
+    samples = coarse(300, 11)
+    tensors = {"coarse": samples}
+    for name, subtype in (LOSSLESS | COMPANDED).items():
+        soundfile.write(folder / name, samples, 8000, subtype=subtype)
+        if name in COMPANDED:
+            tensors[name] = soundfile.read(folder / name, dtype="float32")[0]
+    for name, codec, kind, rate in ENCODED:
+        options = {"application": "voip", "b": "12000"} if name == "speech.opus" else {}
+        encode(folder / name, codec, kind, rate, 0.7 * sound(0.13, rate, seed=12), options)
+    soundfile.write(folder / "vorbis.ogg", 0.7 * sound(0.13, seed=12), RATE, format="OGG", subtype="VORBIS")
+    with av.open(str(folder / "vorbis.ogg")) as old, av.open(str(folder / "vorbis.mka"), "w") as new:
+        stream = new.add_stream_from_template(old.streams[0])
+        for packet in old.demux():
+            if packet.dts is not None:
+                packet.stream = stream
+                new.mux(packet)
+    for name in [name for name, *_ in ENCODED] + ["vorbis.mka"]:
+        tensors[name] = decode(folder / name)
+    # Here ffmpeg does not leave out what is behind the end.
+    tensors["vorbis.ogg"] = soundfile.read(folder / "vorbis.ogg", dtype="float32")[0]
+    tensors["speech.opus"] = by_libopus(folder / "speech.opus")[: 3 * 2080]
+    tensors["aac.m4a"] = tensors["aac.m4a"][:2080]
+    # The rest of what is long is only counted.
+    save({name: values[:2400] for name, values in tensors.items()}, "files")
+
+
 def save(tensors, name):
     arrays = {key: np.ascontiguousarray(value, dtype=np.float32) for key, value in tensors.items()}
     save_file(arrays, FOLDER / f"{name}.safetensors")
@@ -122,3 +220,4 @@ if __name__ == "__main__":
     spectra()
     features()
     resampling()
+    files()

@@ -24,7 +24,7 @@ pub mod whisper;
 
 pub use audio::Audio;
 pub use error::{Error, Result};
-pub use file::{AudioReader, FlacDepth, MonoReader, WavEncoder, WavFormat, WavWriter};
+pub use file::{AudioReader, MonoReader, WavEncoder, WavFormat, WavWriter};
 pub use resample::{Resampler, resample};
 pub use transcript::{Segment, Transcript, Word};
 

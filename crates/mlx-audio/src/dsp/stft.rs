@@ -106,7 +106,7 @@ impl Stft {
     /// # Errors
     /// The last spectrum is not whole.
     pub fn sound(&self, spectra: &[Complex32], samples: usize) -> Result<Vec<f32>> {
-        if spectra.len() % self.bins() != 0 {
+        if !spectra.len().is_multiple_of(self.bins()) {
             let range = format!("it must be a multiple of the {} bins", self.bins());
             return Err(Error::option("the number of values", spectra.len(), range));
         }
@@ -173,7 +173,7 @@ impl Stft {
         if let Some(first) = spectrum.first_mut() {
             first.im = 0.0;
         }
-        let last = spectrum.last_mut().filter(|_| self.n_fft() % 2 == 0);
+        let last = spectrum.last_mut().filter(|_| self.n_fft().is_multiple_of(2));
         if let Some(last) = last {
             last.im = 0.0;
         }

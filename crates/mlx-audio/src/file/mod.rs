@@ -1,11 +1,10 @@
 //! Sound from files and to files.
 //!
 //! [`Audio::open`] reads all of a file and [`Audio::open_at`] what a model hears; [`AudioReader`] reads piece by piece.
-//! [`Audio::save_wav`] and [`Audio::save_flac`] write, [`WavWriter`] writes sound that is not over.
+//! [`Audio::save_wav`] writes, and [`WavWriter`] writes sound that is not over.
 
 mod beside;
 mod edits;
-mod flac;
 mod mono;
 mod opus;
 mod reader;
@@ -15,7 +14,6 @@ mod wav;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-pub use flac::FlacDepth;
 pub use mono::MonoReader;
 pub use reader::AudioReader;
 pub use wav::{WavEncoder, WavFormat, WavWriter};

@@ -87,7 +87,7 @@ impl WavEncoder {
         bytes.reserve(samples.len() * usize::from(self.format.bytes()));
         for &sample in samples {
             match self.format {
-                WavFormat::I16 => bytes.extend(((integer(sample, 15)) as i16).to_le_bytes()),
+                WavFormat::I16 => bytes.extend((integer(sample, 15) as i16).to_le_bytes()),
                 WavFormat::I24 => bytes.extend(integer(sample, 23).to_le_bytes().into_iter().take(3)),
                 WavFormat::F32 => bytes.extend(sample.to_le_bytes()),
             }
@@ -105,7 +105,7 @@ fn size(bytes: u64) -> [u8; 4] {
 }
 
 /// The integer of so many bits behind the sign that is closest to a sample. What is not a number is 0.
-pub(super) fn integer(sample: f32, bits: u32) -> i32 {
+fn integer(sample: f32, bits: u32) -> i32 {
     let full = f64::from(1_u32 << bits);
     (f64::from(sample) * full).round().clamp(-full, full - 1.0) as i32
 }
@@ -139,7 +139,7 @@ impl WavWriter {
     pub fn write(&mut self, samples: &[f32]) -> Result<()> {
         let all = self.samples + samples.len() as u64;
         if all.saturating_mul(u64::from(self.encoder.format.bytes())) > MOST_BYTES {
-            return Err(sound(self.file.target(), "a WAV file has at most 4 GiB: write FLAC or more files"));
+            return Err(sound(self.file.target(), "a WAV file has at most 4 GiB: write more files"));
         }
         self.bytes.clear();
         self.encoder.encode(samples, &mut self.bytes);
@@ -154,7 +154,7 @@ impl WavWriter {
     /// The disk is full, the path is a folder, or the last frame is not whole.
     pub fn finish(mut self) -> Result<()> {
         let channels = u64::from(self.encoder.channels);
-        if self.samples % channels != 0 {
+        if !self.samples.is_multiple_of(channels) {
             let range = format!("{} samples cannot be shared among them", self.samples);
             return Err(Error::option("channels", channels, range));
         }

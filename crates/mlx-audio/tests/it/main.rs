@@ -1,7 +1,11 @@
 //! The public surface of mlx-audio.
 
 #[cfg(test)]
+mod damaged;
+#[cfg(test)]
 mod features;
+#[cfg(test)]
+mod files;
 #[cfg(test)]
 mod loudness;
 #[cfg(test)]
@@ -22,3 +26,5 @@ mod vad;
 mod whisper;
 #[cfg(test)]
 mod whisper_mel;
+#[cfg(test)]
+mod writing;
