@@ -214,3 +214,22 @@ fn padded(mut found: Vec<Range<usize>>, length: usize, pad: f64) -> Vec<Range<us
     }
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_silences_of_one_length_the_first_is_cut_in() {
+        let parts = [(0.9, 10), (0.0, 5), (0.9, 10), (0.0, 5), (0.9, 20)];
+        let probabilities: Vec<f32> =
+            parts.iter().flat_map(|&(p, count)| std::iter::repeat_n(p, count)).collect();
+        let options = SegmentOptions {
+            max_speech: Some(Duration::from_millis(1200)),
+            min_silence: Duration::from_secs(10),
+            ..SegmentOptions::default()
+        };
+        let found = segments(&probabilities, 50 * 512, 16_000, &options).unwrap();
+        assert_eq!(found[0], 0..10 * 512 + 480);
+    }
+}
