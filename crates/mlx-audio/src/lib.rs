@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod audio;
+pub mod codec;
 mod error;
 
 pub use audio::Audio;

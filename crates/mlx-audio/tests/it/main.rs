@@ -1,1 +1,4 @@
 //! The public surface of mlx-audio.
+
+#[cfg(test)]
+mod codecs;
