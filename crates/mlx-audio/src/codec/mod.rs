@@ -6,7 +6,9 @@ mod codes;
 mod config;
 mod dac;
 mod encodec;
+mod mimi;
 mod part;
+mod snac;
 
 use std::collections::BTreeMap;
 
@@ -44,6 +46,51 @@ pub trait Codec: Module {
     /// # Errors
     /// A code, or the number of codebooks or of rates, is not one of this codec.
     fn decode(&self, codes: &Codes) -> Result<Array>;
+
+    /// The same, where `noise` gives so many numbers, of each noise block those that are to be multiplied by what it
+    /// makes. Without noise blocks it is not called.
+    ///
+    /// # Errors
+    /// Those of [`decode`](Self::decode).
+    fn decode_with_noise(
+        &self,
+        codes: &Codes,
+        noise: &mut dyn FnMut(i32) -> mlx_core::Result<Array>,
+    ) -> Result<Array> {
+        let _ = noise;
+        self.decode(codes)
+    }
+
+    /// Audio, or codes, in parts.
+    ///
+    /// # Errors
+    /// This codec sees what comes later, or an option is outside its range.
+    fn stream(&self, options: Options) -> Result<Box<dyn Stream + '_>> {
+        let _ = options;
+        Err(Error::option("codec", "not causal", "only Mimi can be run in parts"))
+    }
+}
+
+/// A codec that runs while audio, or codes, come in. Both directions are independent of each other.
+pub trait Stream {
+    /// The codes that can be said after this part of the audio, `[samples]`, of any length.
+    ///
+    /// # Errors
+    /// Those of [`Codec::encode`].
+    fn encode(&mut self, audio: &Array) -> Result<Option<Codes>>;
+
+    /// The codes of what is left of the audio, which ends here: all together are those of [`Codec::encode`]. What
+    /// comes next is other audio.
+    ///
+    /// # Errors
+    /// An op fails.
+    fn finish(&mut self) -> Result<Option<Codes>>;
+
+    /// The audio of these codes, which follow those before: all together are the audio of [`Codec::decode`].
+    ///
+    /// # Errors
+    /// Those of [`Codec::decode`].
+    fn decode(&mut self, codes: &Codes) -> Result<Option<Array>>;
 }
 
 /// How much is kept of audio. The default is what each codec has by itself: all codebooks, of EnCodec the lowest
@@ -73,7 +120,7 @@ impl Options {
 }
 
 /// What can be built.
-pub const KNOWN: &[&str] = &["dac", "encodec"];
+pub const KNOWN: &[&str] = &["dac", "encodec", "mimi", "snac"];
 
 /// The codec in a folder or on the Hub. It computes in float32.
 ///
@@ -93,6 +140,8 @@ pub fn build(config: &Value, arrays: BTreeMap<String, Array>) -> Result<Box<dyn 
     let codec: Box<dyn Codec> = match kind(config) {
         "dac" => Box::new(w.build(|w| dac::Dac::load(w, config))?),
         "encodec" => Box::new(w.build(|w| encodec::Encodec::load(w, config))?),
+        "mimi" => Box::new(w.build(|w| mimi::Mimi::load(w, config))?),
+        "snac" => Box::new(w.build(|w| snac::Snac::load(w, config))?),
         other => return Err(Error::UnknownModel { found: other.to_owned(), known: KNOWN }),
     };
     eval(codec.parameters().values())?;
