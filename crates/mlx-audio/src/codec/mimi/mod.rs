@@ -93,7 +93,7 @@ impl Mimi {
         let config: Config = read(config)?;
         let plan = config.plan()?;
         let stride = config.check(plan.check()?)?;
-        // Checkpoints of transformers since 5.20 put each half into one scope.
+        // Checkpoints that transformers 5.24 saves itself may put each half into one scope.
         let halves = w.contains("encoder.encoder_seanet.layers.0.conv.weight");
         let path = |half: &str, name: &str| {
             if halves { format!("{half}.{name}") } else { name.replace("_seanet", "") }
