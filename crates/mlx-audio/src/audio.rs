@@ -21,7 +21,7 @@ impl Audio {
         if rate == 0 {
             return Err(Error::option("rate", rate, "there must be at least one frame a second"));
         }
-        if channels == 0 || samples.len() % channels != 0 {
+        if channels == 0 || !samples.len().is_multiple_of(channels) {
             let range = format!("{} samples cannot be shared among them", samples.len());
             return Err(Error::option("channels", channels, range));
         }

@@ -13,6 +13,7 @@
 #![forbid(unsafe_code)]
 
 mod audio;
+pub mod codec;
 pub mod dsp;
 mod error;
 mod file;
