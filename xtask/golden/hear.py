@@ -1,7 +1,6 @@
 """A tiny random Whisper by transformers, and what OpenAI's implementation hears in real recordings, in float32."""
 
 import json
-import math
 import pathlib
 import struct
 

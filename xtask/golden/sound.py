@@ -10,6 +10,9 @@ import numpy as np
 import scipy.signal
 import soundfile
 import torch
+
+# torchaudio wants to be built for the same CUDA, which nothing here uses.
+torch.version.cuda = None
 import torchaudio
 import whisper
 from safetensors.numpy import save_file

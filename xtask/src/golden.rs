@@ -13,6 +13,7 @@ use crate::{process, repo};
 /// The scripts of `xtask/golden`, one a topic, in the order they run.
 pub const TOPICS: &[&str] = &[
     "activation",
+    "codec",
     "conv",
     "convert",
     "dense",
@@ -41,14 +42,20 @@ pub const TOPICS: &[&str] = &[
     "retrieval",
     "rope",
     "sampling",
+    "sound",
+    "speaker",
     "tools",
     "transformer",
     "upsample",
     "vision",
+    "voice",
 ];
 
 /// Those whose reference is torch, which is large.
 const WITH_TORCH: &[&str] = &["embed", "minilm", "rerank", "retrieval", "vision"];
+
+/// Those whose references are of speech.
+const WITH_SPEECH: &[&str] = &["codec", "hear", "sound", "speaker", "voice"];
 
 /// A folder of packages for Python, and what lists them.
 struct Environment {
@@ -59,6 +66,8 @@ struct Environment {
 const MLX: Environment = Environment { folder: ".venv", requirements: "requirements.txt" };
 
 const TORCH: Environment = Environment { folder: ".venv-torch", requirements: "requirements-torch.txt" };
+
+const SPEECH: Environment = Environment { folder: ".venv-speech", requirements: "requirements-speech.txt" };
 
 /// Rewrite the reference data of the tests with Python's MLX and mlx-lm.
 #[derive(Args)]
@@ -77,7 +86,12 @@ pub fn run(options: &Options) -> Result<()> {
     let topics = chosen(&options.topics)?;
     let root = repo::root()?;
     for topic in topics {
-        let python = if WITH_TORCH.contains(&topic) { ready(&root, &TORCH)? } else { ready_python(&root)? };
+        let environment = match topic {
+            _ if WITH_TORCH.contains(&topic) => &TORCH,
+            _ if WITH_SPEECH.contains(&topic) => &SPEECH,
+            _ => &MLX,
+        };
+        let python = ready(&root, environment)?;
         let script = root.join("xtask/golden").join(format!("{topic}.py"));
         process::run(Command::new(&python).arg("-B").arg(script).current_dir(&root))?;
     }

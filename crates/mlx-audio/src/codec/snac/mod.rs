@@ -102,6 +102,19 @@ impl Config {
     }
 }
 
+/// A convolution whose output is as long as its input.
+fn conv(r: &Reader, channels: [i32; 2], kernel: i32, groups: i32) -> Result<Conv1d> {
+    r.conv(channels, kernel, Conv { padding: [kernel / 2], groups, ..Conv::default() }, true)
+}
+
+/// What a decoder begins with: a convolution, or one within channels and one between them.
+fn first(decoder: &Reader, [top, wide]: [i32; 2], depthwise: bool) -> Result<Vec<Conv1d>> {
+    if !depthwise {
+        return Ok(vec![conv(&decoder.at(0), [top, wide], 7, 1)?]);
+    }
+    Ok(vec![conv(&decoder.at(0), [wide, wide], 7, wide)?, conv(&decoder.at(1), [top, wide], 1, 1)?])
+}
+
 impl Snac {
     pub(super) fn load(w: &Weights, config: &Value) -> Result<Self> {
         let config: Config = read(config)?;
@@ -119,9 +132,6 @@ impl Snac {
         let groups = |width: i32| if depthwise { width } else { 1 };
         let (narrow, top) = (config.encoder_dim, config.decoder_dim);
         let wide = narrow << config.encoder_rates.len();
-        let conv = |r: &Reader, channels, kernel: i32, groups| {
-            r.conv(channels, kernel, Conv { padding: [kernel / 2], groups, ..Conv::default() }, true)
-        };
         let attend = |r: Reader, width| {
             config.attn_window_size.map(|window| LocalAttention::load(&r, width, window)).transpose()
         };
@@ -144,11 +154,6 @@ impl Snac {
             };
             Up::load(&decoder.at(raised + at), &names, shape)
         };
-        let first = if depthwise {
-            vec![conv(&decoder.at(0), [wide, wide], 7, wide)?, conv(&decoder.at(1), [top, wide], 1, 1)?]
-        } else {
-            vec![conv(&decoder.at(0), [top, wide], 7, 1)?]
-        };
         let (end, last) = (raised + rates.len(), top >> rates.len());
         let sizes = Sizes { width: wide, codes: config.codebook_size, code_width: config.codebook_dim };
         let book = |(at, &stride): (usize, &i32)| {
@@ -160,7 +165,7 @@ impl Snac {
             attention: attend(encoder.at(behind), wide)?,
             last: conv(&encoder.at(behind + attended), [wide, wide], 7, groups(wide))?,
             quantizer: config.vq_strides.iter().enumerate().map(book).collect::<Result<_>>()?,
-            decoder_first: first,
+            decoder_first: first(&decoder, [top, wide], depthwise)?,
             decoder_attention: attend(decoder.at(before), top)?,
             up: rates.iter().enumerate().map(raise).collect::<Result<_>>()?,
             snake: Snake::load(&decoder, &end.to_string(), last)?,
