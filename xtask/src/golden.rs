@@ -118,6 +118,11 @@ pub fn with_torch(root: &Path) -> Result<PathBuf> {
     ready(root, &TORCH)
 }
 
+/// The interpreter of the environment with models of speech.
+pub fn with_speech(root: &Path) -> Result<PathBuf> {
+    ready(root, &SPEECH)
+}
+
 /// The interpreter of an environment, which is created when absent and filled again when the requirements change.
 fn ready(root: &Path, environment: &Environment) -> Result<PathBuf> {
     let venv = root.join(environment.folder);

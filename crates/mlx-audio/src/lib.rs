@@ -42,8 +42,7 @@ use whisper::{TranscribeOptions, Whisper};
 /// The model or the file cannot be read.
 pub fn transcribe(model: &str, path: impl AsRef<Path>) -> Result<Transcript> {
     let whisper = Whisper::load(&Source::parse(model)?, None)?;
-    let audio = Audio::open_at(path, Whisper::RATE)?;
-    whisper.transcribe(audio.samples(), &TranscribeOptions::default())
+    whisper.transcription(path.as_ref(), &TranscribeOptions::default())?.finish()
 }
 
 /// The chapter of the guide, whose code is compiled.

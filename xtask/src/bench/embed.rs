@@ -7,11 +7,10 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 
-use super::report::{median, plain, spread};
-use super::{child, cpu, document, machine, program};
+use super::series::{Series, alternate, rows};
+use super::{cpu, document, machine, program};
 use crate::{assets, golden, repo};
 
 const PEER: &str = include_str!("embed_peer.py");
@@ -65,7 +64,7 @@ pub fn run(options: &Options) -> Result<()> {
         ("sentence-transformers", peer(&peers, "sentence-transformers", &model, &texts, options.threads)),
         ("onnxruntime", peer(&peers, "onnxruntime", &model, &texts, options.threads)),
     ];
-    let series = alternate(programs, options.rounds)?;
+    let series = alternate(programs, options.rounds, "texts_per_second")?;
     let weights = fs::metadata(model.join("model.safetensors"))?.len();
     let command = format!(
         "cargo xtask bench embed --rounds {} --sentences {} --threads {}",
@@ -126,41 +125,6 @@ fn peer(python: &Path, name: &str, model: &Path, texts: &Path, threads: usize) -
     command
 }
 
-/// What a program did in each round.
-struct Series {
-    program: &'static str,
-    /// Sentences a second.
-    speeds: Vec<f64>,
-    /// Bytes.
-    resident: u64,
-}
-
-fn alternate<const N: usize>(programs: [(&'static str, Command); N], rounds: usize) -> Result<Vec<Series>> {
-    let mut programs = programs;
-    let mut all: Vec<_> =
-        programs.iter().map(|(program, _)| Series { program, speeds: Vec::new(), resident: 0 }).collect();
-    let bar = ProgressBar::new((rounds * N) as u64)
-        .with_style(ProgressStyle::with_template("{bar:20} {pos}/{len} runs: {msg}")?);
-    for round in 0..rounds {
-        for place in 0..N {
-            let turn = (round + place) % N;
-            let (Some((name, command)), Some(series)) = (programs.get_mut(turn), all.get_mut(turn)) else {
-                continue;
-            };
-            bar.set_message(*name);
-            let finished = child::finish(command).context(*name)?;
-            let line = finished.stdout.lines().last().unwrap_or_default();
-            let said: Value = serde_json::from_str(line).with_context(|| format!("{name} said {line:?}"))?;
-            let speed = said.get("texts_per_second").and_then(Value::as_f64);
-            series.speeds.push(speed.with_context(|| format!("{name} gave no speed"))?);
-            series.resident = series.resident.max(finished.resident.unwrap_or(0));
-            bar.inc(1);
-        }
-    }
-    bar.finish_and_clear();
-    Ok(all)
-}
-
 /// The part of the document.
 struct Table {
     command: String,
@@ -185,15 +149,7 @@ impl Display for Table {
             self.rounds
         )?;
         writeln!(f, "| program | sentences a second | ours / theirs | resident |\n|---|---:|---:|---:|")?;
-        let Some(ours) = self.series.first() else { return Ok(()) };
-        for series in &self.series {
-            let ratios: Vec<_> =
-                ours.speeds.iter().zip(&series.speeds).map(|(ours, theirs)| ours / theirs).collect();
-            let ratio = if std::ptr::eq(ours, series) { "-".to_owned() } else { spread(&ratios) };
-            let speed = plain(median(&series.speeds));
-            writeln!(f, "| {} | {speed} | {ratio} | {} MB |", series.program, series.resident / 1_000_000)?;
-        }
-        Ok(())
+        rows(&self.series).try_for_each(|row| writeln!(f, "{row}"))
     }
 }
 

@@ -14,7 +14,9 @@ mod program;
 mod random;
 mod report;
 mod safetensors;
+mod series;
 mod shape;
+mod speech;
 mod synthetic;
 
 use anyhow::Result;
@@ -33,6 +35,7 @@ enum Subject {
     Cpu(cpu::Options),
     Embed(embed::Options),
     Kernels(kernels::Options),
+    Speech(speech::Options),
 }
 
 /// Runs the subcommand.
@@ -41,5 +44,6 @@ pub fn run(options: &Options) -> Result<()> {
         Subject::Cpu(options) => cpu::run(options),
         Subject::Embed(options) => embed::run(options),
         Subject::Kernels(options) => kernels::run(options),
+        Subject::Speech(options) => speech::run(options),
     }
 }

@@ -110,7 +110,7 @@ impl Whisper {
         self.transcription(samples, options)?.finish()
     }
 
-    /// The segments of a sound, one by one.
+    /// The segments of a sound, such as a [`Path`](std::path::Path) or samples, one by one.
     pub fn transcription<'a>(
         &'a self,
         sound: &'a (impl Sound + ?Sized),

@@ -1,8 +1,10 @@
 //! The spectrogram of a sound, window by window.
 
+use std::path::Path;
+
 use super::FRAMES;
-use crate::Result;
 use crate::dsp::{WhisperMel, WhisperMelStream};
+use crate::{AudioReader, Result};
 
 /// Mono sound at 16 kHz that can be heard more than once, piece by piece.
 pub trait Sound {
@@ -18,6 +20,21 @@ impl Sound for [f32] {
 }
 
 const PIECE: usize = 1 << 16;
+
+/// A file, of which a little is in memory at a time. It is read each time.
+impl Sound for Path {
+    fn pieces(&self) -> Result<Box<dyn Iterator<Item = Result<Vec<f32>>> + '_>> {
+        let mut reader = Some(AudioReader::open(self)?.mono(WhisperMel::RATE)?);
+        Ok(Box::new(std::iter::from_fn(move || {
+            let piece = reader.as_mut()?.next_block().map(|block| block.map(<[f32]>::to_vec)).transpose();
+            // Behind an error there is nothing.
+            if !matches!(piece, Some(Ok(_))) {
+                reader = None;
+            }
+            piece
+        })))
+    }
+}
 
 /// Whisper hears silence behind the end, where this many samples are in a frame.
 const BEHIND: usize = WhisperMel::N_FFT;

@@ -150,3 +150,56 @@ fn a_long_recording_has_all_sentences_in_the_order_of_time() {
         assert!(near, "no word at {begin:.1} s is `{}`", said[0]);
     }
 }
+
+#[test]
+fn a_file_is_heard_as_its_samples_are() {
+    let (Some(whisper), Some(cases)) = (whisper("whisper-tiny.en"), cases("whisper-tiny.en")) else { return };
+    let Some(case) = cases.into_iter().find(|case| case.heard.file.contains("0890")) else { return };
+    let Some(path) = assets::find("librivox", &case.heard.file) else { return };
+    let options = TranscribeOptions { beam_size: 1, ..TranscribeOptions::default() };
+    let of_samples = whisper.transcribe(case.audio.samples(), &options).unwrap();
+    let of_file = whisper.transcription(path.as_path(), &options).unwrap().finish().unwrap();
+    assert_eq!(of_file, of_samples);
+}
+
+const WHOLE: std::ops::Range<usize> = 0..usize::MAX;
+
+#[test]
+fn parts_are_heard_together_as_each_alone() {
+    let (Some(whisper), Some(cases)) = (whisper("whisper-tiny.en"), cases("whisper-tiny.en")) else { return };
+    let (mut samples, mut parts, mut alone) = (Vec::new(), Vec::new(), Vec::new());
+    let options = TranscribeOptions { beam_size: 2, word_timestamps: true, ..TranscribeOptions::default() };
+    for case in cases.iter().take(3) {
+        samples.extend(vec![0.0; 8_000]);
+        let start = samples.len();
+        samples.extend_from_slice(case.audio.samples());
+        parts.push(start..samples.len());
+        let whole = std::slice::from_ref(&WHOLE);
+        alone.push(whisper.transcribe_parts(case.audio.samples(), whole, 1, &options).unwrap());
+    }
+    let together = whisper.transcribe_parts(&samples, &parts, 3, &options).unwrap();
+    let texts = |found: &Transcript| found.text.clone();
+    assert_eq!(together.text, alone.iter().map(texts).collect::<Vec<_>>().join(" "));
+    let (words, begin) = (&together.segments.last().unwrap().words, parts[2].start as f64 / 16_000.0);
+    let own = &alone[2].segments.last().unwrap().words;
+    assert!((words[0].start - own[0].start - begin).abs() < 0.03, "{words:?} {own:?}");
+}
+
+#[test]
+fn words_are_certain_while_it_is_still_spoken() {
+    let (Some(whisper), Some(cases)) = (whisper("whisper-tiny.en"), cases("whisper-tiny.en")) else { return };
+    let case = &cases[0];
+    let options = TranscribeOptions { beam_size: 1, temperature: vec![0.0], ..TranscribeOptions::default() };
+    let mut live = whisper.live(&options).unwrap();
+    let (mut found, mut before_the_end) = (Vec::new(), 0);
+    for piece in case.audio.samples().chunks(7_000) {
+        found.extend(live.push(piece).unwrap());
+        before_the_end = found.len();
+    }
+    found.extend(live.finish().unwrap());
+    let text: String = found.iter().map(|word| word.word.as_str()).collect();
+    let wrong = errors(&words(&text, "en"), &words(&case.said, "en"));
+    assert!(wrong <= 3, "{text}");
+    assert!(before_the_end * 2 > found.len(), "{before_the_end} of {} words came early", found.len());
+    assert!(found.is_sorted_by_key(|word| (word.start * 100.0) as i64), "{found:?}");
+}

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 use indicatif::ProgressBar;
@@ -11,6 +11,7 @@ use mlx_audio::vad::{SegmentOptions, SileroVad};
 use mlx_audio::whisper::{Task, TranscribeOptions, Whisper};
 use mlx_audio::{Audio, Segment};
 use mlx_core::Dtype;
+use serde_json::json;
 
 use crate::args::ModelArgs;
 use crate::download;
@@ -72,6 +73,9 @@ pub(crate) struct Transcribe {
     /// What draws depend on
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
+    /// Write a JSON line at the end: how many seconds of sound, and how long they took without the loading of the model
+    #[arg(long)]
+    stats: bool,
     /// What to compute in [default: the type of the weights]
     #[arg(long, value_name = "TYPE")]
     dtype: Option<Dtype>,
@@ -88,8 +92,9 @@ pub(crate) fn run(args: &Transcribe) -> Outcome {
     let whisper = Whisper::load(&download::source(&args.model)?, args.dtype)?;
     let (options, parts) =
         (args.options(), args.vad_model.as_deref().map(|name| args.parts(name)).transpose()?);
+    let (begun, mut seconds) = (Instant::now(), 0.0);
     for path in &args.audio {
-        let transcript = match &parts {
+        let (transcript, duration) = match &parts {
             Some(parts) => parts.transcribe(&whisper, path, &options)?,
             None => transcribe(&whisper, path, &options)?,
         };
@@ -98,6 +103,12 @@ pub(crate) fn run(args: &Transcribe) -> Outcome {
             Some(folder) => write(folder, path, args.format, &text)?,
             None => io::stdout().lock().write_all(text.as_bytes())?,
         }
+        seconds += duration;
+    }
+    if args.stats {
+        let took = begun.elapsed().as_secs_f64();
+        let stats = json!({"audio_seconds": seconds, "seconds": took, "times_real_time": seconds / took});
+        writeln!(io::stdout().lock(), "{stats}")?;
     }
     Ok(())
 }
@@ -135,6 +146,9 @@ impl Transcribe {
     }
 }
 
+/// A transcript, and how many seconds the recording has.
+type Heard = (Transcript, f64);
+
 /// What finds the parts in which someone speaks.
 struct Parts {
     vad: SileroVad,
@@ -142,10 +156,11 @@ struct Parts {
 }
 
 impl Parts {
-    fn transcribe(&self, whisper: &Whisper, path: &Path, options: &TranscribeOptions) -> Outcome<Transcript> {
+    fn transcribe(&self, whisper: &Whisper, path: &Path, options: &TranscribeOptions) -> Outcome<Heard> {
         let audio = Audio::open_at(path, Whisper::RATE)?;
         let parts = self.vad.pieces(audio.samples(), &SegmentOptions::default(), WINDOW)?;
-        Ok(whisper.transcribe_parts(audio.samples(), &parts, self.batch, options)?)
+        let transcript = whisper.transcribe_parts(audio.samples(), &parts, self.batch, options)?;
+        Ok((transcript, audio.duration().as_secs_f64()))
     }
 }
 
@@ -153,9 +168,8 @@ impl Parts {
 const WINDOW: Duration = Duration::from_secs(30);
 
 /// The transcript of a recording, with a bar of its seconds.
-fn transcribe(whisper: &Whisper, path: &Path, options: &TranscribeOptions) -> Outcome<Transcript> {
-    let audio = Audio::open_at(path, Whisper::RATE)?;
-    let mut transcription = whisper.transcription(audio.samples(), options)?;
+fn transcribe(whisper: &Whisper, path: &Path, options: &TranscribeOptions) -> Outcome<Heard> {
+    let mut transcription = whisper.transcription(path, options)?;
     let bar = progress::count("seconds");
     bar.set_length(transcription.duration().ceil() as u64);
     let mut segments: Vec<Segment> = Vec::new();
@@ -164,7 +178,7 @@ fn transcribe(whisper: &Whisper, path: &Path, options: &TranscribeOptions) -> Ou
         show(&bar, transcription.position());
     }
     bar.finish_and_clear();
-    Ok(Transcript::new(segments, transcription.language()))
+    Ok((Transcript::new(segments, transcription.language()), transcription.duration()))
 }
 
 fn show(bar: &ProgressBar, seconds: f64) {
