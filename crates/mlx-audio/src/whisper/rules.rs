@@ -82,3 +82,71 @@ fn forbid(scores: &mut [f32], tokens: std::ops::Range<u32>) {
         scores.fill(f32::NEG_INFINITY);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use mlx_text::Tokenizer;
+
+    use super::*;
+
+    const TIMES: u32 = 265;
+    const ALL: u32 = TIMES + 1501;
+
+    fn vocabulary() -> Vocabulary {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/whisper");
+        Vocabulary::new(Tokenizer::from_dir(folder).unwrap(), ALL).unwrap()
+    }
+
+    /// The ranges of tokens that may follow `written`, where each is as likely.
+    fn allowed(written: &[u32]) -> Vec<(u32, u32)> {
+        let vocabulary = vocabulary();
+        let rules = Rules::new(&vocabulary, true, Some(1.0)).unwrap();
+        // Text is so likely that times together are not likelier.
+        let mut scores: Vec<f32> = (0..ALL).map(|token| if token < TIMES { 20.0 } else { 0.0 }).collect();
+        rules.apply(&mut scores, written);
+        let mut ranges: Vec<(u32, u32)> = Vec::new();
+        for (token, _) in (0..).zip(&scores).filter(|(_, score)| **score > f32::NEG_INFINITY) {
+            match ranges.last_mut() {
+                Some((_, end)) if *end == token => *end += 1,
+                _ => ranges.push((token, token + 1)),
+            }
+        }
+        ranges
+    }
+
+    #[test]
+    fn a_text_begins_with_a_time_that_is_not_late() {
+        assert_eq!(allowed(&[]), [(TIMES, TIMES + 51)]);
+    }
+
+    #[test]
+    fn behind_one_time_comes_text_and_behind_text_a_later_time() {
+        let after_first = allowed(&[TIMES + 3]);
+        assert!(after_first.iter().all(|&(_, end)| end <= TIMES), "{after_first:?}");
+        let after_text = allowed(&[TIMES + 3, 70]);
+        assert_eq!(after_text.last(), Some(&(TIMES + 4, ALL)));
+        assert!(after_text.len() > 1);
+    }
+
+    #[test]
+    fn times_come_in_pairs_that_do_not_go_back() {
+        let after_end = allowed(&[TIMES + 3, 70, TIMES + 9]);
+        // The end, and the token of a language.
+        assert_eq!(after_end, [(256, 257), (258, 259), (TIMES + 9, ALL)]);
+        let after_pair = allowed(&[TIMES + 3, 70, TIMES + 9, TIMES + 9]);
+        assert!(after_pair.iter().all(|&(_, end)| end <= TIMES), "{after_pair:?}");
+    }
+
+    #[test]
+    fn times_together_may_be_likelier_than_any_text() {
+        let mut scores = vec![0.0; ALL as usize];
+        let vocabulary = vocabulary();
+        Rules::new(&vocabulary, true, None).unwrap().apply(&mut scores, &[TIMES + 3, 70]);
+        assert!(scores[..TIMES as usize].iter().all(|&score| score == f32::NEG_INFINITY));
+        let mut without = vec![0.0; ALL as usize];
+        Rules::new(&vocabulary, false, None).unwrap().apply(&mut without, &[70]);
+        assert_eq!(without[71], 0.0);
+    }
+}

@@ -168,3 +168,24 @@ fn unspoken(tokenizer: &Tokenizer) -> Result<BTreeSet<u32>> {
     }
     Ok(tokens)
 }
+
+#[cfg(test)]
+mod tests {
+    use mlx_testkit::assets;
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn what_is_never_written_is_what_checkpoints_list() {
+        for (group, size) in [("whisper-tiny.en", 51_864), ("whisper-base", 51_865)] {
+            let Some(path) = assets::find(group, "config.json") else { return };
+            let config: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+            let listed: Vec<u32> = serde_json::from_value(config["suppress_ids"].clone()).unwrap();
+            let tokenizer = Tokenizer::from_dir(path.parent().unwrap()).unwrap();
+            let vocabulary = Vocabulary::new(tokenizer, size).unwrap();
+            assert_eq!(vocabulary.suppressed, listed, "{group}");
+            assert_eq!(vocabulary.is_multilingual(), group == "whisper-base");
+        }
+    }
+}
