@@ -180,6 +180,9 @@ fn parts_are_heard_together_as_each_alone() {
     let together = whisper.transcribe_parts(&samples, &parts, 3, &options).unwrap();
     let texts = |found: &Transcript| found.text.clone();
     assert_eq!(together.text, alone.iter().map(texts).collect::<Vec<_>>().join(" "));
+    // The second is the least likely, and alone is written again.
+    let again = TranscribeOptions { temperature: vec![0.0; 2], logprob_threshold: Some(-0.37), ..options };
+    assert_eq!(whisper.transcribe_parts(&samples, &parts, 3, &again).unwrap().text, together.text);
     let (words, begin) = (&together.segments.last().unwrap().words, parts[2].start as f64 / 16_000.0);
     let own = &alone[2].segments.last().unwrap().words;
     assert!((words[0].start - own[0].start - begin).abs() < 0.03, "{words:?} {own:?}");
