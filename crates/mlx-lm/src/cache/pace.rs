@@ -28,7 +28,7 @@ impl KvCache {
     /// Does a pass over many tokens in less memory: on a CPU, what goes into a layer is computed before the layer is begun. MLX
     /// begins about a hundred ops ahead and holds the arrays of all of them. A GPU is not waited for.
     ///
-    /// Such a pass cannot be traced, as by [`mlx_core::grad`].
+    /// Such a pass cannot be traced, as by [`mlx_core::transform::grad`].
     pub fn layer_by_layer<T>(&mut self, pass: impl FnOnce(&mut Self) -> T) -> T {
         if Device::current().is_cpu() {
             self.pace = Pace::LayerByLayer;
