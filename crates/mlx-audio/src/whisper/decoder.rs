@@ -5,7 +5,7 @@ use mlx_core::{Array, Result as MlxResult};
 use mlx_nn::{Embedding, LayerNorm, Module, Weights};
 
 use super::attention::{Attention, Memory};
-use super::encoder::{FeedForward, norm};
+use super::encoder::{FeedForward, norm, zeros};
 use super::sizes::Sizes;
 use crate::Result;
 
@@ -39,7 +39,7 @@ impl Decoder {
         let Sizes { width, heads: [_, heads], layers: [_, layers], .. } = *sizes;
         Ok(Self {
             embed_tokens: w.embedding("embed_tokens", [sizes.vocabulary, width])?,
-            positions: w.array("embed_positions.weight", [sizes.text_context, width])?,
+            positions: w.parameter("embed_positions.weight", [sizes.text_context, width], zeros)?,
             layers: w.each("layers", layers).map(|w| Layer::load(&w, width, heads)).collect::<Result<_>>()?,
             layer_norm: norm(w, "layer_norm", width)?,
         })

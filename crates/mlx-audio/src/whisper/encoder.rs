@@ -1,8 +1,9 @@
 //! From a spectrogram to what the decoder hears.
 
 use mlx_core::fast::{Activation, Mask};
-use mlx_core::{Array, Conv, Device, Result as MlxResult};
-use mlx_nn::{Conv1d, LayerNorm, LayerNormOptions, Linear, Module, Weights};
+use mlx_core::random::Key;
+use mlx_core::{Array, Device, Dtype, Result as MlxResult, Slice, concatenate};
+use mlx_nn::{LayerNorm, LayerNormOptions, Linear, Module, Weights};
 
 use super::attention::Attention;
 use super::checkpoint::KERNEL;
@@ -12,11 +13,20 @@ use crate::Result;
 /// Two convolutions and layers that see a whole window.
 #[derive(Module)]
 pub(super) struct Encoder {
-    conv1: Conv1d,
-    conv2: Conv1d,
+    conv1: Convolution,
+    conv2: Convolution,
     positions: Array,
     layers: Vec<Layer>,
     layer_norm: LayerNorm,
+}
+
+/// A convolution and what follows, as one product with the neighbours of each place side by side: MLX multiplies those of
+/// a convolution on one core.
+#[derive(Module)]
+struct Convolution {
+    #[module(flatten)]
+    linear: Linear,
+    stride: i32,
 }
 
 #[derive(Module)]
@@ -38,13 +48,10 @@ pub(super) struct FeedForward {
 impl Encoder {
     pub(super) fn load(w: &Weights, sizes: &Sizes) -> Result<Self> {
         let width = sizes.width;
-        let conv = |name: &str, inputs, stride| {
-            let how = Conv { stride: [stride], padding: [1], ..Conv::default() };
-            Conv1d::load(&w.at(name), [width, inputs], [KERNEL], how, true)
-        };
+        let conv = |name: &str, inputs, stride| Convolution::load(&w.at(name), [width, inputs], stride);
         let stored = "embed_positions.weight";
         let positions = if w.contains(stored) {
-            w.array(stored, [sizes.audio_context, width])?
+            w.parameter(stored, [sizes.audio_context, width], zeros)?
         } else {
             sinusoids(sizes.audio_context, width)?
         };
@@ -62,8 +69,8 @@ impl Encoder {
     /// `[batch, frames, mels] -> [batch, frames / 2, width]`.
     pub(super) fn forward(&self, mels: &Array) -> MlxResult<Array> {
         let waits = Device::current().is_cpu();
-        let x = gelu(&self.conv1.forward(&mels.astype(self.positions.dtype())?)?)?;
-        let x = gelu(&self.conv2.forward(&x)?)?;
+        let x = self.conv1.forward(&mels.astype(self.positions.dtype())?)?;
+        let x = self.conv2.forward(&x)?;
         let mut x = (x + &self.positions)?;
         for layer in &self.layers {
             if waits {
@@ -72,6 +79,23 @@ impl Encoder {
             x = layer.forward(&x)?;
         }
         self.layer_norm.forward(&x)
+    }
+}
+
+impl Convolution {
+    fn load(w: &Weights, [outputs, inputs]: [i32; 2], stride: i32) -> Result<Self> {
+        let weight = w.parameter("weight", [outputs, KERNEL, inputs], zeros)?;
+        let weight = weight.reshape([outputs, KERNEL * inputs])?;
+        Ok(Self { linear: Linear::new(weight, Some(w.parameter("bias", [outputs], zeros)?)), stride })
+    }
+
+    /// `[batch, length, inputs] -> [batch, length / stride, outputs]`, with zeros around the sound.
+    fn forward(&self, x: &Array) -> MlxResult<Array> {
+        let length = x.dim(1)?;
+        let x = x.pad([(1, 1, 1)], 0)?;
+        let shifted = |at: i32| x.index((.., Slice::step_by(at..at + length, self.stride)));
+        let neighbours = concatenate(&[shifted(0)?, shifted(1)?, shifted(2)?], -1)?;
+        self.linear.forward_then(&neighbours, Some(Activation::Gelu), None)
     }
 }
 
@@ -108,12 +132,13 @@ impl FeedForward {
     }
 }
 
-pub(super) fn norm(w: &Weights, name: &str, width: i32) -> Result<LayerNorm> {
-    Ok(LayerNorm::load(&w.at(name), width, LayerNormOptions::default())?)
+/// What parameters are that no checkpoint gives.
+pub(super) fn zeros(shape: &[i32], _: &Key) -> MlxResult<Array> {
+    Array::zeros(shape, Dtype::Float32)
 }
 
-fn gelu(x: &Array) -> MlxResult<Array> {
-    mlx_core::fast::activate(Activation::Gelu, x)
+pub(super) fn norm(w: &Weights, name: &str, width: i32) -> Result<LayerNorm> {
+    Ok(LayerNorm::load(&w.at(name), width, LayerNormOptions::default())?)
 }
 
 /// Sines, then cosines, of waves whose lengths grow to 10,000 times 2π: `[length, width]`.
