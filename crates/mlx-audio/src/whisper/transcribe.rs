@@ -4,6 +4,8 @@
 
 use std::collections::VecDeque;
 
+use mlx_core::Array;
+
 use super::options::TranscribeOptions;
 use super::segments::Segments;
 use super::session::Session;
@@ -22,6 +24,8 @@ const ODD: f32 = 0.5;
 pub struct Transcription<'a> {
     session: Session<'a>,
     spectrogram: Spectrogram<'a>,
+    /// The states of the first window, if the language was heard in it and it is still to come.
+    first: Option<Array>,
     /// The frame at which the next window begins.
     seek: usize,
     /// All tokens that were written, the initial prompt before them.
@@ -40,11 +44,16 @@ impl<'a> Transcription<'a> {
         options: &TranscribeOptions,
     ) -> Result<Self> {
         let mut spectrogram = Spectrogram::new(&whisper.front, sound)?;
-        let session = Session::new(whisper, options, || whisper.encode(&spectrogram.window(0, FRAMES)?))?;
+        let mut first = None;
+        let session = Session::new(whisper, options, || {
+            let encoded = whisper.encode(&spectrogram.window(0, FRAMES)?)?;
+            Ok(first.insert(encoded).clone())
+        })?;
         let written = session.initial_prompt()?;
         Ok(Self {
             session,
             spectrogram,
+            first,
             seek: 0,
             written,
             forgotten: 0,
@@ -79,7 +88,10 @@ impl<'a> Transcription<'a> {
         let Session { whisper, options, .. } = &self.session;
         let start = self.seek as f64 / RATE;
         let frames = FRAMES.min(self.spectrogram.frames() - self.seek);
-        let encoded = whisper.encode(&self.spectrogram.window(self.seek, frames)?)?;
+        let encoded = match self.first.take() {
+            Some(first) => first,
+            None => whisper.encode(&self.spectrogram.window(self.seek, frames)?)?,
+        };
         let heard = whisper.decoder.hear(&encoded)?;
         let before = self.written.get(self.forgotten..).unwrap_or_default();
         let windows = self.session.write(&heard, &[self.session.prompt(before)])?;
