@@ -13,6 +13,7 @@
 #![forbid(unsafe_code)]
 
 mod audio;
+mod checkpoint;
 pub mod codec;
 pub mod dsp;
 mod error;

@@ -12,14 +12,14 @@ mod snac;
 
 use std::collections::BTreeMap;
 
-use mlx_core::{Array, Dtype, eval, io};
-use mlx_hub::{Checkpoint, Directory, Source};
+use mlx_core::{Array, Dtype, eval};
+use mlx_hub::Source;
 use mlx_nn::{Module, Weights};
 use serde_json::Value;
 
 pub use self::codes::Codes;
 use self::part::snake::Names;
-use crate::{Error, Result};
+use crate::{Error, Result, checkpoint};
 
 /// A codec.
 pub trait Codec: Module {
@@ -127,8 +127,8 @@ pub const KNOWN: &[&str] = &["dac", "encodec", "mimi", "snac"];
 /// # Errors
 /// The checkpoint is not found or not one of a codec, or its weights do not fit.
 pub fn load(source: &Source) -> Result<Box<dyn Codec>> {
-    let directory = open(source)?;
-    build(&directory.config()?, arrays(&directory)?)
+    let directory = checkpoint::directory(source)?;
+    build(&directory.config()?, checkpoint::arrays(&directory)?)
 }
 
 /// The codec that `config`, a `config.json`, describes, of these arrays, all of which it must use.
@@ -157,22 +157,6 @@ fn kind(config: &Value) -> &str {
         None if has("encoder_rates") && has("n_codebooks") => "dac",
         None => "",
     }
-}
-
-fn open(source: &Source) -> Result<Directory> {
-    match source.resolve()? {
-        Checkpoint::Directory(directory) => Ok(directory),
-        _ => Err(Error::config("the checkpoint", "is a GGUF file: give a folder or a Hub id")),
-    }
-}
-
-/// The arrays of all shards.
-fn arrays(directory: &Directory) -> Result<BTreeMap<String, Array>> {
-    let mut arrays = BTreeMap::new();
-    for shard in directory.shards()? {
-        arrays.append(&mut io::load_safetensors(shard)?.arrays);
-    }
-    Ok(arrays)
 }
 
 /// Audio `[samples]` or `[samples, channels]` as float32 `[1, samples, channels]`.

@@ -7,13 +7,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use mlx_core::{Array, Result as MlxResult, io};
-use mlx_hub::{Checkpoint, Source};
+use mlx_hub::Source;
 use mlx_nn::{Linear, Lstm, Module, Weights};
 
 use super::torch_file;
 use crate::dsp::{MelBank, MelOptions, Padding, Stft, Window};
 use crate::vad::audible;
-use crate::{Error, Result};
+use crate::{Error, Result, checkpoint};
 
 pub(super) const RATE: u32 = 16_000;
 /// Samples between two frames.
@@ -50,9 +50,7 @@ impl SpeakerEncoder {
     /// There is no such file, or it is not this model's.
     pub fn load(source: &Source) -> Result<Self> {
         let source = source.clone().include("*.pt");
-        let Checkpoint::Directory(directory) = source.resolve()? else {
-            return Err(Error::config("the checkpoint", "is a GGUF file: give a folder or a Hub id"));
-        };
+        let directory = checkpoint::directory(&source)?;
         match torch_files(directory.path())?.as_slice() {
             [file] if directory.shards().is_err() => Self::open(file),
             _ => match directory.shards()?.as_slice() {

@@ -19,10 +19,10 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use mlx_hub::{Checkpoint, Source};
+use mlx_hub::Source;
 use serde::Serialize;
 
-use crate::{Error, Result};
+use crate::{Error, Result, checkpoint};
 use silero::Silero;
 
 /// Silero VAD: the probability that somebody speaks, for each 32 ms of sound with one channel.
@@ -70,9 +70,7 @@ impl SileroVad {
     /// There is none or more than one, or it is not Silero's.
     pub fn load(source: &Source) -> Result<Self> {
         let source = source.clone().include("*.onnx").include("*.safetensors");
-        let Checkpoint::Directory(directory) = source.resolve()? else {
-            return Err(Error::config("the checkpoint", "is a GGUF file: give a folder or a Hub id"));
-        };
+        let directory = checkpoint::directory(&source)?;
         let folder = directory.path();
         let failed = |source| Error::File { path: folder.to_owned(), source };
         let entries = folder.read_dir().map_err(failed)?;

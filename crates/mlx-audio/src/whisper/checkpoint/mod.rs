@@ -6,13 +6,13 @@ mod names;
 use std::collections::BTreeMap;
 
 use mlx_core::{Array, io};
-use mlx_hub::{Checkpoint, Directory, Source};
+use mlx_hub::{Directory, Source};
 use mlx_nn::{QuantizationConfig, Weights};
 use mlx_text::Tokenizer;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::{Error, Result};
+use crate::{Error, Result, checkpoint};
 
 pub(super) use names::KERNEL;
 
@@ -35,9 +35,7 @@ impl Files {
     pub(super) fn open(source: &Source) -> Result<Self> {
         let source =
             source.clone().include("model.bin").include("weights.npz").include("weights.safetensors");
-        let Checkpoint::Directory(directory) = source.resolve()? else {
-            return Err(Error::config("the checkpoint", "is a GGUF file: give a folder or a Hub id"));
-        };
+        let directory = checkpoint::directory(&source)?;
         let config = directory.config()?;
         let arrays = names::unify(arrays(&directory)?)?;
         let mut heads = heads(&config)?;
@@ -102,9 +100,5 @@ fn arrays(directory: &Directory) -> Result<BTreeMap<String, Array>> {
             return Ok(arrays);
         }
     }
-    let mut arrays = BTreeMap::new();
-    for shard in directory.shards()? {
-        arrays.append(&mut io::load_safetensors(shard)?.arrays);
-    }
-    Ok(arrays)
+    checkpoint::arrays(directory)
 }

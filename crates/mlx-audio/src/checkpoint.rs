@@ -1,0 +1,25 @@
+//! What all models read from a checkpoint.
+
+use std::collections::BTreeMap;
+
+use mlx_core::{Array, io};
+use mlx_hub::{Checkpoint, Directory, Source};
+
+use crate::{Error, Result};
+
+/// The folder of a checkpoint.
+pub(crate) fn directory(source: &Source) -> Result<Directory> {
+    match source.resolve()? {
+        Checkpoint::Directory(directory) => Ok(directory),
+        _ => Err(Error::config("the checkpoint", "is a GGUF file: give a folder or a Hub id")),
+    }
+}
+
+/// The arrays of all shards.
+pub(crate) fn arrays(directory: &Directory) -> Result<BTreeMap<String, Array>> {
+    let mut arrays = BTreeMap::new();
+    for shard in directory.shards()? {
+        arrays.append(&mut io::load_safetensors(shard)?.arrays);
+    }
+    Ok(arrays)
+}
