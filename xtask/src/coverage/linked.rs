@@ -23,18 +23,22 @@ pub fn symbols(root: &Path) -> Result<BTreeSet<String>> {
     Ok(names)
 }
 
-/// Builds the tests and says where they are.
+/// Builds the tests and says where those of mlx-core are. Every package is asked for, as by the tests themselves:
+/// fewer packages have fewer features, for which Cargo would build all again.
 fn binaries(root: &Path) -> Result<Vec<PathBuf>> {
     let mut cargo = process::cargo();
-    cargo.current_dir(root).args(["test", "-p", "mlx-core", "--lib", "--test", "it", "--no-run"]);
+    cargo.current_dir(root).args(["test", "--workspace", "--lib", "--bins", "--tests", "--no-run"]);
     cargo.arg("--message-format=json-render-diagnostics").stdout(Stdio::piped());
     let output = cargo.spawn().context("cargo")?.wait_with_output().context("cargo")?;
     if !output.status.success() {
         bail!("{} failed ({})", process::describe(&cargo), output.status);
     }
+    let package = root.join("crates/mlx-core");
     let mut binaries = Vec::new();
     for message in Message::parse_stream(&output.stdout[..]) {
-        if let Message::CompilerArtifact(artifact) = message.context("cargo's messages")? {
+        if let Message::CompilerArtifact(artifact) = message.context("cargo's messages")?
+            && artifact.manifest_path.starts_with(&package)
+        {
             binaries.extend(artifact.executable.map(|path| path.into_std_path_buf()));
         }
     }
