@@ -114,10 +114,11 @@ impl Array {
     /// Backwards along these axes.
     #[track_caller]
     pub fn flip(&self, axes: impl Into<Axes>) -> Result<Self> {
-        match axes.into().list {
-            Some(list) => raw::flip_axes(self, &list),
-            None => raw::flip(self),
-        }
+        let all = || (0..).take(self.ndim()).collect();
+        let mut list: Vec<i32> = axes.into().list.map_or_else(all, |list| list.to_vec());
+        // MLX's gradient of an axis of one place would be 0.
+        list.retain(|&axis| self.dim(axis).map_or(true, |length| length != 1));
+        if list.is_empty() { Ok(self.clone()) } else { raw::flip_axes(self, &list) }
     }
 
     /// Each element moved up by `shift` along each of these axes, from the end to the front; `..` counts

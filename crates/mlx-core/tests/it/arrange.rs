@@ -1,5 +1,6 @@
 //! Ops that arrange elements anew: axes, empties, strides, and what is refused.
 
+use mlx_core::transform::grad;
 use mlx_core::{
     Array, Diagonal, Dtype, Indexing, Kind, PadMode, Result, Slice, broadcast_arrays, broadcast_shapes, keep,
     meshgrid,
@@ -342,4 +343,14 @@ fn a_mirror_of_a_long_axis_is_not_made_before_it_is_needed() {
         Array::zeros([1 << 30, 0], Dtype::Uint8).unwrap().pad([(0, 1, 2)], PadMode::Symmetric).unwrap();
     none.eval().unwrap();
     assert_eq!(none.shape(), [(1 << 30) + 3, 0]);
+}
+
+#[test]
+fn a_flip_of_one_place_passes_its_gradient_on() {
+    let (x, by) = (Array::from([[1.0, 2.0, 3.0]]), Array::from([[4.0, 5.0, 6.0]]));
+    for axes in [&[0][..], &[0, 1], &[-2]] {
+        let slope = grad(|x: &Array| (x.flip(axes)? * &by)?.sum(..))(&x).unwrap();
+        let expected = if axes.len() == 2 { [6.0, 5.0, 4.0] } else { [4.0, 5.0, 6.0] };
+        assert_eq!(slope.to_vec::<f32>().unwrap(), expected, "{axes:?}");
+    }
 }
