@@ -5,6 +5,7 @@
 
 mod attention;
 mod choice;
+mod convolution;
 mod feed_forward;
 mod gate;
 mod linear;
@@ -25,6 +26,7 @@ use crate::{Array, Device, Error, Kind, Result};
 
 pub(crate) use attention::attention;
 pub(crate) use choice::{Choice, choose};
+pub(crate) use convolution::convolution;
 pub(crate) use feed_forward::feed_forward;
 pub(crate) use gate::gated;
 pub(crate) use linear::linear;

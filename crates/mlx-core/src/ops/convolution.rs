@@ -1,7 +1,7 @@
 //! Convolutions. Arrays are channels-last: `[batch, …, channels]`, weights `[out, …, channels / groups]`.
 
 use crate::ffi::raw;
-use crate::{Array, Error, Kind, Result, Slice};
+use crate::{Array, Error, Kind, Result, Slice, cpu};
 
 /// MLX multiplies two of stride and dilations in 32 bits.
 const GREATEST_STEP: i32 = i16::MAX as i32;
@@ -111,8 +111,8 @@ impl Array {
     /// Convolution of `[batch, length, channels]` with `weight` `[out, kernel, channels / groups]`.
     #[track_caller]
     pub fn conv1d(&self, weight: &Self, conv: Conv<1>) -> Result<Self> {
-        if check(self, weight, &conv.into(), "conv1d")? {
-            return self.conv_spread(weight, conv.into());
+        if let Some(done) = self.conv_otherwise(weight, conv.into(), "conv1d")? {
+            return Ok(done);
         }
         let Conv { stride: [stride], padding: [padding], dilation: [dilation], groups } = conv;
         raw::conv1d(self, weight, stride, padding, dilation, groups)
@@ -121,8 +121,8 @@ impl Array {
     /// Convolution of `[batch, height, width, channels]` with `weight` `[out, …, channels / groups]`.
     #[track_caller]
     pub fn conv2d(&self, weight: &Self, conv: Conv<2>) -> Result<Self> {
-        if check(self, weight, &conv.into(), "conv2d")? {
-            return self.conv_spread(weight, conv.into());
+        if let Some(done) = self.conv_otherwise(weight, conv.into(), "conv2d")? {
+            return Ok(done);
         }
         let Conv { stride: s, padding: p, dilation: d, groups } = conv;
         let ([s0, s1], [p0, p1], [d0, d1]) = (s, p, d);
@@ -132,8 +132,8 @@ impl Array {
     /// Convolution of `[batch, depth, height, width, channels]` with `weight` `[out, …, channels]`.
     #[track_caller]
     pub fn conv3d(&self, weight: &Self, conv: Conv<3>) -> Result<Self> {
-        if check(self, weight, &conv.into(), "conv3d")? {
-            return self.conv_spread(weight, conv.into());
+        if let Some(done) = self.conv_otherwise(weight, conv.into(), "conv3d")? {
+            return Ok(done);
         }
         let Conv { stride: s, padding: p, dilation: d, groups } = conv;
         let ([s0, s1, s2], [p0, p1, p2], [d0, d1, d2]) = (s, p, d);
@@ -144,8 +144,8 @@ impl Array {
     #[track_caller]
     pub fn conv_transpose1d(&self, weight: &Self, conv: ConvTranspose<1>) -> Result<Self> {
         let general = conv.general(spatial(weight, "conv_transpose1d")?);
-        if check(self, weight, &general, "conv_transpose1d")? {
-            return self.conv_spread(weight, general);
+        if let Some(done) = self.conv_otherwise(weight, general, "conv_transpose1d")? {
+            return Ok(done);
         }
         let ConvTranspose { stride: [s], padding: [p], dilation: [d], output_padding: [o], groups } = conv;
         raw::conv_transpose1d(self, weight, s, p, d, o, groups)
@@ -155,8 +155,8 @@ impl Array {
     #[track_caller]
     pub fn conv_transpose2d(&self, weight: &Self, conv: ConvTranspose<2>) -> Result<Self> {
         let general = conv.general(spatial(weight, "conv_transpose2d")?);
-        if check(self, weight, &general, "conv_transpose2d")? {
-            return self.conv_spread(weight, general);
+        if let Some(done) = self.conv_otherwise(weight, general, "conv_transpose2d")? {
+            return Ok(done);
         }
         let ConvTranspose { stride: s, padding: p, dilation: d, output_padding: o, groups } = conv;
         let ([s0, s1], [p0, p1], [d0, d1], [o0, o1]) = (s, p, d, o);
@@ -167,8 +167,8 @@ impl Array {
     #[track_caller]
     pub fn conv_transpose3d(&self, weight: &Self, conv: ConvTranspose<3>) -> Result<Self> {
         let general = conv.general(spatial(weight, "conv_transpose3d")?);
-        if check(self, weight, &general, "conv_transpose3d")? {
-            return self.conv_spread(weight, general);
+        if let Some(done) = self.conv_otherwise(weight, general, "conv_transpose3d")? {
+            return Ok(done);
         }
         let ConvTranspose { stride: s, padding: p, dilation: d, output_padding: o, groups } = conv;
         let ([s0, s1, s2], [p0, p1, p2], [d0, d1, d2], [o0, o1, o2]) = (s, p, d, o);
@@ -178,8 +178,8 @@ impl Array {
     /// Convolution over one to three spatial axes, with a padding of its own on each side and a dilated input.
     #[track_caller]
     pub fn conv_general<const N: usize>(&self, weight: &Self, conv: ConvGeneral<N>) -> Result<Self> {
-        if check(self, weight, &conv, "conv_general")? {
-            return self.conv_spread(weight, conv);
+        if let Some(done) = self.conv_otherwise(weight, conv, "conv_general")? {
+            return Ok(done);
         }
         raw::conv_general(
             self,
@@ -192,6 +192,22 @@ impl Array {
             conv.groups,
             conv.flip,
         )
+    }
+
+    /// The convolution by a kernel, or of an array that is cut, dilated and padded first; none if MLX's own op does it.
+    #[track_caller]
+    fn conv_otherwise<const N: usize>(
+        &self,
+        weight: &Self,
+        conv: ConvGeneral<N>,
+        op: &'static str,
+    ) -> Result<Option<Self>> {
+        let is_plain = check(self, weight, &conv, op)?;
+        match cpu::convolution(self, weight, &conv) {
+            Some(result) => result.map(Some),
+            None if is_plain => Ok(None),
+            None => self.conv_spread(weight, conv).map(Some),
+        }
     }
 
     /// The same convolution of an array that is cut, dilated and padded first.
@@ -286,8 +302,8 @@ fn refuse<T>(op: &'static str, message: String) -> Result<T> {
     Err(Error::new(Kind::Shape, op, message))
 }
 
-/// Checks what MLX divides by, and that its integers hold all lengths. Whether the array is to be dilated and padded
-/// first, see [`Line::is_plain`].
+/// Checks what MLX divides by, and that its integers hold all lengths. Whether MLX's op takes the array as it is, see
+/// [`Line::is_plain`].
 #[track_caller]
 fn check<const N: usize>(
     input: &Array,
@@ -334,7 +350,7 @@ fn check<const N: usize>(
     if dtype.bytes_of(&padded).is_none() || dtype.bytes_of(&windows).is_none() {
         return refuse(op, format!("{conv:?} makes more of input {lengths:?} than fits in memory"));
     }
-    Ok(!is_plain)
+    Ok(is_plain)
 }
 
 /// One spatial axis.

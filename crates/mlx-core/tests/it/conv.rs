@@ -1,7 +1,7 @@
 //! Convolutions against plain loops, and arguments that MLX would divide by or overflow with.
 
 use mlx_core::{Array, Conv, ConvGeneral, ConvTranspose, ConvolveMode, Dtype, Kind, Result};
-use mlx_testkit::{Tolerance, assert_close};
+use mlx_testkit::{Tolerance, assert_close, relative_rms};
 
 use crate::values::{random, values};
 
@@ -272,4 +272,88 @@ fn arrays_of_another_rank_are_refused() {
     assert!(x.conv_general(&w, ConvGeneral::<2>::default()).is_err());
     assert!(random([1, 5, 3], 8).conv1d(&w, Conv::default()).is_err(), "other channels");
     assert!(x.conv_general(&w, ConvGeneral::<0>::default()).is_err());
+}
+
+/// The same along one axis, by the loop over two.
+fn loop_of_one(x: &Array, w: &Array, conv: &ConvGeneral<1>, places: i32) -> Vec<f64> {
+    let wide = |array: &Array| array.astype(Dtype::Float32).unwrap().expand_dims(1).unwrap();
+    let ConvGeneral { stride, padding_lo, padding_hi, kernel_dilation, input_dilation, groups, flip } = *conv;
+    let two = ConvGeneral {
+        stride: [1, stride[0]],
+        padding_lo: [0, padding_lo[0]],
+        padding_hi: [0, padding_hi[0]],
+        kernel_dilation: [1, kernel_dilation[0]],
+        input_dilation: [1, input_dilation[0]],
+        groups,
+        flip,
+    };
+    Loop::new(&wide(x), &wide(w)).run(&two, [x.shape()[0], 1, places, w.shape()[0]])
+}
+
+#[test]
+fn a_convolution_of_many_channels_is_the_loop_in_every_type() {
+    let (x, w) = (random([2, 37, 33], 8), random([19, 5, 33], 8));
+    let conv = Conv { stride: [2], padding: [3], dilation: [2], groups: 1 };
+    for (dtype, bound) in [(Dtype::Float32, 1e-6), (Dtype::Float16, 1e-3), (Dtype::Bfloat16, 6e-3)] {
+        let [x, w] = [&x, &w].map(|array| array.astype(dtype).unwrap());
+        let y = x.conv1d(&w, conv).unwrap();
+        assert_eq!(y.dtype(), dtype);
+        let expected = loop_of_one(&x, &w, &conv.into(), y.shape()[1]);
+        let error = relative_rms(&values(&y.astype(Dtype::Float32).unwrap()), &expected);
+        assert!(error < bound, "{dtype:?}: {error}");
+    }
+    let half = w.astype(Dtype::Float16).unwrap();
+    assert_eq!(x.conv1d(&half, conv).unwrap().dtype(), Dtype::Float32);
+}
+
+#[test]
+fn a_transposed_convolution_of_one_axis_is_the_loop_for_every_stride() {
+    let x = random([2, 5, 4], 8);
+    for (stride, kernel, padding, output_padding) in [
+        (1, 3, 1, 0),
+        (2, 4, 1, 0),
+        (2, 1, 0, 1),
+        (3, 7, 2, 1),
+        (4, 3, 0, 0),
+        (5, 16, 6, 4),
+        (3, 3, 2, 0),
+        (8, 2, 0, 6),
+    ] {
+        for groups in [1, 2] {
+            let w = random([6, kernel, 4 / groups], 8);
+            let conv = ConvTranspose {
+                stride: [stride],
+                padding: [padding],
+                output_padding: [output_padding],
+                groups,
+                ..ConvTranspose::default()
+            };
+            let y = x.conv_transpose1d(&w, conv).unwrap();
+            let general = ConvGeneral {
+                padding_lo: [kernel - 1 - padding],
+                padding_hi: [kernel - 1 - padding + output_padding],
+                input_dilation: [stride],
+                groups,
+                flip: true,
+                ..ConvGeneral::default()
+            };
+            assert_eq!(y.shape()[1], (5 - 1) * stride - 2 * padding + kernel + output_padding, "{conv:?}");
+            let expected = loop_of_one(&x, &w, &general, y.shape()[1]);
+            assert_close(&values(&y), &expected, Tolerance::F32);
+        }
+    }
+}
+
+#[test]
+fn an_input_that_is_dilated_far_beyond_its_kernel_is_the_loop() {
+    let (x, w) = (random([1, 2, 3], 8), random([2, 2, 3], 8));
+    let plain = ConvGeneral { input_dilation: [3], ..ConvGeneral::default() };
+    for conv in [
+        plain,
+        ConvGeneral { padding_lo: [9], padding_hi: [11], ..plain },
+        ConvGeneral { padding_hi: [20], flip: true, ..plain },
+    ] {
+        let y = x.conv_general(&w, conv).unwrap();
+        assert_close(&values(&y), &loop_of_one(&x, &w, &conv, y.shape()[1]), Tolerance::F32);
+    }
 }
