@@ -9,6 +9,8 @@ mod features;
 #[cfg(test)]
 mod files;
 #[cfg(test)]
+mod flac;
+#[cfg(test)]
 mod loudness;
 #[cfg(test)]
 mod recordings;
