@@ -12,6 +12,7 @@ mod mel;
 mod mfcc;
 mod preemphasis;
 mod stft;
+mod true_peak;
 mod window;
 
 pub use realfft::num_complex::Complex32;
