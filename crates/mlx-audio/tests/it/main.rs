@@ -1,6 +1,10 @@
 //! The public surface of mlx-audio.
 
 #[cfg(test)]
+mod codec_names;
+#[cfg(test)]
+mod codec_parts;
+#[cfg(test)]
 mod codecs;
 #[cfg(test)]
 mod damaged;
