@@ -10,6 +10,7 @@ mod mimi;
 mod nearby;
 mod part;
 mod snac;
+mod vocos;
 
 use std::collections::BTreeMap;
 
@@ -20,6 +21,7 @@ use serde_json::Value;
 
 pub use self::codes::Codes;
 use self::part::snake::Names;
+pub use self::vocos::Vocos;
 use crate::{Error, Result, checkpoint};
 
 /// What a codec takes and makes.

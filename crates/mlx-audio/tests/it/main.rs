@@ -31,6 +31,8 @@ mod spoken;
 #[cfg(test)]
 mod vad;
 #[cfg(test)]
+mod vocos;
+#[cfg(test)]
 mod whisper;
 #[cfg(test)]
 mod whisper_mel;
