@@ -93,6 +93,16 @@ fn two_channels_are_written_together() {
     assert!(size(&|one, other| [one + other / 1000.0, one - other / 1000.0]) < 0.72 * apart);
     assert!(size(&|one, other| [one, one + other / 1000.0]) < 0.72 * apart);
     assert!(size(&|one, other| [one + other / 1000.0, one]) < 0.72 * apart);
+    // What both have in common is a tone, and what they differ in is noise.
+    let mixed = |noise: &dyn Fn(usize) -> [f32; 2]| {
+        let tones = tone(20_000, 100.0, 48_000.0).into_iter().enumerate();
+        let samples = tones.flat_map(|(at, tone)| noise(at).map(|noise| tone + noise / 100.0)).collect();
+        let audio = Audio::new(samples, 2, 48_000).unwrap();
+        assert_comes_back("mixed", &path, &audio, WavFormat::I16);
+        fs::metadata(&path).unwrap().len() as f64
+    };
+    let (one, other) = (noise(20_000, 1), noise(20_000, 2));
+    assert!(mixed(&|at| [one[at], -one[at]]) < 0.85 * mixed(&|at| [one[at], other[at]]));
 }
 
 #[test]

@@ -143,3 +143,14 @@ fn a_peak_at_the_very_end_and_on_any_channel_is_found() {
     assert!((found.true_peak - 0.5 * (0.779_785 + 0.465_088)).abs() < 1e-4, "{}", found.true_peak);
     assert_eq!(found.peak, 0.5);
 }
+
+#[test]
+fn a_recording_has_the_same_peaks_backwards() {
+    for seed in 0..8 {
+        let mut sound = noise(200, seed);
+        let peak = |sound: &[f32]| Loudness::of(sound, 1, 48_000).unwrap().true_peak;
+        let forwards = peak(&sound);
+        sound.reverse();
+        assert!((peak(&sound) - forwards).abs() < 1e-6 && forwards > 0.5, "{forwards}");
+    }
+}

@@ -54,6 +54,12 @@ fn mel_spectra_and_their_sound_are_those_of_the_package() {
 }
 
 #[test]
+fn silence_is_the_least_logarithm() {
+    let mel = load("vocos").0.mel(&[0.0; 100]).unwrap().to_vec::<f32>().unwrap();
+    assert!(mel.iter().all(|value| (value - 1e-7_f32.ln()).abs() < 1e-5));
+}
+
+#[test]
 fn sound_of_codes_is_that_of_the_package_at_each_bandwidth() {
     let (vocos, expected) = load("vocos-encodec");
     assert_eq!((vocos.sample_rate(), vocos.is_of_codes()), (24_000, true));
