@@ -91,6 +91,15 @@ impl Config {
         Ok(hop)
     }
 
+    fn facts(&self) -> Facts {
+        Facts {
+            sample_rate: self.sampling_rate,
+            channels: 1,
+            codebooks: self.vq_strides.len(),
+            codebook_size: self.codebook_size,
+        }
+    }
+
     fn reach(&self, hop: i32) -> Result<Option<Reach>> {
         let (unit, rates) = (self.unit()?, &self.decoder_rates);
         let samples = unit.saturating_mul(hop);
@@ -185,12 +194,7 @@ impl Snac {
             up: rates.iter().enumerate().map(raise).collect::<Result<_>>()?,
             snake: Snake::load(&decoder, &end.to_string(), last)?,
             decoder_last: conv(&decoder.at(end + 1), [1, last], 7, 1)?,
-            facts: Facts {
-                sample_rate: config.sampling_rate,
-                channels: 1,
-                codebooks: config.vq_strides.len(),
-                codebook_size: config.codebook_size,
-            },
+            facts: config.facts(),
             hop,
             unit: config.unit()?,
             reach: config.reach(hop)?,
