@@ -53,6 +53,18 @@ impl Audio {
         Duration::from_secs_f64(self.frames() as f64 / f64::from(self.rate.max(1)))
     }
 
+    /// The same sound with so many channels: as it is, or the mean of all in each.
+    #[must_use]
+    pub fn with_channels(self, channels: usize) -> Self {
+        let channels = channels.max(1);
+        if self.channels == channels {
+            return self;
+        }
+        let mono = self.mono();
+        let samples = mono.samples.iter().flat_map(|&sample| std::iter::repeat_n(sample, channels)).collect();
+        Self { samples, channels, rate: mono.rate }
+    }
+
     /// The mean of all channels.
     #[must_use]
     pub fn mono(self) -> Self {

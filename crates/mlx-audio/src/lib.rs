@@ -26,7 +26,7 @@ pub mod whisper;
 
 pub use audio::Audio;
 pub use error::{Error, Result};
-pub use file::{AudioReader, MonoReader, WavEncoder, WavFormat, WavWriter};
+pub use file::{AudioReader, FlacWriter, MonoReader, SoundWriter, WavEncoder, WavFormat, WavWriter};
 pub use resample::{Resampler, resample};
 pub use transcript::{Segment, Transcript, Word};
 

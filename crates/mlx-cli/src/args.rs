@@ -11,6 +11,7 @@ use crate::cache::Cache;
 use crate::command::bench::Bench;
 use crate::command::cache_prompt::CachePrompt;
 use crate::command::chat::Chat;
+use crate::command::codec::Codec;
 use crate::command::convert::{Convert, Quantize};
 use crate::command::embed::Embed;
 use crate::command::encode::Encode;
@@ -43,6 +44,7 @@ pub(crate) enum Command {
     CachePrompt(CachePrompt),
     Embed(Embed),
     Encode(Encode),
+    Codec(Codec),
     Rerank(Rerank),
     Transcribe(Transcribe),
     Vad(Vad),

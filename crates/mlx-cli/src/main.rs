@@ -40,6 +40,7 @@ fn main() -> ExitCode {
         Command::CachePrompt(options) => command::cache_prompt::run(&options),
         Command::Embed(options) => command::embed::run(&options),
         Command::Encode(options) => command::encode::run(&options),
+        Command::Codec(options) => command::codec::run(&options),
         Command::Rerank(options) => command::rerank::run(&options),
         Command::Transcribe(options) => command::transcribe::run(&options),
         Command::Vad(options) => command::vad::run(&options),

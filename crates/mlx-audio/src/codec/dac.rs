@@ -8,10 +8,11 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::config::{check, product, read};
+use super::nearby::{Nearby, Reach};
 use super::part::factorized::{self, Factorized, Sizes};
 use super::part::reader::Reader;
-use super::part::snake::{Down, Names, Snake, Up, UpShape};
-use super::{Codec, Codes, Options, cut, no_noise, padded, whole};
+use super::part::snake::{Down, Names, Snake, Up, UpShape, reach};
+use super::{Codec, Codes, Facts, Options, Stream, cut, div_ceil, no_noise, padded, whole};
 use crate::{Error, Result};
 
 /// Field names of transformers, and those of the original.
@@ -57,10 +58,13 @@ pub(super) struct Dac {
     up: Vec<Up>,
     up_snake: Snake,
     decoder_last: Conv1d,
-    sampling_rate: u32,
-    codebook_size: i32,
+    #[module(skip)]
+    facts: Facts,
     /// Samples of a vector.
     hop: i32,
+    /// None where the decoder makes another number of samples of a vector.
+    #[module(skip)]
+    reach: Option<Reach>,
 }
 
 impl Layers {
@@ -159,33 +163,29 @@ impl Dac {
             up: up.iter().enumerate().map(raise).collect::<Result<_>>()?,
             up_snake: Snake::load(&r, up_snake, top >> up.len())?,
             decoder_last: conv(decoder_last, [1, top >> up.len()], 7)?,
-            sampling_rate: config.sampling_rate,
-            codebook_size: config.codebook_size,
+            facts: Facts {
+                sample_rate: config.sampling_rate,
+                channels: 1,
+                codebooks: config.n_codebooks as usize,
+                codebook_size: config.codebook_size,
+            },
             hop,
+            reach: (up.iter().product::<i32>() == hop).then(|| {
+                let groups = div_ceil(reach(ratios, &up), hop) + 1;
+                Reach { samples: hop, codes: vec![1], groups: groups as usize }
+            }),
         })
     }
 }
 
 impl Codec for Dac {
-    fn sample_rate(&self) -> u32 {
-        self.sampling_rate
-    }
-
-    fn channels(&self) -> usize {
-        1
-    }
-
-    fn codebooks(&self) -> usize {
-        self.quantizer.len()
-    }
-
-    fn codebook_size(&self) -> i32 {
-        self.codebook_size
+    fn facts(&self) -> Facts {
+        self.facts
     }
 
     /// The last vector is of samples and silence, if they are not a multiple of its length.
     fn encode(&self, audio: &Array, options: Options) -> Result<Codes> {
-        let (audio, books) = (whole(audio, 1)?, options.books(self.codebooks())?);
+        let (audio, books) = (whole(audio, 1)?, options.books(self.facts.codebooks)?);
         let samples = audio.dim(1)?;
         let x = self.first.forward(&padded(&audio, self.hop)?)?;
         let x = self.down.iter().try_fold(x, |x, block| block.forward(&x))?;
@@ -196,7 +196,7 @@ impl Codec for Dac {
     }
 
     fn decode(&self, codes: &Codes) -> Result<Array> {
-        let checked = codes.check(1, self.codebooks(), self.codebook_size)?;
+        let checked = codes.check(1, self.facts.codebooks, self.facts.codebook_size)?;
         let rows =
             checked.iter().map(|codes| codes.unstack(0)).collect::<mlx_core::Result<Vec<_>>>()?.concat();
         let vectors = factorized::decode(&self.quantizer, &rows)?
@@ -205,5 +205,10 @@ impl Codec for Dac {
         let x = self.up.iter().try_fold(x, |x, block| block.forward(&x, &mut no_noise))?;
         let audio = self.decoder_last.forward(&self.up_snake.forward(&x)?)?.tanh()?;
         cut(&audio, codes.samples())
+    }
+
+    fn stream(&self, options: Options) -> Result<Box<dyn Stream + '_>> {
+        options.books(self.facts.codebooks)?;
+        Nearby::start(self, options, self.reach.as_ref())
     }
 }

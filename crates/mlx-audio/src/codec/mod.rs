@@ -7,8 +7,10 @@ mod config;
 mod dac;
 mod encodec;
 mod mimi;
+mod nearby;
 mod part;
 mod snac;
+mod vocos;
 
 use std::collections::BTreeMap;
 
@@ -19,21 +21,26 @@ use serde_json::Value;
 
 pub use self::codes::Codes;
 use self::part::snake::Names;
+pub use self::vocos::Vocos;
 use crate::{Error, Result, checkpoint};
+
+/// What a codec takes and makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// Samples a second.
+    pub sample_rate: u32,
+    /// How many channels the audio has.
+    pub channels: usize,
+    /// The number of codebooks, of all rates together.
+    pub codebooks: usize,
+    /// How many codes a codebook has.
+    pub codebook_size: i32,
+}
 
 /// A codec.
 pub trait Codec: Module {
-    /// Samples a second.
-    fn sample_rate(&self) -> u32;
-
-    /// How many channels the audio has.
-    fn channels(&self) -> usize;
-
-    /// The number of codebooks, of all rates together.
-    fn codebooks(&self) -> usize;
-
-    /// How many codes a codebook has.
-    fn codebook_size(&self) -> i32;
+    /// What it takes and makes.
+    fn facts(&self) -> Facts;
 
     /// Codes of audio, floats `[samples]`, or `[samples, channels]`, of this sample rate and number of channels.
     ///
@@ -64,14 +71,15 @@ pub trait Codec: Module {
     /// Audio, or codes, in parts.
     ///
     /// # Errors
-    /// This codec sees what comes later, or an option is outside its range.
+    /// This codec hears all at once, or an option is outside its range.
     fn stream(&self, options: Options) -> Result<Box<dyn Stream + '_>> {
         let _ = options;
-        Err(Error::option("codec", "not causal", "only Mimi can be run in parts"))
+        Err(Error::option("codec", "one that hears all at once", "it cannot be run in parts"))
     }
 }
 
-/// A codec that runs while audio, or codes, come in. Both directions are independent of each other.
+/// A codec that runs while audio, or codes, come in. Mimi and EnCodec are causal; DAC and SNAC wait for what is around a
+/// part. Both directions are independent of each other.
 pub trait Stream {
     /// The codes that can be said after this part of the audio, `[samples]`, of any length.
     ///
@@ -86,11 +94,18 @@ pub trait Stream {
     /// An op fails.
     fn finish(&mut self) -> Result<Option<Codes>>;
 
-    /// The audio of these codes, which follow those before: all together are the audio of [`Codec::decode`].
+    /// The audio that is known of these codes, which follow those before: all together are the audio of [`Codec::decode`],
+    /// where noise blocks get other noise.
     ///
     /// # Errors
     /// Those of [`Codec::decode`].
     fn decode(&mut self, codes: &Codes) -> Result<Option<Array>>;
+
+    /// The audio that is left, of codes that no others follow. What comes next are other codes.
+    ///
+    /// # Errors
+    /// Those of [`Codec::decode`].
+    fn finish_decoding(&mut self) -> Result<Option<Array>>;
 }
 
 /// How much is kept of audio. The default is what each codec has by itself: all codebooks, of EnCodec the lowest
@@ -136,7 +151,9 @@ pub fn load(source: &Source) -> Result<Box<dyn Codec>> {
 /// # Errors
 /// The architecture is unknown, a field is missing or not supported, or a weight is missing, left over or misshapen.
 pub fn build(config: &Value, arrays: BTreeMap<String, Array>) -> Result<Box<dyn Codec>> {
-    let w = Weights::new(part::fold::fold(arrays)?, None).with_dtype(Some(Dtype::Float32));
+    let arrays = part::fold::fold(arrays)?;
+    let arrays = if kind(config) == "mimi" { mimi::renamed(arrays, config)? } else { arrays };
+    let w = Weights::new(arrays, None).with_dtype(Some(Dtype::Float32));
     let codec: Box<dyn Codec> = match kind(config) {
         "dac" => Box::new(w.build(|w| dac::Dac::load(w, config))?),
         "encodec" => Box::new(w.build(|w| encodec::Encodec::load(w, config))?),

@@ -1,7 +1,8 @@
-//! Loudness as people hear it: EBU R 128, by ITU-R BS.1770-5.
+//! Loudness as people hear it: EBU R 128, by ITU-R BS.1770-5 and EBU Tech 3342.
 
 use std::f64::consts::PI;
 
+use super::true_peak::TruePeak;
 use crate::{Error, Result};
 
 /// How loud sound is.
@@ -12,8 +13,15 @@ pub struct Loudness {
     pub integrated: Option<f64>,
     /// The loudest 0.4 s in LUFS; none for silence or less than that.
     pub momentary: Option<f64>,
+    /// The loudest 3 s in LUFS; none for silence or less than that.
+    pub short_term: Option<f64>,
+    /// How far apart loud and soft parts of 3 s are, in LU, without the softest tenth and the loudest twentieth (EBU Tech
+    /// 3342); none for silence or less than 3 s.
+    pub range: Option<f64>,
     /// The largest sample, without its sign.
     pub peak: f32,
+    /// The largest value of the sound between samples, too, without its sign: 20 log10 of it is in dBTP.
+    pub true_peak: f32,
 }
 
 impl Loudness {
@@ -52,10 +60,15 @@ pub struct Meter {
 
 /// Steps in a block.
 const BLOCK: usize = 4;
+/// Steps in a part for the range, and from the beginning of one to that of the next.
+const PART: usize = 30;
+const PART_STEP: usize = 10;
 /// Blocks at or below this are silence, in LUFS.
 const SILENCE: f64 = -70.0;
 /// Blocks that are so much softer than the mean of all others do not count, in LU.
 const SOFTER: f64 = -10.0;
+/// The same for parts.
+const SOFTER_PART: f64 = -20.0;
 
 impl Meter {
     /// A meter for sound of up to 5 channels, in the order left, right, centre, left and right behind. If there are 6, the
@@ -75,8 +88,11 @@ impl Meter {
             6 => &[1.0, 1.0, 1.0, 0.0, 1.41, 1.41],
             _ => &[1.0, 1.0, 1.0, 1.41, 1.41],
         };
-        let channel =
-            |&weight: &f64| Channel { weight, stages: [Biquad::shelf(rate), Biquad::high_pass(rate)] };
+        let channel = |&weight: &f64| Channel {
+            weight,
+            stages: [Biquad::shelf(rate), Biquad::high_pass(rate)],
+            true_peak: TruePeak::default(),
+        };
         Ok(Self {
             channels: weights.iter().take(channels).map(channel).collect(),
             next: 0,
@@ -113,14 +129,36 @@ impl Meter {
 
     /// The loudness of all samples so far.
     pub fn loudness(&self) -> Loudness {
-        let blocks = || self.steps.windows(BLOCK).map(|steps| steps.iter().sum::<f64>() / BLOCK as f64);
-        let heard = || blocks().filter(|&energy| decibels(energy) > SILENCE);
+        let heard = || self.heard(BLOCK, 1);
         let integrated = mean(heard()).and_then(|all| {
             let gate = decibels(all) + SOFTER;
             mean(heard().filter(|&energy| decibels(energy) > gate)).map(decibels)
         });
-        let momentary = heard().map(decibels).reduce(f64::max);
-        Loudness { integrated, momentary, peak: self.peak }
+        Loudness {
+            integrated,
+            momentary: heard().map(decibels).reduce(f64::max),
+            short_term: self.heard(PART, 1).map(decibels).reduce(f64::max),
+            range: self.range(),
+            peak: self.peak,
+            true_peak: self.channels.iter().map(|channel| channel.true_peak.peak()).fold(0.0, f32::max),
+        }
+    }
+
+    /// The mean energies of so many steps, of beginnings so many steps apart, that are not silence.
+    fn heard(&self, length: usize, apart: usize) -> impl Iterator<Item = f64> + '_ {
+        let windows = self.steps.windows(length).step_by(apart);
+        let energies = windows.map(move |steps| steps.iter().sum::<f64>() / length as f64);
+        energies.filter(|&energy| decibels(energy) > SILENCE)
+    }
+
+    fn range(&self) -> Option<f64> {
+        let gate = mean(self.heard(PART, PART_STEP)).map(decibels)? + SOFTER_PART;
+        let parts = self.heard(PART, PART_STEP).map(decibels);
+        let mut kept: Vec<f64> = parts.filter(|&loudness| loudness >= gate).collect();
+        kept.sort_by(f64::total_cmp);
+        let last = kept.len().saturating_sub(1) as f64;
+        let at = |part: f64| kept.get((last * part).round() as usize).copied();
+        Some(at(0.95)? - at(0.1)?)
     }
 }
 
@@ -137,13 +175,15 @@ fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
 struct Channel {
     weight: f64,
     stages: [Biquad; 2],
+    true_peak: TruePeak,
 }
 
 impl Channel {
     fn energy(&mut self, sample: f32) -> f64 {
         // One bad number would stay in the filters for ever.
-        let sample = if sample.is_finite() { f64::from(sample) } else { 0.0 };
-        let heard = self.stages.iter_mut().fold(sample, |sample, stage| stage.next(sample));
+        let sample = if sample.is_finite() { sample } else { 0.0 };
+        self.true_peak.push(sample);
+        let heard = self.stages.iter_mut().fold(f64::from(sample), |sample, stage| stage.next(sample));
         self.weight * heard * heard
     }
 }

@@ -12,6 +12,7 @@ mod mel;
 mod mfcc;
 mod preemphasis;
 mod stft;
+mod true_peak;
 mod window;
 
 pub use realfft::num_complex::Complex32;
@@ -23,5 +24,6 @@ pub use loudness::{Loudness, Meter};
 pub use mel::{MelBank, MelOptions, MelScale};
 pub use mfcc::{Mfcc, MfccOptions};
 pub use preemphasis::preemphasize;
+pub(crate) use stft::reflected;
 pub use stft::{Padding, Stft};
 pub use window::Window;

@@ -1,21 +1,25 @@
 //! Sound from files and to files.
 //!
 //! [`Audio::open`] reads all of a file and [`Audio::open_at`] what a model hears; [`AudioReader`] reads piece by piece.
-//! [`Audio::save_wav`] writes, and [`WavWriter`] writes sound that is not over.
+//! [`Audio::save`] writes WAV or FLAC, and [`SoundWriter`] writes sound that is not over.
 
 mod beside;
 mod edits;
+mod flac;
 mod mono;
 mod opus;
 mod reader;
+mod sound_writer;
 mod source;
 mod wav;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
+pub use flac::FlacWriter;
 pub use mono::MonoReader;
 pub use reader::AudioReader;
+pub use sound_writer::SoundWriter;
 pub use wav::{WavEncoder, WavFormat, WavWriter};
 
 use crate::{Audio, Error, Result};

@@ -6,7 +6,7 @@ use super::beside::Beside;
 use super::sound;
 use crate::{Audio, Error, Result};
 
-/// How samples are written.
+/// How samples are written. WAV has all of these, FLAC the integers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WavFormat {
     /// Integers of 16 bits.
@@ -105,7 +105,7 @@ fn size(bytes: u64) -> [u8; 4] {
 }
 
 /// The integer of so many bits behind the sign that is closest to a sample. What is not a number is 0.
-fn integer(sample: f32, bits: u32) -> i32 {
+pub(super) fn integer(sample: f32, bits: u32) -> i32 {
     let full = f64::from(1_u32 << bits);
     (f64::from(sample) * full).round().clamp(-full, full - 1.0) as i32
 }

@@ -196,7 +196,7 @@ mod tests {
 
     #[test]
     fn only_short_pauses_of_one_speaker_are_joined() {
-        let given = [turn(0.0, 1.0, 0), turn(1.4, 2.0, 0), turn(3.0, 4.0, 0), turn(4.1, 5.0, 1)];
+        let given = [turn(0.0, 1.0, 0), turn(1.5, 2.0, 0), turn(3.0, 4.0, 0), turn(4.1, 5.0, 1)];
         let expected = [turn(0.0, 2.0, 0), turn(3.0, 4.0, 0), turn(4.1, 5.0, 1)];
         assert_eq!(joined(given.into_iter(), 0.5), expected);
     }

@@ -126,6 +126,21 @@ mod tests {
     }
 
     #[test]
+    fn a_tensor_that_is_longer_than_its_storage_is_refused() {
+        let whole = file("torch\nFloatStorage", 3, &numbers());
+        let (from, to) = (b"QK\x01K\x02\x85", b"QK\x02K\x02\x85");
+        let at = whole.windows(from.len()).position(|bytes| bytes == from).unwrap();
+        let bytes = [&whole[..at], to, &whole[at + to.len()..]].concat();
+        assert!(tensors(&bytes, "m").unwrap_err().contains("no sizes that can be"));
+    }
+
+    #[test]
+    fn a_pickle_of_more_values_than_a_checkpoint_has_is_refused() {
+        let bytes = [MAGIC, b"\x80\x02", vec![b'N'; (1 << 20) + 1].as_slice(), b"."].concat();
+        assert!(tensors(&bytes, "m").unwrap_err().contains("more than 1048576 values"));
+    }
+
+    #[test]
     fn damage_never_panics_and_never_makes_numbers_up() {
         let whole = file("torch\nFloatStorage", 3, &numbers());
         for at in 0..whole.len() {

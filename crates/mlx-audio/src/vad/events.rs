@@ -12,10 +12,19 @@ pub struct VadStream<'a> {
     state: State,
     /// The context of the next window, and what there is of it.
     samples: Vec<f32>,
-    /// Samples of the windows that were judged, and of all that came.
-    judged: usize,
+    /// Samples of all that came.
     total: usize,
+    judge: Judge,
+}
+
+/// Tells changes by the probabilities of windows.
+#[derive(Clone)]
+struct Judge {
     thresholds: Thresholds,
+    /// Samples of a window.
+    window: usize,
+    /// Samples of the windows that were judged.
+    judged: usize,
     speaking: bool,
     silent_since: Option<usize>,
 }
@@ -35,11 +44,8 @@ impl<'a> VadStream<'a> {
             model,
             state: State::default(),
             samples: vec![0.0; model.sizes.context],
-            judged: 0,
             total: 0,
-            thresholds: options.thresholds(model.sizes.rate),
-            speaking: false,
-            silent_since: None,
+            judge: Judge::new(options.thresholds(model.sizes.rate), model.sizes.window),
         }
     }
 
@@ -67,24 +73,30 @@ impl<'a> VadStream<'a> {
     /// speech is told once it was quiet for as long as the options say.
     pub fn push(&mut self, samples: &[f32]) -> Vec<VadEvent> {
         let probabilities = self.probabilities(samples);
-        probabilities.into_iter().filter_map(|probability| self.judge(probability)).collect()
+        probabilities.into_iter().filter_map(|probability| self.judge.hear(probability)).collect()
     }
 
     /// The events in what is left; speech that goes on ends with the sound.
     pub fn finish(&mut self) -> Vec<VadEvent> {
-        let last = self.rest().and_then(|probability| self.judge(probability));
-        let open = std::mem::take(&mut self.speaking).then_some(VadEvent::End(self.total));
+        let last = self.rest().and_then(|probability| self.judge.hear(probability));
+        let open = std::mem::take(&mut self.judge.speaking).then_some(VadEvent::End(self.total));
         let end = |event| match event {
             VadEvent::End(at) => VadEvent::End(at.min(self.total)),
             start @ VadEvent::Start(_) => start,
         };
         last.into_iter().chain(open).map(end).collect()
     }
+}
 
-    fn judge(&mut self, probability: f32) -> Option<VadEvent> {
+impl Judge {
+    fn new(thresholds: Thresholds, window: usize) -> Self {
+        Self { thresholds, window, judged: 0, speaking: false, silent_since: None }
+    }
+
+    fn hear(&mut self, probability: f32) -> Option<VadEvent> {
         let Thresholds { speech, silence, min_silence, pad, .. } = self.thresholds;
         let start = self.judged;
-        self.judged += self.model.sizes.window;
+        self.judged += self.window;
         let probability = f64::from(probability);
         if probability >= speech {
             self.silent_since = None;
@@ -106,4 +118,23 @@ impl<'a> VadStream<'a> {
 pub(crate) fn audible(sample: f32) -> f32 {
     const MOST: f32 = 1e6;
     if sample.is_nan() { 0.0 } else { sample.clamp(-MOST, MOST) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_silence_in_one_piece_ends_speech() {
+        let mut judge = Judge::new(SegmentOptions::default().thresholds(16_000), 512);
+        let mut events = |probability, count| {
+            let windows = std::iter::repeat_n(probability, count);
+            windows.filter_map(|probability| judge.hear(probability)).collect::<Vec<_>>()
+        };
+        assert_eq!(events(0.9, 10), [VadEvent::Start(0)]);
+        // 100 ms are over in the fifth window.
+        assert!(events(0.1, 4).is_empty() && events(0.9, 1).is_empty() && events(0.1, 4).is_empty());
+        assert_eq!(events(0.1, 1), [VadEvent::End(15 * 512 + 480)]);
+        assert_eq!(events(0.9, 1), [VadEvent::Start(20 * 512 - 480)]);
+    }
 }

@@ -15,11 +15,11 @@ fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/codec").join(name)
 }
 
-fn config(name: &str) -> Value {
+pub(crate) fn config(name: &str) -> Value {
     serde_json::from_slice(&std::fs::read(folder(name).join("config.json")).unwrap()).unwrap()
 }
 
-fn arrays(name: &str) -> BTreeMap<String, Array> {
+pub(crate) fn arrays(name: &str) -> BTreeMap<String, Array> {
     io::load_safetensors(folder(name).join("model.safetensors")).unwrap().arrays
 }
 
@@ -44,7 +44,7 @@ fn numbers(codes: &Codes) -> Vec<Vec<i32>> {
 
 /// Compares codes, and audio of them, of a golden folder; `options` reads the end of a key.
 #[track_caller]
-fn compare(name: &str, codec: &dyn Codec, options: impl Fn(&str) -> Options) {
+pub(crate) fn compare(name: &str, codec: &dyn Codec, options: impl Fn(&str) -> Options) {
     let expected = expected(name);
     let mut compared = 0;
     for (key, codes) in expected.iter().filter(|(key, _)| key.starts_with("codes.")) {
@@ -64,11 +64,11 @@ fn compare(name: &str, codec: &dyn Codec, options: impl Fn(&str) -> Options) {
     assert!(compared > 8, "{name}: {compared} compared");
 }
 
-fn bandwidth(text: &str) -> Options {
+pub(crate) fn bandwidth(text: &str) -> Options {
     Options { bandwidth: Some(text.parse().unwrap()), ..Options::default() }
 }
 
-fn books(text: &str) -> Options {
+pub(crate) fn books(text: &str) -> Options {
     Options { codebooks: Some(text.parse().unwrap()), ..Options::default() }
 }
 
@@ -128,18 +128,24 @@ fn a_stream_begins_anew_behind_its_end() {
     assert_eq!(said(), said());
 }
 
+/// Compares codes, and audio of them with noise of ones, of a golden folder of a SNAC.
+#[track_caller]
+pub(crate) fn compare_snac(name: &str, codec: &dyn Codec) {
+    let expected = expected(name);
+    for at in 0..4 {
+        let found = codec.encode(&expected[&format!("audio.{at}")], Options::default()).unwrap();
+        let codes: Vec<_> = (0..3).map(|rate| expected[&format!("codes.{at}.{rate}")].clone()).collect();
+        assert_eq!(numbers(&found), numbers(&Codes::of_rates(codes)), "{name}, {at}");
+        let ones = &mut |length| Array::ones([length], Dtype::Float32);
+        let decoded = codec.decode_with_noise(&found, ones).unwrap();
+        assert_close(&format!("{name}, {at}"), &decoded, &expected[&format!("decoded.{at}")]);
+    }
+}
+
 #[test]
 fn snac_agrees_with_its_own_code() {
     for name in ["snac", "snac-local"] {
-        let (codec, expected) = (load(name), expected(name));
-        for at in 0..4 {
-            let found = codec.encode(&expected[&format!("audio.{at}")], Options::default()).unwrap();
-            let codes: Vec<_> = (0..3).map(|rate| expected[&format!("codes.{at}.{rate}")].clone()).collect();
-            assert_eq!(numbers(&found), numbers(&Codes::of_rates(codes)), "{name}, {at}");
-            let ones = &mut |length| Array::ones([length], Dtype::Float32);
-            let decoded = codec.decode_with_noise(&found, ones).unwrap();
-            assert_close(&format!("{name}, {at}"), &decoded, &expected[&format!("decoded.{at}")]);
-        }
+        compare_snac(name, load(name).as_ref());
     }
 }
 

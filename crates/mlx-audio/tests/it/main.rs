@@ -1,6 +1,10 @@
 //! The public surface of mlx-audio.
 
 #[cfg(test)]
+mod codec_names;
+#[cfg(test)]
+mod codec_parts;
+#[cfg(test)]
 mod codecs;
 #[cfg(test)]
 mod damaged;
@@ -8,6 +12,8 @@ mod damaged;
 mod features;
 #[cfg(test)]
 mod files;
+#[cfg(test)]
+mod flac;
 #[cfg(test)]
 mod loudness;
 #[cfg(test)]
@@ -24,6 +30,8 @@ mod spectra;
 mod spoken;
 #[cfg(test)]
 mod vad;
+#[cfg(test)]
+mod vocos;
 #[cfg(test)]
 mod whisper;
 #[cfg(test)]

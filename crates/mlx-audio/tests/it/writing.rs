@@ -8,7 +8,7 @@ use tempfile::tempdir;
 use crate::sounds::noise;
 
 /// Samples as integers of so many bits keep them.
-fn rounded(samples: &[f32], bits: i32) -> Vec<f32> {
+pub(crate) fn rounded(samples: &[f32], bits: i32) -> Vec<f32> {
     let full = 2.0_f64.powi(bits - 1);
     let round = |&sample: &f32| ((f64::from(sample) * full).round().clamp(-full, full - 1.0) / full) as f32;
     samples.iter().map(round).collect()

@@ -3,6 +3,7 @@
 pub(crate) mod bench;
 pub(crate) mod cache_prompt;
 pub(crate) mod chat;
+pub(crate) mod codec;
 pub(crate) mod convert;
 pub(crate) mod embed;
 pub(crate) mod encode;

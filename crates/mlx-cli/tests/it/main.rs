@@ -9,6 +9,8 @@ mod cache_prompt;
 #[cfg(test)]
 mod chat;
 #[cfg(test)]
+mod codec;
+#[cfg(test)]
 mod convert;
 #[cfg(test)]
 mod embed;

@@ -4,6 +4,7 @@
 
 mod chunks;
 mod config;
+mod stream;
 
 use mlx_core::{Array, Dtype, concatenate};
 use mlx_nn::{Module, Weights};
@@ -11,11 +12,12 @@ use serde_json::Value;
 
 use self::chunks::{Chunks, overlapped, parts, spans};
 use self::config::Config;
+use self::stream::EncodecStream;
 use super::config::{check, read};
 use super::part::codebook::{Codebook, Residual};
 use super::part::reader::Reader;
 use super::part::seanet::Seanet;
-use super::{Codec, Codes, Options, cut, whole};
+use super::{Codec, Codes, Facts, Options, Stream, cut, whole};
 use crate::{Error, Result};
 
 /// The codec: 24 kHz in one piece, or 48 kHz in chunks that overlap.
@@ -24,12 +26,16 @@ pub(super) struct Encodec {
     encoder: Seanet,
     quantizer: Residual,
     decoder: Seanet,
-    sampling_rate: u32,
     channels: i32,
-    codebook_size: i32,
+    #[module(skip)]
+    facts: Facts,
     /// Samples of a vector.
     hop: i32,
     normalize: bool,
+    /// Vectors that a stream begins with: more than any layer mirrors.
+    least: i32,
+    /// Whether what comes later changes nothing.
+    causal: bool,
     #[module(skip)]
     chunks: Option<Chunks>,
     /// Each bandwidth, and how many codebooks it takes.
@@ -61,11 +67,17 @@ impl Encodec {
             encoder: plan.encoder(&r.at("encoder.layers"))?,
             quantizer: Residual { books: (0..most).map(book).collect::<Result<_>>()? },
             decoder: plan.decoder(&r.at("decoder.layers"))?,
-            sampling_rate: config.sampling_rate,
             channels: config.audio_channels,
-            codebook_size: config.codebook_size,
+            facts: Facts {
+                sample_rate: config.sampling_rate,
+                channels: config.audio_channels as usize,
+                codebooks: most,
+                codebook_size: config.codebook_size,
+            },
             hop,
             normalize: config.normalize,
+            least: plan.longest(),
+            causal: plan.is_causal() && !config.normalize && config.chunk_length_s.is_none(),
             chunks: config.chunks()?,
             bandwidths,
         })
@@ -75,7 +87,7 @@ impl Encodec {
     fn books(&self, options: Options) -> Result<usize> {
         let Some(bandwidth) = options.bandwidth else {
             let least = self.bandwidths.first().map_or(1, |&(_, books)| books);
-            let books = options.books(self.codebooks())?;
+            let books = options.books(self.facts.codebooks)?;
             return Ok(options.codebooks.map_or(least, |_| books));
         };
         if options.codebooks.is_some() {
@@ -97,20 +109,8 @@ impl Encodec {
 const MOMENTS: [&str; 3] = ["inited", "cluster_size", "embed_avg"];
 
 impl Codec for Encodec {
-    fn sample_rate(&self) -> u32 {
-        self.sampling_rate
-    }
-
-    fn channels(&self) -> usize {
-        usize::try_from(self.channels).unwrap_or_default()
-    }
-
-    fn codebooks(&self) -> usize {
-        self.quantizer.books.len()
-    }
-
-    fn codebook_size(&self) -> i32 {
-        self.codebook_size
+    fn facts(&self) -> Facts {
+        self.facts
     }
 
     fn encode(&self, audio: &Array, options: Options) -> Result<Codes> {
@@ -134,7 +134,7 @@ impl Codec for Encodec {
     }
 
     fn decode(&self, codes: &Codes) -> Result<Array> {
-        let checked = codes.check(1, self.codebooks(), self.codebook_size)?;
+        let checked = codes.check(1, self.facts.codebooks, self.facts.codebook_size)?;
         let all = concatenate(&checked, 0)?;
         let parts = parts(self.chunks, self.hop, all.dim(1)?, codes.samples())?;
         let scales = self.scales(codes, parts.len())?;
@@ -152,6 +152,14 @@ impl Codec for Encodec {
             [(_, audio)] => cut(audio, codes.samples()),
             chunks => cut(&overlapped(chunks, self.channels)?, codes.samples()),
         }
+    }
+
+    fn stream(&self, options: Options) -> Result<Box<dyn Stream + '_>> {
+        let books = self.books(options)?;
+        if !self.causal {
+            return Err(Error::option("codec", "one that hears all at once", "it cannot be run in parts"));
+        }
+        Ok(Box::new(EncodecStream::new(self, books)))
     }
 }
 

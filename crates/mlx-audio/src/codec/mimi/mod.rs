@@ -3,8 +3,11 @@
 //! Défossez et al., "Moshi: a speech-text foundation model for real-time dialogue".
 
 mod config;
+mod kyutai;
 mod stream;
 mod transformer;
+
+use std::collections::BTreeMap;
 
 use mlx_core::{Array, Conv, Result as MlxResult, concatenate};
 use mlx_nn::{Conv1d, Module, Weights};
@@ -19,7 +22,7 @@ use super::part::padded::{Manner, Pad, PaddedConv, Shape};
 use super::part::reader::Reader;
 use super::part::seanet::Seanet;
 use super::part::transposed::Transposed;
-use super::{Codec, Codes, Options, Stream, cut, whole};
+use super::{Codec, Codes, Facts, Options, Stream, cut, whole};
 use crate::{Error, Result};
 
 /// The codec.
@@ -35,8 +38,8 @@ pub(super) struct Mimi {
     up: Transposed,
     decoder_transformer: Transformer,
     decoder: Seanet,
-    sampling_rate: u32,
-    codebook_size: i32,
+    #[module(skip)]
+    facts: Facts,
 }
 
 /// Codebooks between projections.
@@ -88,6 +91,12 @@ impl Books {
     }
 }
 
+/// The arrays under the names that [`Mimi::load`] knows.
+pub(super) fn renamed(arrays: BTreeMap<String, Array>, config: &Value) -> Result<BTreeMap<String, Array>> {
+    let config: Config = read(config)?;
+    Ok(kyutai::renamed(arrays, config.num_attention_heads)?)
+}
+
 impl Mimi {
     pub(super) fn load(w: &Weights, config: &Value) -> Result<Self> {
         let config: Config = read(config)?;
@@ -117,16 +126,20 @@ impl Mimi {
             up: Transposed::load(&of("decoder", "upsample"), channels, stride, groups, false, plan.manner)?,
             decoder_transformer: Transformer::load(&of("decoder", "decoder_transformer"), &config)?,
             decoder: plan.decoder(&of("decoder", "decoder_seanet").at("layers"))?,
-            sampling_rate: config.sampling_rate,
-            codebook_size: config.codebook_size,
+            facts: Facts {
+                sample_rate: config.sampling_rate,
+                channels: 1,
+                codebooks: config.num_quantizers as usize,
+                codebook_size: config.codebook_size,
+            },
         })
     }
 
     /// How many codebooks are asked for.
     fn books(&self, options: Options) -> Result<usize> {
-        let books = options.books(self.codebooks())?;
+        let books = options.books(self.facts.codebooks)?;
         if books < self.semantic.count() {
-            let range = format!("this codec has {} to {}", self.semantic.count(), self.codebooks());
+            let range = format!("this codec has {} to {}", self.semantic.count(), self.facts.codebooks);
             return Err(Error::option("codebooks", books, range));
         }
         Ok(books)
@@ -144,7 +157,7 @@ impl Mimi {
 
     /// Vectors `[1, time, width]` of codes of this codec.
     fn look_up(&self, codes: &Codes) -> Result<Array> {
-        let checked = codes.check(1, self.codebooks(), self.codebook_size)?;
+        let checked = codes.check(1, self.facts.codebooks, self.facts.codebook_size)?;
         let all = concatenate(&checked, 0)?;
         let first = i32::try_from(self.semantic.count()).unwrap_or(i32::MAX);
         if all.dim(0)? < first {
@@ -159,20 +172,8 @@ impl Mimi {
 }
 
 impl Codec for Mimi {
-    fn sample_rate(&self) -> u32 {
-        self.sampling_rate
-    }
-
-    fn channels(&self) -> usize {
-        1
-    }
-
-    fn codebooks(&self) -> usize {
-        self.semantic.count() + self.acoustic.count()
-    }
-
-    fn codebook_size(&self) -> i32 {
-        self.codebook_size
+    fn facts(&self) -> Facts {
+        self.facts
     }
 
     fn encode(&self, audio: &Array, options: Options) -> Result<Codes> {

@@ -67,4 +67,9 @@ impl Stream for MimiStream<'_> {
         audio.iter().try_for_each(Array::eval)?;
         Ok(audio)
     }
+
+    fn finish_decoding(&mut self) -> Result<Option<Array>> {
+        (self.up, self.decoder_past, self.decoder) = Default::default();
+        Ok(None)
+    }
 }

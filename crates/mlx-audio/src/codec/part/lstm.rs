@@ -1,6 +1,6 @@
 //! Layers of long short-term memory around which the input goes, too.
 
-use mlx_core::{Array, Result as MlxResult};
+use mlx_core::{Array, Result as MlxResult, stack};
 use mlx_nn::{Lstm, Module};
 
 use super::reader::Reader;
@@ -25,8 +25,21 @@ impl Lstms {
 
     /// `[1, length, width] -> [1, length, width]`.
     pub(crate) fn forward(&self, x: &Array) -> MlxResult<Array> {
-        let layer = |x: Array, layer: &Lstm| Ok(layer.forward(&x, None, None)?.0);
-        self.layers.iter().try_fold(x.clone(), layer)? + x
+        self.step(x, &mut None)
+    }
+
+    /// The same behind what came before, of which `state` keeps hidden states and cells, `[layers, 2, 1, width]`.
+    pub(crate) fn step(&self, x: &Array, state: &mut Option<Array>) -> MlxResult<Array> {
+        let (mut y, mut states) = (x.clone(), Vec::new());
+        for (at, layer) in (0..).zip(&self.layers) {
+            let before = |part: i32| state.as_ref().map(|state| state.index((at, part))).transpose();
+            let (hidden, cells) = layer.forward(&y, before(0)?.as_ref(), before(1)?.as_ref())?;
+            let last = hidden.dim(1)? - 1;
+            states.push(stack([&hidden.index((.., last))?, &cells.index((.., last))?], 0)?);
+            y = hidden;
+        }
+        *state = if states.is_empty() { None } else { Some(stack(&states, 0)?) };
+        y + x
     }
 }
 

@@ -102,14 +102,31 @@ impl Plan {
         product("upsampling_ratios", &self.ratios)
     }
 
+    /// Whether what comes later changes nothing before.
+    pub(crate) fn is_causal(&self) -> bool {
+        self.manner.causal && !self.manner.norm && self.manner.trim == 1.0
+    }
+
+    /// The most places that a kernel reaches over.
+    pub(crate) fn longest(&self) -> i32 {
+        let residual = (0..self.residual_layers).fold(1, |span: i32, at| {
+            span.max((self.residual_kernel - 1).saturating_mul(self.dilation(at)).saturating_add(1))
+        });
+        self.kernel.max(self.last_kernel).max(residual)
+    }
+
+    /// From one place of the kernel to the next in such a residual layer.
+    fn dilation(&self, at: usize) -> i32 {
+        (0..at).fold(1, |dilation: i32, _| dilation.saturating_mul(self.growth))
+    }
+
     fn conv(&self, r: &Reader, shape: Shape) -> Result<PaddedConv> {
         PaddedConv::load(r, shape, self.manner)
     }
 
     fn block(&self, r: &Reader, width: i32, at: usize) -> Result<Layer> {
         let inner = width / self.compress;
-        let dilation = (0..at).fold(1, |dilation: i32, _| dilation.saturating_mul(self.growth));
-        let wide = Shape { dilation, ..Shape::new([inner, width], self.residual_kernel) };
+        let wide = Shape { dilation: self.dilation(at), ..Shape::new([inner, width], self.residual_kernel) };
         let shortcut = || self.conv(&r.at("shortcut"), Shape::new([width, width], 1));
         Ok(Layer::Residual(Block {
             wide: self.conv(&r.at("block.1"), wide)?,
@@ -193,14 +210,17 @@ impl Seanet {
         })
     }
 
-    /// The same for causal layers without LSTM, of which the input comes in parts.
+    /// The same for causal layers, of which the input comes in parts.
     pub(crate) fn step(&self, x: Option<&Array>, kept: &mut Kept, last: bool) -> MlxResult<Option<Array>> {
         self.layers.iter().try_fold(x.cloned(), |x, layer| {
             let x = x.as_ref();
             match layer {
                 Layer::Conv(conv) => conv.step(x, kept.next(), last),
                 Layer::Residual(block) => block.step(x, kept),
-                Layer::Lstm(lstm) => x.map(|x| lstm.forward(x)).transpose(),
+                Layer::Lstm(lstm) => {
+                    let state = kept.next();
+                    x.map(|x| lstm.step(x, state)).transpose()
+                }
                 Layer::Elu(()) => x.map(|x| elu(x, 1.0)).transpose(),
                 Layer::Up(up) => {
                     let tail = kept.next();

@@ -39,6 +39,25 @@ pub(crate) struct Names {
     pub(crate) up: [&'static str; 6],
 }
 
+/// How many samples on each side a code of an encoder of such strides, or a sample of a decoder, may depend on.
+pub(crate) fn reach(down: &[i32], up: &[i32]) -> i32 {
+    let units: i32 = DILATIONS.iter().map(|dilation| 3 * dilation).sum();
+    let (mut unit, mut encoder) = (1, 3);
+    for stride in down {
+        encoder += (units + 2 * stride) * unit;
+        unit *= stride;
+    }
+    encoder += 3 * unit;
+    let mut unit: i32 = up.iter().product();
+    let mut decoder = 3 * unit + 3;
+    for stride in up {
+        decoder += 2 * unit;
+        unit /= stride.max(&1);
+        decoder += units * unit;
+    }
+    encoder.max(decoder)
+}
+
 /// Two convolutions, added to their input.
 #[derive(Module)]
 pub(crate) struct Unit {

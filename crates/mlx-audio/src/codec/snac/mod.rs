@@ -12,10 +12,11 @@ use serde_json::Value;
 
 use self::attention::LocalAttention;
 use super::config::{check, product, read};
+use super::nearby::{Nearby, Reach};
 use super::part::factorized::{self, Factorized, Sizes};
 use super::part::reader::Reader;
-use super::part::snake::{Down, Snake, Up, UpShape};
-use super::{Codec, Codes, Options, cut, padded, sequences, whole};
+use super::part::snake::{Down, Snake, Up, UpShape, reach};
+use super::{Codec, Codes, Facts, Options, Stream, cut, div_ceil, padded, sequences, whole};
 use crate::{Error, Result};
 
 #[derive(Deserialize)]
@@ -53,12 +54,15 @@ pub(super) struct Snac {
     up: Vec<Up>,
     snake: Snake,
     decoder_last: Conv1d,
-    sampling_rate: u32,
-    codebook_size: i32,
+    #[module(skip)]
+    facts: Facts,
     /// Samples of a vector.
     hop: i32,
     /// Vectors that go together: those of the rarest code, and of a window.
     unit: i32,
+    /// None where the decoder makes another number of samples of a vector.
+    #[module(skip)]
+    reach: Option<Reach>,
 }
 
 impl Config {
@@ -85,6 +89,26 @@ impl Config {
             return Err(Error::config("config.json", problem));
         }
         Ok(hop)
+    }
+
+    fn facts(&self) -> Facts {
+        Facts {
+            sample_rate: self.sampling_rate,
+            channels: 1,
+            codebooks: self.vq_strides.len(),
+            codebook_size: self.codebook_size,
+        }
+    }
+
+    fn reach(&self, hop: i32) -> Result<Option<Reach>> {
+        let (unit, rates) = (self.unit()?, &self.decoder_rates);
+        let samples = unit.saturating_mul(hop);
+        // Windows of attention are parts of a group.
+        let more = if self.attn_window_size.is_some() { 2 } else { 1 };
+        let groups = div_ceil(reach(&self.encoder_rates, rates), samples) + more;
+        let codes = self.vq_strides.iter().map(|stride| unit / stride.max(&1)).collect();
+        let same = rates.iter().product::<i32>() == hop;
+        Ok(same.then_some(Reach { samples, codes, groups: groups as usize }))
     }
 
     /// The least number of vectors that all strides and the window divide.
@@ -170,16 +194,16 @@ impl Snac {
             up: rates.iter().enumerate().map(raise).collect::<Result<_>>()?,
             snake: Snake::load(&decoder, &end.to_string(), last)?,
             decoder_last: conv(&decoder.at(end + 1), [1, last], 7, 1)?,
-            sampling_rate: config.sampling_rate,
-            codebook_size: config.codebook_size,
+            facts: config.facts(),
             hop,
             unit: config.unit()?,
+            reach: config.reach(hop)?,
         })
     }
 
     /// Audio of codes, where `noise` gives so many numbers for each noise block.
     fn decode_with(&self, codes: &Codes, noise: &mut dyn FnMut(i32) -> MlxResult<Array>) -> Result<Array> {
-        let checked = codes.check(self.quantizer.len(), 1, self.codebook_size)?;
+        let checked = codes.check(self.quantizer.len(), 1, self.facts.codebook_size)?;
         let lengths = checked
             .iter()
             .zip(&self.quantizer)
@@ -203,6 +227,18 @@ impl Snac {
     }
 }
 
+impl Snac {
+    /// Checks that all codebooks are asked for.
+    fn books(&self, options: Options) -> Result<()> {
+        let books = options.books(self.facts.codebooks)?;
+        if books == self.facts.codebooks {
+            return Ok(());
+        }
+        let range = format!("SNAC decodes all of its {} only", self.facts.codebooks);
+        Err(Error::option("codebooks", books, range))
+    }
+}
+
 fn attended(attention: Option<&LocalAttention>, x: Array) -> MlxResult<Array> {
     match attention {
         Some(attention) => attention.forward(&x),
@@ -211,30 +247,14 @@ fn attended(attention: Option<&LocalAttention>, x: Array) -> MlxResult<Array> {
 }
 
 impl Codec for Snac {
-    fn sample_rate(&self) -> u32 {
-        self.sampling_rate
-    }
-
-    fn channels(&self) -> usize {
-        1
-    }
-
-    fn codebooks(&self) -> usize {
-        self.quantizer.len()
-    }
-
-    fn codebook_size(&self) -> i32 {
-        self.codebook_size
+    fn facts(&self) -> Facts {
+        self.facts
     }
 
     /// The last codes are of samples and silence, if they are not a multiple of what the rarest code stands for.
     fn encode(&self, audio: &Array, options: Options) -> Result<Codes> {
         let audio = whole(audio, 1)?;
-        let books = options.books(self.codebooks())?;
-        if books != self.codebooks() {
-            let range = format!("SNAC decodes all of its {} only", self.codebooks());
-            return Err(Error::option("codebooks", books, range));
-        }
+        self.books(options)?;
         let samples = audio.dim(1)?;
         let x = self.first.forward(&padded(&audio, self.hop.saturating_mul(self.unit))?)?;
         let x = self.down.iter().try_fold(x, |x, block| block.forward(&x))?;
@@ -259,5 +279,10 @@ impl Codec for Snac {
         noise: &mut dyn FnMut(i32) -> MlxResult<Array>,
     ) -> Result<Array> {
         self.decode_with(codes, noise)
+    }
+
+    fn stream(&self, options: Options) -> Result<Box<dyn Stream + '_>> {
+        self.books(options)?;
+        Nearby::start(self, options, self.reach.as_ref())
     }
 }
