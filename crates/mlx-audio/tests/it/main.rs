@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod codecs;
 #[cfg(test)]
+mod ctc;
+#[cfg(test)]
 mod damaged;
 #[cfg(test)]
 mod features;
@@ -10,6 +12,8 @@ mod features;
 mod files;
 #[cfg(test)]
 mod loudness;
+#[cfg(test)]
+mod recognizer;
 #[cfg(test)]
 mod recordings;
 #[cfg(test)]
