@@ -19,6 +19,7 @@ pub mod ctc;
 pub mod dsp;
 mod error;
 mod file;
+pub mod parakeet;
 pub mod recognizer;
 mod resample;
 pub mod speaker;

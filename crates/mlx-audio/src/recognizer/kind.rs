@@ -5,12 +5,14 @@ use mlx_hub::{Directory, Source};
 use serde_json::Value;
 
 use super::{Recognize, Recognizer};
+use crate::parakeet::Parakeet;
 use crate::wav2vec2::Wav2Vec2;
 use crate::whisper::Whisper;
 use crate::{Error, Result};
 
 /// What can be loaded, by `model_type`; models of NeMo are known by their `target`.
-pub const KNOWN: &[&str] = &["whisper", "wav2vec2", "hubert"];
+pub const KNOWN: &[&str] =
+    &["whisper", "wav2vec2", "hubert", "parakeet", "parakeet_ctc", "parakeet_rnnt", "parakeet_tdt"];
 
 /// What checkpoints hold beside what is downloaded of all.
 pub(super) const FILES: &[&str] = &["model.bin", "weights.npz", "weights.safetensors"];
@@ -21,6 +23,9 @@ pub(super) fn load(source: &Source, directory: &Directory, dtype: Option<Dtype>)
     let model: Box<dyn Recognize> = match kind(&config) {
         "whisper" => return Ok(Recognizer::Whisper(Box::new(Whisper::load(source, dtype)?))),
         "wav2vec2" | "hubert" => Box::new(Wav2Vec2::open(directory, dtype)?),
+        "parakeet" | "parakeet_ctc" | "parakeet_rnnt" | "parakeet_tdt" => {
+            Box::new(Parakeet::open(directory, dtype)?)
+        }
         other => return Err(Error::UnknownModel { found: other.to_owned(), known: KNOWN }),
     };
     Ok(Recognizer::Other(model))

@@ -13,6 +13,8 @@ mod files;
 #[cfg(test)]
 mod loudness;
 #[cfg(test)]
+mod parakeet;
+#[cfg(test)]
 mod recognizer;
 #[cfg(test)]
 mod recordings;

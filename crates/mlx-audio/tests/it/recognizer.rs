@@ -49,6 +49,9 @@ fn every_checkpoint_has_its_model() {
     for (name, expected) in [
         ("wav2vec2-base", "wav2vec2"),
         ("hubert", "wav2vec2"),
+        ("nemo-tdt", "parakeet"),
+        ("nemo-ctc", "parakeet"),
+        ("parakeet-rnnt", "parakeet"),
     ] {
         match open(&folder(name)).unwrap() {
             Recognizer::Other(model) => assert_eq!(model.name(), expected),
@@ -178,4 +181,15 @@ fn silence_is_not_heard_and_nothing_is_nothing() {
         let found = recognizer.transcribe(&sound, &RecognizeOptions::default()).unwrap();
         assert_eq!((found.segments.len(), found.text.as_str()), (0, ""));
     }
+}
+
+#[test]
+fn a_long_recording_of_a_real_model_has_times_in_order() {
+    let model = open(&folder("nemo-tdt")).unwrap();
+    let sound = sound(100 * 16_000, 0);
+    let options = RecognizeOptions { word_timestamps: true, ..RecognizeOptions::default() };
+    let found = model.transcribe(&sound, &options).unwrap();
+    let edges: Vec<f64> = found.segments.iter().flat_map(|segment| [segment.start, segment.end]).collect();
+    assert!(edges.is_sorted() && edges.iter().all(|edge| (0.0..=100.0).contains(edge)), "{edges:?}");
+    assert!(edges.last().is_some_and(|last| *last > 61.0), "{edges:?}");
 }
