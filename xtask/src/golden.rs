@@ -44,6 +44,7 @@ pub const TOPICS: &[&str] = &[
     "retrieval",
     "rope",
     "sampling",
+    "sensevoice",
     "sound",
     "speaker",
     "tools",
@@ -60,7 +61,7 @@ const WITH_TORCH: &[&str] = &["embed", "minilm", "rerank", "retrieval", "vision"
 const WITH_SPEECH: &[&str] = &["codec", "ctc", "hear", "sound", "speaker", "voice"];
 
 /// Those whose reference is mlx-audio, which takes another MLX.
-const WITH_MLX_AUDIO: &[&str] = &["nemo"];
+const WITH_MLX_AUDIO: &[&str] = &["nemo", "sensevoice"];
 
 /// A folder of packages for Python, and what lists them.
 struct Environment {

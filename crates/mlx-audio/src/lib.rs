@@ -22,6 +22,7 @@ mod file;
 pub mod parakeet;
 pub mod recognizer;
 mod resample;
+pub mod sensevoice;
 pub mod speaker;
 pub mod transcript;
 pub mod vad;

@@ -6,16 +6,25 @@ use serde_json::Value;
 
 use super::{Recognize, Recognizer};
 use crate::parakeet::Parakeet;
+use crate::sensevoice::SenseVoice;
 use crate::wav2vec2::Wav2Vec2;
 use crate::whisper::Whisper;
 use crate::{Error, Result};
 
 /// What can be loaded, by `model_type`; models of NeMo are known by their `target`.
-pub const KNOWN: &[&str] =
-    &["whisper", "wav2vec2", "hubert", "parakeet", "parakeet_ctc", "parakeet_rnnt", "parakeet_tdt"];
+pub const KNOWN: &[&str] = &[
+    "whisper",
+    "wav2vec2",
+    "hubert",
+    "parakeet",
+    "parakeet_ctc",
+    "parakeet_rnnt",
+    "parakeet_tdt",
+    "sensevoice",
+];
 
 /// What checkpoints hold beside what is downloaded of all.
-pub(super) const FILES: &[&str] = &["model.bin", "weights.npz", "weights.safetensors"];
+pub(super) const FILES: &[&str] = &["model.bin", "weights.npz", "weights.safetensors", "am.mvn"];
 
 /// Loads the model of a folder, which `source` names.
 pub(super) fn load(source: &Source, directory: &Directory, dtype: Option<Dtype>) -> Result<Recognizer> {
@@ -26,6 +35,7 @@ pub(super) fn load(source: &Source, directory: &Directory, dtype: Option<Dtype>)
         "parakeet" | "parakeet_ctc" | "parakeet_rnnt" | "parakeet_tdt" => {
             Box::new(Parakeet::open(directory, dtype)?)
         }
+        "sensevoice" => Box::new(SenseVoice::open(directory, dtype)?),
         other => return Err(Error::UnknownModel { found: other.to_owned(), known: KNOWN }),
     };
     Ok(Recognizer::Other(model))

@@ -21,6 +21,8 @@ mod recordings;
 #[cfg(test)]
 mod resample;
 #[cfg(test)]
+mod sensevoice;
+#[cfg(test)]
 mod sounds;
 #[cfg(test)]
 mod speaker;
