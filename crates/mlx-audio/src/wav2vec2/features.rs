@@ -87,7 +87,7 @@ impl Layer {
         let frames = (length - self.kernel).div_euclid(self.stride) + 1;
         let row = i64::from(inputs);
         let steps = [i64::from(length) * row, i64::from(self.stride) * row, 1];
-        let seen = x.as_strided([batch, frames, self.kernel * inputs], &steps, 0)?;
+        let seen = x.as_strided([batch, frames, self.kernel * inputs], &steps, 0)?.contiguous(false)?;
         match &self.norm {
             None => self.conv.forward_then(&seen, Some(Activation::Gelu), None),
             Some(norm) => fast::activate(Activation::Gelu, &norm.forward(&self.conv.forward(&seen)?)?),

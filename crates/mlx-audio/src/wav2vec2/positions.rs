@@ -1,25 +1,20 @@
 //! Where a frame is: a convolution with a long kernel, in groups of channels, whose weights are stored as length and
 //! direction of each place of the kernel.
 
-use mlx_core::fast::{self, Activation};
-use mlx_core::{Array, Dtype, Result as MlxResult, keep};
-use mlx_nn::{Module, Weights};
+use mlx_core::fast::Activation;
+use mlx_core::{Array, Dtype, Result as MlxResult, concatenate, keep};
+use mlx_nn::{Linear, Module, Weights};
 
 use super::config::Config;
 use crate::Result;
 use crate::checkpoint::floats;
 
-/// The convolution and its activation.
+/// The convolution and its activation: for each group of channels a product with all places of the kernel side by side.
 #[derive(Module)]
 pub(super) struct Positions {
-    /// `[groups, kernel · channels, channels]`, of the channels of a group.
-    weight: Array,
-    bias: Array,
+    groups: Vec<Linear>,
     kernel: i32,
 }
-
-/// Places of the kernel that are multiplied at once.
-const PLACES: i32 = 8;
 
 /// What PyTorch calls length and direction, before and since its parametrizations.
 const NAMES: [[&str; 2]; 2] =
@@ -32,39 +27,32 @@ impl Positions {
         let groups = config.num_conv_pos_embedding_groups;
         let channels = width / groups;
         let weight = stored(&w, [width, channels, kernel])?;
-        let weight = weight
-            .reshape([groups, channels, channels, kernel])?
-            .transpose([0, 3, 2, 1])?
-            .reshape([groups, kernel * channels, channels])?;
-        Ok(Self { weight, bias: floats(&w, "bias", [width])?, kernel })
+        let bias = floats(&w, "bias", [width])?;
+        let group = |at: i32| {
+            let rows = at * channels..(at + 1) * channels;
+            let weight =
+                weight.index(rows.clone())?.swapaxes(1, 2)?.reshape([channels, kernel * channels])?;
+            Ok(Linear::new(weight.contiguous(false)?, Some(bias.index(rows)?)))
+        };
+        Ok(Self { groups: (0..groups).map(group).collect::<Result<_>>()?, kernel })
     }
 
     /// `[batch, length, width] -> [batch, length, width]`.
     pub(super) fn forward(&self, x: &Array) -> MlxResult<Array> {
         let [batch, length, width] = x.dims()?;
-        let [groups, _, channels] = self.weight.dims()?;
+        let groups = i32::try_from(self.groups.len()).unwrap_or(1);
+        let channels = width / groups;
         let before = self.kernel / 2;
         let x = x.pad([(1, before, self.kernel - 1 - before)], 0)?;
         let padded = length + self.kernel - 1;
-        let x = x.reshape([batch, padded, groups, channels])?.transpose([0, 2, 1, 3])?.contiguous(false)?;
         let row = i64::from(channels);
-        let group = i64::from(padded) * row;
-        let steps = [i64::from(groups) * group, group, row, 1];
-        let mut sum: Option<Array> = None;
-        for first in (0..self.kernel).step_by(PLACES as usize) {
-            let places = PLACES.min(self.kernel - first);
-            let offset = (first * channels).unsigned_abs() as usize;
-            let seen = x.as_strided([batch, groups, length, places * channels], &steps, offset)?;
-            let rows = first * channels..(first + places) * channels;
-            let part = seen.matmul(&self.weight.index((.., rows))?)?;
-            sum = Some(match sum {
-                Some(sum) => (sum + part)?,
-                None => part,
-            });
-        }
-        let sum = sum.map_or_else(|| Array::zeros([batch, groups, length, channels], x.dtype()), Ok)?;
-        let y = (sum.transpose([0, 2, 1, 3])?.reshape([batch, length, width])? + &self.bias)?;
-        fast::activate(Activation::Gelu, &y)
+        let steps = [i64::from(padded) * row, row, 1];
+        let one = |(at, group): (i32, &Linear)| {
+            let own = x.index((.., .., at * channels..(at + 1) * channels))?;
+            let seen = own.as_strided([batch, length, self.kernel * channels], &steps, 0)?;
+            group.forward_then(&seen.contiguous(false)?, Some(Activation::Gelu), None)
+        };
+        concatenate(&(0..).zip(&self.groups).map(one).collect::<MlxResult<Vec<_>>>()?, -1)
     }
 }
 
