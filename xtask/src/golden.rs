@@ -16,6 +16,7 @@ pub const TOPICS: &[&str] = &[
     "codec",
     "conv",
     "convert",
+    "ctc",
     "dense",
     "dropout",
     "embed",
@@ -29,6 +30,7 @@ pub const TOPICS: &[&str] = &[
     "loss",
     "minilm",
     "moe",
+    "nemo",
     "norm",
     "ops",
     "optim",
@@ -42,6 +44,7 @@ pub const TOPICS: &[&str] = &[
     "retrieval",
     "rope",
     "sampling",
+    "sensevoice",
     "sound",
     "speaker",
     "tools",
@@ -56,7 +59,10 @@ pub const TOPICS: &[&str] = &[
 const WITH_TORCH: &[&str] = &["embed", "minilm", "rerank", "retrieval", "vision"];
 
 /// Those whose references are of speech.
-const WITH_SPEECH: &[&str] = &["codec", "hear", "sound", "speaker", "vocoder", "voice"];
+const WITH_SPEECH: &[&str] = &["codec", "ctc", "hear", "sound", "speaker", "vocoder", "voice"];
+
+/// Those whose reference is mlx-audio, which takes another MLX.
+const WITH_MLX_AUDIO: &[&str] = &["nemo", "sensevoice"];
 
 /// A folder of packages for Python, and what lists them.
 struct Environment {
@@ -69,6 +75,9 @@ const MLX: Environment = Environment { folder: ".venv", requirements: "requireme
 const TORCH: Environment = Environment { folder: ".venv-torch", requirements: "requirements-torch.txt" };
 
 const SPEECH: Environment = Environment { folder: ".venv-speech", requirements: "requirements-speech.txt" };
+
+const MLX_AUDIO: Environment =
+    Environment { folder: ".venv-mlx-audio", requirements: "requirements-mlx-audio.txt" };
 
 /// Rewrite the reference data of the tests with Python's MLX and mlx-lm.
 #[derive(Args)]
@@ -90,6 +99,7 @@ pub fn run(options: &Options) -> Result<()> {
         let environment = match topic {
             _ if WITH_TORCH.contains(&topic) => &TORCH,
             _ if WITH_SPEECH.contains(&topic) => &SPEECH,
+            _ if WITH_MLX_AUDIO.contains(&topic) => &MLX_AUDIO,
             _ => &MLX,
         };
         let python = ready(&root, environment)?;

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use mlx_core::{Array, io};
+use mlx_core::{Array, Dtype, io};
 use mlx_hub::{Checkpoint, Directory, Source};
+use mlx_nn::Weights;
 
 use crate::{Error, Result};
 
@@ -22,4 +23,9 @@ pub(crate) fn arrays(directory: &Directory) -> Result<BTreeMap<String, Array>> {
         arrays.append(&mut io::load_safetensors(shard)?.arrays);
     }
     Ok(arrays)
+}
+
+/// The floats `name` of this shape.
+pub(crate) fn floats(w: &Weights, name: &str, shape: impl AsRef<[i32]>) -> Result<Array> {
+    Ok(w.parameter(name, shape, |shape, _| Array::zeros(shape, Dtype::Float32))?)
 }

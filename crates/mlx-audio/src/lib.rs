@@ -8,25 +8,31 @@
 //! }
 //! ```
 //!
-//! [`whisper`] has languages, times of words and long recordings.
+//! [`Recognizer`] loads any model of speech; [`whisper`] has languages, times of words and long recordings.
 
 #![forbid(unsafe_code)]
 
 mod audio;
 mod checkpoint;
 pub mod codec;
+pub mod ctc;
 pub mod dsp;
 mod error;
 mod file;
+pub mod parakeet;
+pub mod recognizer;
 mod resample;
+pub mod sensevoice;
 pub mod speaker;
 pub mod transcript;
 pub mod vad;
+pub mod wav2vec2;
 pub mod whisper;
 
 pub use audio::Audio;
 pub use error::{Error, Result};
 pub use file::{AudioReader, FlacWriter, MonoReader, SoundWriter, WavEncoder, WavFormat, WavWriter};
+pub use recognizer::{RecognizeOptions, Recognizer};
 pub use resample::{Resampler, resample};
 pub use transcript::{Segment, Transcript, Word};
 
@@ -35,15 +41,14 @@ pub use {mlx_core, mlx_hub, mlx_text};
 use std::path::Path;
 
 use mlx_hub::Source;
-use whisper::{TranscribeOptions, Whisper};
 
-/// What is said in a file, by the model of a folder or a Hub id.
+/// What is said in a file, by the model of a folder or a Hub id, any that [`Recognizer`] loads.
 ///
 /// # Errors
 /// The model or the file cannot be read.
 pub fn transcribe(model: &str, path: impl AsRef<Path>) -> Result<Transcript> {
-    let whisper = Whisper::load(&Source::parse(model)?, None)?;
-    whisper.transcription(path.as_ref(), &TranscribeOptions::default())?.finish()
+    let recognizer = Recognizer::load(&Source::parse(model)?, None)?;
+    recognizer.transcription(path.as_ref(), &RecognizeOptions::default())?.finish()
 }
 
 /// The chapter of the guide, whose code is compiled.

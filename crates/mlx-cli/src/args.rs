@@ -120,20 +120,22 @@ pub(crate) struct Generate {
 /// Write a model's raw scores to a safetensors file.
 ///
 /// `prefill` [T, V] holds the scores after each token, in float32; `decode` [N, V] those after each continued
-/// token, which are fed one at a time through the cache. A model of speech hears the first half minute of `--audio`.
+/// token, which are fed one at a time through the cache. A Whisper hears the first half minute of `--audio`; a
+/// model for CTC all of it, and `prefill` has the scores of each of its frames, without tokens.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
   mlx logits --model ./model --tokens 1,2,3 --continue 4,5,6 --output logits.safetensors
-  mlx logits --model ./whisper-base --audio talk.mp3 --tokens 50258,50259,50359 --output logits.safetensors")]
+  mlx logits --model ./whisper-base --audio talk.mp3 --tokens 50258,50259,50359 --output logits.safetensors
+  mlx logits --model ./wav2vec2-base-960h --audio talk.mp3 --output logits.safetensors")]
 pub(crate) struct Logits {
     #[command(flatten)]
     pub(crate) model: ModelArgs,
     /// Token ids, separated by commas
-    #[arg(long, value_delimiter = ',', required = true, value_name = "IDS")]
+    #[arg(long, value_delimiter = ',', required_unless_present = "audio", value_name = "IDS")]
     pub(crate) tokens: Vec<u32>,
     /// Token ids that follow, fed one at a time
-    #[arg(long = "continue", value_delimiter = ',', value_name = "IDS")]
+    #[arg(long = "continue", value_delimiter = ',', requires = "tokens", value_name = "IDS")]
     pub(crate) continued: Vec<u32>,
     /// A recording that a model of speech hears
     #[arg(long, value_name = "AUDIO")]

@@ -32,3 +32,8 @@ pub(crate) fn product(field: &str, strides: &[i32]) -> Result<i32> {
         Ok(product)
     })
 }
+
+/// A number of parts as a size to check.
+pub(crate) fn count(parts: usize) -> i32 {
+    i32::try_from(parts).unwrap_or(i32::MAX)
+}

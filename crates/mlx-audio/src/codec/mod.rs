@@ -3,7 +3,7 @@
 //! [`load`] reads a checkpoint; [`Codec`] is what all of them can do.
 
 mod codes;
-mod config;
+pub(crate) mod config;
 mod dac;
 mod encodec;
 mod mimi;

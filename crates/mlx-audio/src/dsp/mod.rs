@@ -6,7 +6,7 @@
 mod fbank;
 mod framing;
 mod log_mel;
-mod logarithm;
+pub(crate) mod logarithm;
 mod loudness;
 mod mel;
 mod mfcc;

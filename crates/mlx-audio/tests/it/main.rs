@@ -7,6 +7,8 @@ mod codec_parts;
 #[cfg(test)]
 mod codecs;
 #[cfg(test)]
+mod ctc;
+#[cfg(test)]
 mod damaged;
 #[cfg(test)]
 mod features;
@@ -17,9 +19,15 @@ mod flac;
 #[cfg(test)]
 mod loudness;
 #[cfg(test)]
+mod parakeet;
+#[cfg(test)]
+mod recognizer;
+#[cfg(test)]
 mod recordings;
 #[cfg(test)]
 mod resample;
+#[cfg(test)]
+mod sensevoice;
 #[cfg(test)]
 mod sounds;
 #[cfg(test)]

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::Args;
-use mlx_audio::Audio;
-use mlx_audio::whisper::Whisper;
+use mlx_audio::{Audio, Recognizer};
 use mlx_core::{Dtype, io};
 
 use crate::args::ModelArgs;
@@ -14,7 +13,7 @@ use crate::failure::Outcome;
 
 /// Write the last states of a speech model's encoder to a safetensors file.
 ///
-/// `hidden` [T, D] are those of the first half minute, in float32.
+/// `hidden` [T, D] are those of the recording, of a Whisper those of the first half minute, in float32.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
@@ -35,8 +34,8 @@ pub(crate) struct Encode {
 
 /// Runs the encoder and writes its states.
 pub(crate) fn run(args: &Encode) -> Outcome {
-    let whisper = Whisper::load(&download::source(&args.model)?, Some(args.dtype))?;
-    let audio = Audio::open_at(&args.audio, Whisper::RATE)?;
-    let hidden = whisper.hidden(audio.samples())?.astype(Dtype::Float32)?;
+    let model = Recognizer::load(&download::source(&args.model)?, Some(args.dtype))?;
+    let audio = Audio::open_at(&args.audio, Recognizer::RATE)?;
+    let hidden = model.hidden(audio.samples())?.astype(Dtype::Float32)?;
     Ok(io::save_safetensors(&args.output, [("hidden", &hidden)], &BTreeMap::new())?)
 }

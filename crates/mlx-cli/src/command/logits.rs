@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use mlx_audio::Audio;
-use mlx_audio::whisper::Whisper;
+use mlx_audio::{Audio, Recognizer};
 use mlx_core::{Array, Dtype, concatenate, eval, io};
 use mlx_lm::Loader;
 
@@ -27,8 +26,18 @@ fn of_text(args: &Logits) -> Outcome {
 }
 
 fn of_speech(args: &Logits, path: &Path) -> Outcome {
-    let whisper = Whisper::load(&download::source(&args.model)?, Some(args.dtype))?;
-    let mut hearing = whisper.hear(Audio::open_at(path, Whisper::RATE)?.samples())?;
+    let model = Recognizer::load(&download::source(&args.model)?, Some(args.dtype))?;
+    let audio = Audio::open_at(path, Recognizer::RATE)?;
+    if args.tokens.is_empty() {
+        let scores = model.scores(audio.samples())?.astype(Dtype::Float32)?;
+        return Ok(io::save_safetensors(&args.output, [("prefill", &scores)], &BTreeMap::new())?);
+    }
+    let Recognizer::Whisper(whisper) = &model else {
+        return Err(
+            "--tokens: this model has scores of frames, which no tokens come before; leave it out".into()
+        );
+    };
+    let mut hearing = whisper.hear(audio.samples())?;
     write(args, |tokens| Ok(hearing.logits(tokens)?))
 }
 

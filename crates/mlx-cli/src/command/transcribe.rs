@@ -8,8 +8,8 @@ use clap::{Args, ValueEnum};
 use indicatif::ProgressBar;
 use mlx_audio::transcript::{Format, Transcript};
 use mlx_audio::vad::{SegmentOptions, SileroVad};
-use mlx_audio::whisper::{Task, TranscribeOptions, Whisper};
-use mlx_audio::{Audio, Segment};
+use mlx_audio::whisper::Task;
+use mlx_audio::{Audio, RecognizeOptions, Recognizer, Segment};
 use mlx_core::Dtype;
 use serde_json::json;
 
@@ -20,7 +20,8 @@ use crate::progress;
 
 /// Write down what is said in recordings.
 ///
-/// Reads WAV, FLAC, MP3, OGG, M4A and more, of any rate and number of channels. The text goes to stdout; with several
+/// The model is a Whisper, wav2vec2, HuBERT, Parakeet or SenseVoice; what it does not have is refused. Reads WAV, FLAC, MP3,
+/// OGG, M4A and more, of any rate and number of channels. The text goes to stdout; with several
 /// recordings or --output-dir, into files beside each other.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -29,6 +30,7 @@ Examples:
   mlx transcribe --model openai/whisper-base talk.mp3 --format srt --word-timestamps > talk.srt
   mlx transcribe --model ./whisper-base interview.m4a --language German --format json
   mlx transcribe --model ./whisper-base rede.wav --task translate
+  mlx transcribe --model mlx-community/parakeet-tdt-0.6b-v3 talk.mp3 --format vtt
   mlx transcribe --model ./whisper-base talk.mp3 --vad-model ./silero-vad
   mlx transcribe --model ./whisper-base *.wav --output-dir texts --format vtt")]
 pub(crate) struct Transcribe {
@@ -52,12 +54,12 @@ pub(crate) struct Transcribe {
     /// Find the times of words, too
     #[arg(long)]
     word_timestamps: bool,
-    /// Texts that are followed at once; 1 takes the likeliest token each time, which is faster
-    #[arg(long, value_name = "N", default_value_t = TranscribeOptions::default().beam_size)]
-    beam_size: usize,
-    /// Temperatures that are tried one after another until a text is likely enough
-    #[arg(long, value_name = "T", value_delimiter = ',', default_values_t = TranscribeOptions::default().temperature)]
-    temperature: Vec<f32>,
+    /// Texts that are followed at once [Whisper: 5]; 1 takes the likeliest token each time, which is faster
+    #[arg(long, value_name = "N")]
+    beam_size: Option<usize>,
+    /// Temperatures that are tried one after another until a text is likely enough [Whisper: 0,0.2,0.4,0.6,0.8,1]
+    #[arg(long, value_name = "T", value_delimiter = ',')]
+    temperature: Option<Vec<f32>>,
     /// Names and words that will come, or a text in the style that is wanted
     #[arg(long, value_name = "TEXT")]
     initial_prompt: Option<String>,
@@ -71,8 +73,11 @@ pub(crate) struct Transcribe {
     #[arg(long, value_name = "N", default_value_t = 8, requires = "vad_model")]
     batch_size: usize,
     /// What draws depend on
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    seed: u64,
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Write numbers in digits, with punctuation (SenseVoice)
+    #[arg(long)]
+    use_itn: bool,
     /// Write a JSON line at the end: how many seconds of sound, and how long they took without the loading of the model
     #[arg(long)]
     stats: bool,
@@ -89,14 +94,14 @@ enum TaskName {
 
 /// Transcribes and writes.
 pub(crate) fn run(args: &Transcribe) -> Outcome {
-    let whisper = Whisper::load(&download::source(&args.model)?, args.dtype)?;
+    let model = Recognizer::load(&download::source(&args.model)?, args.dtype)?;
     let (options, parts) =
         (args.options(), args.vad_model.as_deref().map(|name| args.parts(name)).transpose()?);
     let (begun, mut seconds) = (Instant::now(), 0.0);
     for path in &args.audio {
         let (transcript, duration) = match &parts {
-            Some(parts) => parts.transcribe(&whisper, path, &options)?,
-            None => transcribe(&whisper, path, &options)?,
+            Some(parts) => parts.transcribe(&model, path, &options)?,
+            None => transcribe(&model, path, &options)?,
         };
         let text = transcript.to_text(args.format);
         match &args.output_dir {
@@ -117,9 +122,9 @@ impl Transcribe {
     fn parts(&self, model: &str) -> Outcome<Parts> {
         let model = ModelArgs { model: model.to_owned(), offline: self.model.offline };
         let vad = SileroVad::load(&download::source(&model)?)?;
-        if vad.rate() != Whisper::RATE {
+        if vad.rate() != Recognizer::RATE {
             return Err(format!(
-                "--vad-model {}: it is for {} Hz, Whisper hears 16000",
+                "--vad-model {}: it is for {} Hz, and models hear 16000",
                 model.model,
                 vad.rate()
             )
@@ -128,8 +133,8 @@ impl Transcribe {
         Ok(Parts { vad, batch: self.batch_size })
     }
 
-    fn options(&self) -> TranscribeOptions {
-        TranscribeOptions {
+    fn options(&self) -> RecognizeOptions {
+        RecognizeOptions {
             task: match self.task {
                 TaskName::Transcribe => Task::Transcribe,
                 TaskName::Translate => Task::Translate,
@@ -139,9 +144,9 @@ impl Transcribe {
             temperature: self.temperature.clone(),
             beam_size: self.beam_size,
             initial_prompt: self.initial_prompt.clone(),
-            condition_on_previous_text: !self.no_condition_on_previous_text,
+            condition_on_previous_text: self.no_condition_on_previous_text.then_some(false),
             seed: self.seed,
-            ..TranscribeOptions::default()
+            use_itn: self.use_itn.then_some(true),
         }
     }
 }
@@ -156,20 +161,20 @@ struct Parts {
 }
 
 impl Parts {
-    fn transcribe(&self, whisper: &Whisper, path: &Path, options: &TranscribeOptions) -> Outcome<Heard> {
-        let audio = Audio::open_at(path, Whisper::RATE)?;
+    fn transcribe(&self, model: &Recognizer, path: &Path, options: &RecognizeOptions) -> Outcome<Heard> {
+        let audio = Audio::open_at(path, Recognizer::RATE)?;
         let parts = self.vad.pieces(audio.samples(), &SegmentOptions::default(), WINDOW)?;
-        let transcript = whisper.transcribe_parts(audio.samples(), &parts, self.batch, options)?;
+        let transcript = model.transcribe_parts(audio.samples(), &parts, self.batch, options)?;
         Ok((transcript, audio.duration().as_secs_f64()))
     }
 }
 
-/// The longest part that Whisper hears at once.
+/// The longest part: what Whisper hears at once. Models that hear less cut it again.
 const WINDOW: Duration = Duration::from_secs(30);
 
 /// The transcript of a recording, with a bar of its seconds.
-fn transcribe(whisper: &Whisper, path: &Path, options: &TranscribeOptions) -> Outcome<Heard> {
-    let mut transcription = whisper.transcription(path, options)?;
+fn transcribe(model: &Recognizer, path: &Path, options: &RecognizeOptions) -> Outcome<Heard> {
+    let mut transcription = model.transcription(path, options)?;
     let bar = progress::count("seconds");
     bar.set_length(transcription.duration().ceil() as u64);
     let mut segments: Vec<Segment> = Vec::new();

@@ -97,3 +97,39 @@ fn what_is_no_recording_is_one_error() {
     let run = mlx(&["transcribe", "--model", &random(), text, "--format", "pdf"]);
     assert!(!run.ok && run.err.contains("known are txt, json, srt, vtt, tsv"), "{}", run.err);
 }
+
+#[test]
+fn models_for_ctc_have_scores_and_states_of_frames_and_refuse_what_they_lack() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let (recording, file) = (path("tone.wav"), path("a.safetensors"));
+    let tone: Vec<f32> = (0..16_000).map(|at| (at as f32 * 0.1).sin() * 0.3).collect();
+    let audio = mlx_audio::Audio::new(tone, 1, 16_000).unwrap();
+    audio.save_wav(&recording, mlx_audio::WavFormat::F32).unwrap();
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../mlx-audio/tests/golden/recognizer");
+    let model = root.join("wav2vec2-base").display().to_string();
+    let run = mlx(&["logits", "--model", &model, "--audio", &recording, "--output", &file]);
+    assert!(run.ok, "{}", run.err);
+    let scores = io::load_safetensors(&file).unwrap().arrays;
+    assert_eq!((scores.len(), scores["prefill"].shape()), (1, &[799, 12][..]));
+    let run = mlx(&["encode", "--model", &model, &recording, "--output", &file]);
+    assert!(run.ok, "{}", run.err);
+    assert_eq!(io::load_safetensors(&file).unwrap().arrays["hidden"].shape(), [799, 24]);
+    let run = mlx(&["transcribe", "--model", &model, &recording, "--format", "json", "--word-timestamps"]);
+    assert!(run.ok, "{}", run.err);
+    let found: Value = serde_json::from_str(&run.out).unwrap();
+    assert!(found["segments"][0]["words"][0]["end"].as_f64().unwrap() <= 1.0, "{found}");
+    for (more, problem) in [
+        (&["--beam-size", "5"][..], "beam_size is 5: wav2vec2 has no such option"),
+        (&["--language", "de"], "language is de: wav2vec2 has no such option"),
+        (&["--task", "translate"], "task is translate: wav2vec2 has no such option"),
+    ] {
+        let run = mlx(&[&["transcribe", "--model", &model, &recording], more].concat());
+        assert!(!run.ok && run.err.lines().count() == 1 && run.err.contains(problem), "{}", run.err);
+    }
+    let tokens = ["logits", "--model", &model, "--audio", &recording, "--tokens", "1", "--output", &file];
+    let run = mlx(&tokens);
+    assert!(!run.ok && run.err.contains("--tokens: this model has scores of frames"), "{}", run.err);
+    let run = mlx(&["logits", "--model", &random(), "--audio", &recording, "--output", &file]);
+    assert!(!run.ok && run.err.contains("give tokens"), "{}", run.err);
+}
