@@ -18,6 +18,7 @@ pub mod codec;
 pub mod dsp;
 mod error;
 mod file;
+mod onnx;
 mod resample;
 pub mod speaker;
 pub mod transcript;
