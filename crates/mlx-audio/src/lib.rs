@@ -21,6 +21,7 @@ mod file;
 mod onnx;
 mod resample;
 pub mod speaker;
+mod torch;
 pub mod transcript;
 pub mod vad;
 pub mod whisper;
