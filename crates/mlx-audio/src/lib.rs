@@ -8,7 +8,7 @@
 //! }
 //! ```
 //!
-//! [`whisper`] has languages, times of words and long recordings.
+//! [`whisper`] has languages, times of words and long recordings; [`kokoro`] speaks, as [`speak`] does in one call.
 
 #![forbid(unsafe_code)]
 
@@ -18,7 +18,9 @@ pub mod codec;
 pub mod dsp;
 mod error;
 mod file;
+pub mod kokoro;
 mod onnx;
+pub mod phonemes;
 mod resample;
 pub mod speaker;
 mod torch;
@@ -36,6 +38,7 @@ pub use {mlx_core, mlx_hub, mlx_text};
 
 use std::path::Path;
 
+use kokoro::{Kokoro, SpeakOptions};
 use mlx_hub::Source;
 use whisper::{TranscribeOptions, Whisper};
 
@@ -46,6 +49,14 @@ use whisper::{TranscribeOptions, Whisper};
 pub fn transcribe(model: &str, path: impl AsRef<Path>) -> Result<Transcript> {
     let whisper = Whisper::load(&Source::parse(model)?, None)?;
     whisper.transcription(path.as_ref(), &TranscribeOptions::default())?.finish()
+}
+
+/// Speaks a text in a voice, by the model of a folder or a Hub id.
+///
+/// # Errors
+/// The model cannot be read, or the voice is not there.
+pub fn speak(model: &str, text: &str, voice: &str) -> Result<Audio> {
+    Kokoro::load(&Source::parse(model)?)?.speak(text, voice, &SpeakOptions::default())
 }
 
 /// The chapter of the guide, whose code is compiled.

@@ -7,7 +7,7 @@ mod config;
 mod dac;
 mod encodec;
 mod mimi;
-mod part;
+pub(crate) mod part;
 mod snac;
 
 use std::collections::BTreeMap;

@@ -9,7 +9,12 @@ mod features;
 #[cfg(test)]
 mod files;
 #[cfg(test)]
+mod kokoro;
+#[cfg(test)]
 mod loudness;
+#[cfg(feature = "english")]
+#[cfg(test)]
+mod phonemes;
 #[cfg(test)]
 mod recordings;
 #[cfg(test)]
@@ -18,6 +23,9 @@ mod resample;
 mod sounds;
 #[cfg(test)]
 mod speaker;
+#[cfg(feature = "english")]
+#[cfg(test)]
+mod speaking;
 #[cfg(test)]
 mod spectra;
 #[cfg(test)]
