@@ -25,4 +25,6 @@ mod program;
 #[cfg(test)]
 mod rerank;
 #[cfg(test)]
+mod speak;
+#[cfg(test)]
 mod transcribe;
