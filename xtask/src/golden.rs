@@ -25,6 +25,7 @@ pub const TOPICS: &[&str] = &[
     "hear",
     "hybrid",
     "init",
+    "kokoro",
     "llama",
     "lora",
     "loss",
@@ -59,7 +60,7 @@ pub const TOPICS: &[&str] = &[
 const WITH_TORCH: &[&str] = &["embed", "minilm", "rerank", "retrieval", "vision"];
 
 /// Those whose references are of speech.
-const WITH_SPEECH: &[&str] = &["codec", "ctc", "hear", "sound", "speaker", "vocoder", "voice"];
+const WITH_SPEECH: &[&str] = &["codec", "ctc", "hear", "kokoro", "sound", "speaker", "vocoder", "voice"];
 
 /// Those whose reference is mlx-audio, which takes another MLX.
 const WITH_MLX_AUDIO: &[&str] = &["nemo", "sensevoice"];

@@ -20,8 +20,9 @@ Examples:
 pub struct Options {}
 
 /// What the tests read.
-const ASSETS: [&str; 8] = [
+const ASSETS: [&str; 9] = [
     "digits",
+    "kokoro",
     "librivox",
     "resemblyzer",
     "silero-vad",

@@ -8,7 +8,8 @@
 //! }
 //! ```
 //!
-//! [`Recognizer`] loads any model of speech; [`whisper`] has languages, times of words and long recordings.
+//! [`Recognizer`] loads any model of speech; [`whisper`] has languages, times of words and long recordings. [`kokoro`]
+//! speaks, as [`speak`] does in one call.
 
 #![forbid(unsafe_code)]
 
@@ -21,9 +22,13 @@ mod error;
 mod file;
 pub mod parakeet;
 pub mod recognizer;
+pub mod kokoro;
+mod onnx;
+pub mod phonemes;
 mod resample;
 pub mod sensevoice;
 pub mod speaker;
+mod torch;
 pub mod transcript;
 pub mod vad;
 pub mod wav2vec2;
@@ -40,6 +45,7 @@ pub use {mlx_core, mlx_hub, mlx_text};
 
 use std::path::Path;
 
+use kokoro::{Kokoro, SpeakOptions};
 use mlx_hub::Source;
 
 /// What is said in a file, by the model of a folder or a Hub id, any that [`Recognizer`] loads.
@@ -49,6 +55,14 @@ use mlx_hub::Source;
 pub fn transcribe(model: &str, path: impl AsRef<Path>) -> Result<Transcript> {
     let recognizer = Recognizer::load(&Source::parse(model)?, None)?;
     recognizer.transcription(path.as_ref(), &RecognizeOptions::default())?.finish()
+}
+
+/// Speaks a text in a voice, by the model of a folder or a Hub id.
+///
+/// # Errors
+/// The model cannot be read, or the voice is not there.
+pub fn speak(model: &str, text: &str, voice: &str) -> Result<Audio> {
+    Kokoro::load(&Source::parse(model)?)?.speak(text, voice, &SpeakOptions::default())
 }
 
 /// The chapter of the guide, whose code is compiled.

@@ -8,7 +8,7 @@ mod dac;
 mod encodec;
 mod mimi;
 mod nearby;
-mod part;
+pub(crate) mod part;
 mod snac;
 mod vocos;
 

@@ -10,10 +10,9 @@ use mlx_core::{Array, Result as MlxResult, io};
 use mlx_hub::Source;
 use mlx_nn::{Linear, Lstm, Module, Weights};
 
-use super::torch_file;
 use crate::dsp::{MelBank, MelOptions, Padding, Stft, Window};
 use crate::vad::audible;
-use crate::{Error, Result, checkpoint};
+use crate::{Error, Result, checkpoint, torch};
 
 pub(super) const RATE: u32 = 16_000;
 /// Samples between two frames.
@@ -73,7 +72,7 @@ impl SpeakerEncoder {
         let arrays = if safetensors {
             io::load_safetensors(path)?.arrays
         } else {
-            torch_file::read(path, "model_state")?
+            torch::legacy(path, "model_state")?
         };
         Self::new(arrays)
     }

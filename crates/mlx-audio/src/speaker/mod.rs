@@ -6,8 +6,6 @@
 mod cluster;
 mod diarize;
 mod encoder;
-mod pickle;
-mod torch_file;
 
 pub use cluster::{Merge, linkage};
 pub use diarize::{Diarization, DiarizeOptions, Speakers, Turn, diarize};

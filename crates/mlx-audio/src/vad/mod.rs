@@ -4,7 +4,6 @@
 //! model can take, and [`SileroVad::stream`] listens while sound arrives.
 
 mod events;
-mod onnx;
 mod panels;
 mod pieces;
 mod segments;

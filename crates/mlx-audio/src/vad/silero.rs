@@ -9,8 +9,8 @@ use std::path::Path;
 use mlx_core::{Array, io};
 use mlx_nn::Weights;
 
-use super::onnx::{self, Singles};
 use super::panels::Panels;
+use crate::onnx::{Numbers, Onnx, Tensor};
 use crate::{Error, Result};
 
 /// Frames of the Fourier transform in a window.
@@ -81,8 +81,8 @@ impl Silero {
             return Self::new(io::load_safetensors(path)?.arrays, rate, &file);
         }
         let bytes = std::fs::read(path).map_err(|source| Error::File { path: path.to_owned(), source })?;
-        let tensors = onnx::singles(&bytes).map_err(|problem| Error::config(&file, problem))?;
-        Self::new(renamed(tensors, rate)?, rate, &file)
+        let read = Onnx::read(&bytes).map_err(|problem| Error::config(&file, problem))?;
+        Self::new(renamed(read, rate)?, rate, &file)
     }
 
     fn new(arrays: BTreeMap<String, Array>, rate: Option<u32>, file: &str) -> Result<Self> {
@@ -267,16 +267,17 @@ const ONNX_NAMES: [[&str; 2]; 15] = [
 ];
 
 /// The tensors of the network for `rate`, or 16 kHz, under the names of the safetensors file.
-fn renamed(tensors: Singles, rate: Option<u32>) -> Result<BTreeMap<String, Array>> {
+fn renamed(Onnx { tensors, .. }: Onnx, rate: Option<u32>) -> Result<BTreeMap<String, Array>> {
     let [[basis, _], ..] = ONNX_NAMES;
     let transform = Sizes::of(rate.unwrap_or(16_000)).map(|sizes| sizes.transform as i32);
     // A file with a network for each rate has a branch for each, whose name all its tensors begin with.
     let prefixes =
-        tensors.iter().filter_map(|(name, (shape, _))| Some((name.strip_suffix(basis)?, shape.last())));
+        tensors.iter().filter_map(|(name, tensor)| Some((name.strip_suffix(basis)?, tensor.shape.last())));
     let own =
         prefixes.filter(|(_, last)| last.copied() == transform).map(|(prefix, _)| prefix.to_owned()).next();
     let Some(prefix) = own else { return Ok(BTreeMap::new()) };
-    let array = |(name, (shape, values)): (String, (Vec<i32>, Vec<f32>))| {
+    let array = |(name, Tensor { shape, numbers }): (String, Tensor)| {
+        let Numbers::Single(values) = numbers else { return None };
         let name = name.strip_prefix(&prefix)?;
         let [_, known] = ONNX_NAMES.into_iter().find(|[from, _]| *from == name)?;
         Some(Array::from_vec(values, shape).map(|array| (known.to_owned(), array)))

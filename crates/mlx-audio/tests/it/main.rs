@@ -17,7 +17,12 @@ mod files;
 #[cfg(test)]
 mod flac;
 #[cfg(test)]
+mod kokoro;
+#[cfg(test)]
 mod loudness;
+#[cfg(feature = "english")]
+#[cfg(test)]
+mod phonemes;
 #[cfg(test)]
 mod parakeet;
 #[cfg(test)]
@@ -32,6 +37,9 @@ mod sensevoice;
 mod sounds;
 #[cfg(test)]
 mod speaker;
+#[cfg(feature = "english")]
+#[cfg(test)]
+mod speaking;
 #[cfg(test)]
 mod spectra;
 #[cfg(test)]

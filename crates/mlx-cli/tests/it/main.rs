@@ -27,4 +27,6 @@ mod program;
 #[cfg(test)]
 mod rerank;
 #[cfg(test)]
+mod speak;
+#[cfg(test)]
 mod transcribe;

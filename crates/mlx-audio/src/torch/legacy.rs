@@ -15,7 +15,7 @@ use crate::{Error, Result};
 const MAGIC: &[u8] = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.";
 
 /// The tensors in the dictionary `name` of a file.
-pub(super) fn read(path: &Path, name: &str) -> Result<BTreeMap<String, Array>> {
+pub(crate) fn read(path: &Path, name: &str) -> Result<BTreeMap<String, Array>> {
     let bytes = std::fs::read(path).map_err(|source| Error::File { path: path.to_owned(), source })?;
     let tensors =
         tensors(&bytes, name).map_err(|problem| Error::config(path.display().to_string(), problem))?;

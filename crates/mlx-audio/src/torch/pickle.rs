@@ -292,6 +292,7 @@ impl<'a> Pickles<'a> {
     fn storage(&mut self) -> Result<(), Problem> {
         let identity = self.pop()?;
         let (key, kind, length) = match self.elements(identity) {
+            // A view of another storage would be described behind it; archives have no place for one.
             [
                 Value::Text("storage"),
                 Value::Global(Global::Storage(kind)),
@@ -299,7 +300,10 @@ impl<'a> Pickles<'a> {
                 _,
                 length,
                 Value::None,
-            ] => (*key, *kind, integer(*length).and_then(|length| usize::try_from(length).ok())),
+            ]
+            | [Value::Text("storage"), Value::Global(Global::Storage(kind)), Value::Text(key), _, length] => {
+                (*key, *kind, integer(*length).and_then(|length| usize::try_from(length).ok()))
+            }
             _ => return Err("a pickle in it refers to something that is no storage of its own".into()),
         };
         let length = length.ok_or("a storage in it has no length that can be")?;
