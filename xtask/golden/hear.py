@@ -7,6 +7,7 @@ import struct
 import numpy as np
 import torch
 import whisper
+from byte_tokenizer import tokenizer
 from safetensors.torch import save_file
 from transformers import WhisperConfig, WhisperForConditionalGeneration
 from whisper.model import ModelDimensions
@@ -16,32 +17,9 @@ FOLDER = ROOT / "crates" / "mlx-audio" / "tests" / "golden"
 ASSETS = ROOT / "assets"
 RATE = 16000
 
-# Letters, then the tokens that are not text, in OpenAI's order, and 1,501 times.
-LETTERS = sorted(set(range(33, 127)) | set(range(161, 173)) | set(range(174, 256)))
+# Tokens behind the bytes, in OpenAI's order, before 1,501 times.
 SPECIAL = ["<|endoftext|>", "<|startoftranscript|>", "<|en|>", "<|translate|>", "<|transcribe|>"]
 SPECIAL += ["<|startoflm|>", "<|startofprev|>", "<|nospeech|>", "<|notimestamps|>"]
-
-
-def tokenizer():
-    """A tokenizer of single bytes."""
-    signs, spare = {}, 256
-    for byte in range(256):
-        signs[byte] = chr(byte) if byte in LETTERS else chr(spare)
-        spare += byte not in LETTERS
-    vocab = {sign: at for at, sign in enumerate(signs.values())}
-    added = [
-        {"id": len(vocab) + at, "content": token, "special": True}
-        | {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False}
-        for at, token in enumerate(SPECIAL)
-    ]
-    level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
-    return {
-        "version": "1.0",
-        "added_tokens": added,
-        "pre_tokenizer": level,
-        "decoder": level,
-        "model": {"type": "BPE", "vocab": vocab, "merges": []},
-    }
 
 
 def sound(samples):
@@ -83,7 +61,7 @@ def tiny():
     kept = {name: array.half().contiguous() for name, array in state.items() if name != "proj_out.weight"}
     save_file(kept, folder / "model.safetensors", metadata={"format": "pt"})
     (folder / "config.json").write_text(json.dumps(config.to_diff_dict(), indent=1) + "\n")
-    (folder / "tokenizer.json").write_text(json.dumps(tokenizer(), ensure_ascii=False) + "\n")
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer(dict.fromkeys(SPECIAL, True)), ensure_ascii=False) + "\n")
     features = whisper.log_mel_spectrogram(sound(3 * RATE), padding=30 * RATE)[None, :, : 3 * 100]
     features = torch.nn.functional.pad(features, (0, 3000 - 3 * 100))
     tokens = torch.tensor([[257, 264, 40, 41, 42, 300, 301]])

@@ -29,6 +29,7 @@ pub const TOPICS: &[&str] = &[
     "loss",
     "minilm",
     "moe",
+    "moonshine",
     "norm",
     "ops",
     "optim",
@@ -55,7 +56,7 @@ pub const TOPICS: &[&str] = &[
 const WITH_TORCH: &[&str] = &["embed", "minilm", "rerank", "retrieval", "vision"];
 
 /// Those whose references are of speech.
-const WITH_SPEECH: &[&str] = &["codec", "hear", "sound", "speaker", "voice"];
+const WITH_SPEECH: &[&str] = &["codec", "hear", "moonshine", "sound", "speaker", "voice"];
 
 /// A folder of packages for Python, and what lists them.
 struct Environment {

@@ -15,9 +15,12 @@
 mod audio;
 mod checkpoint;
 pub mod codec;
+mod convolution;
 pub mod dsp;
 mod error;
 mod file;
+mod greedy;
+pub mod moonshine;
 mod resample;
 pub mod speaker;
 pub mod transcript;

@@ -32,6 +32,10 @@ use crate::dsp::WhisperMel;
 use crate::transcript::Transcript;
 use crate::{Error, Result};
 
+pub(crate) use attention::Memory;
+pub(crate) use encoder::{Layer, LayerSizes, norm, sinusoids};
+pub(crate) use window::compression_ratio;
+
 use checkpoint::Files;
 use decoder::{Decoder, Heard};
 use encoder::Encoder;

@@ -11,6 +11,8 @@ mod files;
 #[cfg(test)]
 mod loudness;
 #[cfg(test)]
+mod moonshine;
+#[cfg(test)]
 mod recordings;
 #[cfg(test)]
 mod resample;
