@@ -38,6 +38,7 @@ pub const TOPICS: &[&str] = &[
     "prompt_cache",
     "quant",
     "quantized",
+    "qwen3_asr",
     "recurrent",
     "rerank",
     "retrieval",
@@ -56,7 +57,7 @@ pub const TOPICS: &[&str] = &[
 const WITH_TORCH: &[&str] = &["embed", "minilm", "rerank", "retrieval", "vision"];
 
 /// Those whose references are of speech.
-const WITH_SPEECH: &[&str] = &["codec", "hear", "moonshine", "sound", "speaker", "voice"];
+const WITH_SPEECH: &[&str] = &["codec", "hear", "moonshine", "qwen3_asr", "sound", "speaker", "voice"];
 
 /// A folder of packages for Python, and what lists them.
 struct Environment {

@@ -21,6 +21,7 @@ mod error;
 mod file;
 mod greedy;
 pub mod moonshine;
+pub mod qwen3_asr;
 mod resample;
 pub mod speaker;
 pub mod transcript;

@@ -13,6 +13,8 @@ mod loudness;
 #[cfg(test)]
 mod moonshine;
 #[cfg(test)]
+mod qwen3_asr;
+#[cfg(test)]
 mod recordings;
 #[cfg(test)]
 mod resample;
