@@ -184,6 +184,43 @@ def spoken():
         (FOLDER / f"{group}.json").write_text(f"[\n{lines}\n]\n")
 
 
+def noise(samples, seed, level):
+    """Numbers that any language makes alike."""
+    values = np.empty(samples)
+    for at in range(samples):
+        seed = (1664525 * seed + 1013904223) % 2**32
+        values[at] = seed / 2**31 - 1
+    return (level * values).astype(np.float32)
+
+
+# How the recording of `clipped` is heard.
+CLIPPED = [
+    {},
+    {"hallucination_silence_threshold": 1.0},
+    {"hallucination_silence_threshold": 2.0, "clip_timestamps": [0.0, 30.0]},
+    {"clip_timestamps": [4.0, 8.0, 22.0, 27.0]},
+    {"clip_timestamps": [22.0], "hallucination_silence_threshold": 1.0},
+    {"clip_timestamps": [1.0, 3.5, 3.5, 25.0], "hallucination_silence_threshold": 0.5},
+]
+
+
+def clipped():
+    """What is heard in parts of a recording, and where words are made up in noise."""
+    import soundfile
+
+    model = openai_model("whisper-tiny.en")
+    files = sorted((ASSETS / "librivox").glob("*.wav"))
+    first, second = (soundfile.read(files[at], dtype="float32")[0] for at in (2, 1))
+    parts = [np.zeros(3 * RATE, np.float32), first, noise(15 * RATE, 1, 0.03), second, noise(25 * RATE, 2, 0.03)]
+    samples, lines = np.concatenate(parts), []
+    for options in CLIPPED:
+        found = whisper.transcribe(model, samples, fp16=False, beam_size=5, word_timestamps=True, temperature=0.0, **options)
+        segments = [[round(float(part["start"]), 2), round(float(part["end"]), 2), part["text"]] for part in found["segments"]]
+        lines.append(json.dumps({"options": options, "segments": [part for part in segments if part[2]]}, ensure_ascii=False))
+    (FOLDER / "whisper-clips.json").write_text("[\n" + ",\n".join(lines) + "\n]\n")
+
+
 if __name__ == "__main__":
     tiny()
     spoken()
+    clipped()

@@ -6,9 +6,11 @@
 mod alignment;
 mod attention;
 mod checkpoint;
+mod clips;
 mod decode;
 mod decoder;
 mod encoder;
+mod hallucination;
 mod languages;
 mod live;
 mod numbers;

@@ -1,6 +1,8 @@
 //! The public surface of mlx-audio.
 
 #[cfg(test)]
+mod clips;
+#[cfg(test)]
 mod codecs;
 #[cfg(test)]
 mod damaged;
