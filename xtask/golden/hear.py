@@ -7,6 +7,7 @@ import struct
 import numpy as np
 import torch
 import whisper
+from byte_tokenizer import tokenizer
 from safetensors.torch import save_file
 from transformers import WhisperConfig, WhisperForConditionalGeneration
 from whisper.model import ModelDimensions
@@ -16,32 +17,9 @@ FOLDER = ROOT / "crates" / "mlx-audio" / "tests" / "golden"
 ASSETS = ROOT / "assets"
 RATE = 16000
 
-# Letters, then the tokens that are not text, in OpenAI's order, and 1,501 times.
-LETTERS = sorted(set(range(33, 127)) | set(range(161, 173)) | set(range(174, 256)))
+# Tokens behind the bytes, in OpenAI's order, before 1,501 times.
 SPECIAL = ["<|endoftext|>", "<|startoftranscript|>", "<|en|>", "<|translate|>", "<|transcribe|>"]
 SPECIAL += ["<|startoflm|>", "<|startofprev|>", "<|nospeech|>", "<|notimestamps|>"]
-
-
-def tokenizer():
-    """A tokenizer of single bytes."""
-    signs, spare = {}, 256
-    for byte in range(256):
-        signs[byte] = chr(byte) if byte in LETTERS else chr(spare)
-        spare += byte not in LETTERS
-    vocab = {sign: at for at, sign in enumerate(signs.values())}
-    added = [
-        {"id": len(vocab) + at, "content": token, "special": True}
-        | {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False}
-        for at, token in enumerate(SPECIAL)
-    ]
-    level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
-    return {
-        "version": "1.0",
-        "added_tokens": added,
-        "pre_tokenizer": level,
-        "decoder": level,
-        "model": {"type": "BPE", "vocab": vocab, "merges": []},
-    }
 
 
 def sound(samples):
@@ -83,7 +61,7 @@ def tiny():
     kept = {name: array.half().contiguous() for name, array in state.items() if name != "proj_out.weight"}
     save_file(kept, folder / "model.safetensors", metadata={"format": "pt"})
     (folder / "config.json").write_text(json.dumps(config.to_diff_dict(), indent=1) + "\n")
-    (folder / "tokenizer.json").write_text(json.dumps(tokenizer(), ensure_ascii=False) + "\n")
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer(dict.fromkeys(SPECIAL, True)), ensure_ascii=False) + "\n")
     features = whisper.log_mel_spectrogram(sound(3 * RATE), padding=30 * RATE)[None, :, : 3 * 100]
     features = torch.nn.functional.pad(features, (0, 3000 - 3 * 100))
     tokens = torch.tensor([[257, 264, 40, 41, 42, 300, 301]])
@@ -206,6 +184,43 @@ def spoken():
         (FOLDER / f"{group}.json").write_text(f"[\n{lines}\n]\n")
 
 
+def noise(samples, seed, level):
+    """Numbers that any language makes alike."""
+    values = np.empty(samples)
+    for at in range(samples):
+        seed = (1664525 * seed + 1013904223) % 2**32
+        values[at] = seed / 2**31 - 1
+    return (level * values).astype(np.float32)
+
+
+# How the recording of `clipped` is heard.
+CLIPPED = [
+    {},
+    {"hallucination_silence_threshold": 1.0},
+    {"hallucination_silence_threshold": 2.0, "clip_timestamps": [0.0, 30.0]},
+    {"clip_timestamps": [4.0, 8.0, 22.0, 27.0]},
+    {"clip_timestamps": [22.0], "hallucination_silence_threshold": 1.0},
+    {"clip_timestamps": [1.0, 3.5, 3.5, 25.0], "hallucination_silence_threshold": 0.5},
+]
+
+
+def clipped():
+    """What is heard in parts of a recording, and where words are made up in noise."""
+    import soundfile
+
+    model = openai_model("whisper-tiny.en")
+    files = sorted((ASSETS / "librivox").glob("*.wav"))
+    first, second = (soundfile.read(files[at], dtype="float32")[0] for at in (2, 1))
+    parts = [np.zeros(3 * RATE, np.float32), first, noise(15 * RATE, 1, 0.03), second, noise(25 * RATE, 2, 0.03)]
+    samples, lines = np.concatenate(parts), []
+    for options in CLIPPED:
+        found = whisper.transcribe(model, samples, fp16=False, beam_size=5, word_timestamps=True, temperature=0.0, **options)
+        segments = [[round(float(part["start"]), 2), round(float(part["end"]), 2), part["text"]] for part in found["segments"]]
+        lines.append(json.dumps({"options": options, "segments": [part for part in segments if part[2]]}, ensure_ascii=False))
+    (FOLDER / "whisper-clips.json").write_text("[\n" + ",\n".join(lines) + "\n]\n")
+
+
 if __name__ == "__main__":
     tiny()
     spoken()
+    clipped()

@@ -31,6 +31,7 @@ pub const TOPICS: &[&str] = &[
     "loss",
     "minilm",
     "moe",
+    "moonshine",
     "nemo",
     "norm",
     "ops",
@@ -40,6 +41,7 @@ pub const TOPICS: &[&str] = &[
     "prompt_cache",
     "quant",
     "quantized",
+    "qwen3_asr",
     "recurrent",
     "rerank",
     "retrieval",
@@ -60,10 +62,10 @@ pub const TOPICS: &[&str] = &[
 const WITH_TORCH: &[&str] = &["embed", "minilm", "rerank", "retrieval", "vision"];
 
 /// Those whose references are of speech.
-const WITH_SPEECH: &[&str] = &["codec", "ctc", "hear", "kokoro", "sound", "speaker", "vocoder", "voice"];
+const WITH_SPEECH: &[&str] = &["codec", "ctc", "hear", "kokoro", "moonshine", "sound", "speaker", "vocoder", "voice"];
 
 /// Those whose reference is mlx-audio, which takes another MLX.
-const WITH_MLX_AUDIO: &[&str] = &["nemo", "sensevoice"];
+const WITH_MLX_AUDIO: &[&str] = &["nemo", "qwen3_asr", "sensevoice"];
 
 /// A folder of packages for Python, and what lists them.
 struct Environment {

@@ -18,6 +18,9 @@ pub enum Error {
     /// The checkpoint was not found or is damaged.
     #[error(transparent)]
     Hub(#[from] mlx_hub::Error),
+    /// The language model within a model of speech failed.
+    #[error(transparent)]
+    Decoder(#[from] mlx_lm::Error),
     /// The tokenizer failed.
     #[error(transparent)]
     Text(#[from] mlx_text::Error),

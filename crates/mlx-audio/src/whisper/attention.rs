@@ -6,7 +6,7 @@ use mlx_nn::{Linear, Module, Weights};
 
 use crate::Result;
 
-/// Attention of several heads, whose keys have no bias.
+/// Attention of several heads.
 #[derive(Module)]
 pub(super) struct Attention {
     q_proj: Linear,
@@ -18,17 +18,17 @@ pub(super) struct Attention {
 
 /// Keys and values `[batch, heads, length, width]`.
 #[derive(Clone)]
-pub(super) struct Memory {
-    keys: Array,
-    values: Array,
+pub(crate) struct Memory {
+    pub(crate) keys: Array,
+    pub(crate) values: Array,
 }
 
 impl Attention {
-    pub(super) fn load(w: &Weights, width: i32, heads: i32) -> Result<Self> {
+    pub(super) fn load(w: &Weights, width: i32, heads: i32, key_bias: bool) -> Result<Self> {
         let linear = |name, bias| w.linear_with_bias(name, [width, width], bias);
         Ok(Self {
             q_proj: linear("q_proj", true)?,
-            k_proj: linear("k_proj", false)?,
+            k_proj: linear("k_proj", key_bias)?,
             v_proj: linear("v_proj", true)?,
             out_proj: linear("out_proj", true)?,
             heads,
@@ -75,7 +75,7 @@ impl Attention {
 
 impl Memory {
     /// This with what comes behind it.
-    pub(super) fn then(&self, next: &Self) -> MlxResult<Self> {
+    pub(crate) fn then(&self, next: &Self) -> MlxResult<Self> {
         Ok(Self {
             keys: concatenate([&self.keys, &next.keys], 2)?,
             values: concatenate([&self.values, &next.values], 2)?,
@@ -87,7 +87,7 @@ impl Memory {
         Ok(Self { keys: self.keys.take(rows, 0)?, values: self.values.take(rows, 0)? })
     }
 
-    pub(super) fn length(&self) -> MlxResult<i32> {
+    pub(crate) fn length(&self) -> MlxResult<i32> {
         self.keys.dim(2)
     }
 

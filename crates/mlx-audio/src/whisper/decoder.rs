@@ -5,9 +5,10 @@ use mlx_core::{Array, Result as MlxResult};
 use mlx_nn::{Embedding, LayerNorm, Module, Weights};
 
 use super::attention::{Attention, Memory};
-use super::encoder::{FeedForward, norm, zeros};
+use super::encoder::{FeedForward, norm};
 use super::sizes::Sizes;
 use crate::Result;
+use crate::convolution::zeros;
 
 /// Layers that see what was written, and what the encoder gave.
 #[derive(Module)]
@@ -93,11 +94,11 @@ impl Decoder {
 impl Layer {
     fn load(w: &Weights, width: i32, heads: i32) -> Result<Self> {
         Ok(Self {
-            self_attn: Attention::load(&w.at("self_attn"), width, heads)?,
+            self_attn: Attention::load(&w.at("self_attn"), width, heads, false)?,
             self_attn_layer_norm: norm(w, "self_attn_layer_norm", width)?,
-            encoder_attn: Attention::load(&w.at("encoder_attn"), width, heads)?,
+            encoder_attn: Attention::load(&w.at("encoder_attn"), width, heads, false)?,
             encoder_attn_layer_norm: norm(w, "encoder_attn_layer_norm", width)?,
-            feed_forward: FeedForward::load(w, width)?,
+            feed_forward: FeedForward::load(w, width, 4 * width)?,
         })
     }
 

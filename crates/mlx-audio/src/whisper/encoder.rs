@@ -1,14 +1,14 @@
 //! From a spectrogram to what the decoder hears.
 
 use mlx_core::fast::{Activation, Mask};
-use mlx_core::random::Key;
-use mlx_core::{Array, Device, Dtype, Result as MlxResult, Slice, concatenate};
+use mlx_core::{Array, Device, Result as MlxResult};
 use mlx_nn::{LayerNorm, LayerNormOptions, Linear, Module, Weights};
 
 use super::attention::Attention;
 use super::checkpoint::KERNEL;
 use super::sizes::Sizes;
 use crate::Result;
+use crate::convolution::{Convolution, Shape, zeros};
 
 /// Two convolutions and layers that see a whole window.
 #[derive(Module)]
@@ -20,21 +20,22 @@ pub(super) struct Encoder {
     layer_norm: LayerNorm,
 }
 
-/// A convolution and what follows, as one product with the neighbours of each place side by side: MLX multiplies those of
-/// a convolution on one core.
+/// Attention to all places, then two linear layers.
 #[derive(Module)]
-struct Convolution {
-    #[module(flatten)]
-    linear: Linear,
-    stride: i32,
-}
-
-#[derive(Module)]
-struct Layer {
+pub(crate) struct Layer {
     self_attn: Attention,
     self_attn_layer_norm: LayerNorm,
     #[module(flatten)]
     feed_forward: FeedForward,
+}
+
+/// How large a layer is, and whether its keys have a bias.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LayerSizes {
+    pub(crate) width: i32,
+    pub(crate) heads: i32,
+    pub(crate) inner: i32,
+    pub(crate) key_bias: bool,
 }
 
 /// Two linear layers behind a norm, as in both halves of the model.
@@ -48,7 +49,10 @@ pub(super) struct FeedForward {
 impl Encoder {
     pub(super) fn load(w: &Weights, sizes: &Sizes) -> Result<Self> {
         let width = sizes.width;
-        let conv = |name: &str, inputs, stride| Convolution::load(&w.at(name), [width, inputs], stride);
+        let conv = |name: &str, inputs, stride| {
+            let shape = Shape { outputs: width, kernel: KERNEL, inputs, stride, bias: true };
+            Convolution::load(&w.at(name), shape)
+        };
         let stored = "embed_positions.weight";
         let positions = if w.contains(stored) {
             w.parameter(stored, [sizes.audio_context, width], zeros)?
@@ -61,7 +65,10 @@ impl Encoder {
             conv1: conv("conv1", sizes.mels, 1)?,
             conv2: conv("conv2", width, 2)?,
             positions,
-            layers: w.each("layers", layers).map(|w| Layer::load(&w, width, heads)).collect::<Result<_>>()?,
+            layers: w
+                .each("layers", layers)
+                .map(|w| Layer::load(&w, LayerSizes { width, heads, inner: 4 * width, key_bias: false }))
+                .collect::<Result<_>>()?,
             layer_norm: norm(w, "layer_norm", width)?,
         })
     }
@@ -69,8 +76,10 @@ impl Encoder {
     /// `[batch, frames, mels] -> [batch, frames / 2, width]`.
     pub(super) fn forward(&self, mels: &Array) -> MlxResult<Array> {
         let waits = Device::current().is_cpu();
-        let x = self.conv1.forward(&mels.astype(self.positions.dtype())?)?;
-        let x = self.conv2.forward(&x)?;
+        let padded = |x: &Array| x.pad([(1, 1, 1)], 0);
+        let x = padded(&mels.astype(self.positions.dtype())?)?;
+        let x = self.conv1.forward(&x, Some(Activation::Gelu))?;
+        let x = self.conv2.forward(&padded(&x)?, Some(Activation::Gelu))?;
         let mut x = (x + &self.positions)?;
         for layer in &self.layers {
             if waits {
@@ -82,33 +91,18 @@ impl Encoder {
     }
 }
 
-impl Convolution {
-    fn load(w: &Weights, [outputs, inputs]: [i32; 2], stride: i32) -> Result<Self> {
-        let weight = w.parameter("weight", [outputs, KERNEL, inputs], zeros)?;
-        let weight = weight.reshape([outputs, KERNEL * inputs])?;
-        Ok(Self { linear: Linear::new(weight, Some(w.parameter("bias", [outputs], zeros)?)), stride })
-    }
-
-    /// `[batch, length, inputs] -> [batch, length / stride, outputs]`, with zeros around the sound.
-    fn forward(&self, x: &Array) -> MlxResult<Array> {
-        let length = x.dim(1)?;
-        let x = x.pad([(1, 1, 1)], 0)?;
-        let shifted = |at: i32| x.index((.., Slice::step_by(at..at + length, self.stride)));
-        let neighbours = concatenate(&[shifted(0)?, shifted(1)?, shifted(2)?], -1)?;
-        self.linear.forward_then(&neighbours, Some(Activation::Gelu), None)
-    }
-}
-
 impl Layer {
-    fn load(w: &Weights, width: i32, heads: i32) -> Result<Self> {
+    pub(crate) fn load(w: &Weights, sizes: LayerSizes) -> Result<Self> {
+        let LayerSizes { width, heads, inner, key_bias } = sizes;
         Ok(Self {
-            self_attn: Attention::load(&w.at("self_attn"), width, heads)?,
+            self_attn: Attention::load(&w.at("self_attn"), width, heads, key_bias)?,
             self_attn_layer_norm: norm(w, "self_attn_layer_norm", width)?,
-            feed_forward: FeedForward::load(w, width)?,
+            feed_forward: FeedForward::load(w, width, inner)?,
         })
     }
 
-    fn forward(&self, x: &Array) -> MlxResult<Array> {
+    /// `[batch, length, width] -> [batch, length, width]`.
+    pub(crate) fn forward(&self, x: &Array) -> MlxResult<Array> {
         let normed = self.self_attn_layer_norm.forward(x)?;
         let memory = self.self_attn.memory(&normed)?;
         self.feed_forward.forward(&self.self_attn.forward(&normed, &memory, Mask::None, x)?)
@@ -116,8 +110,7 @@ impl Layer {
 }
 
 impl FeedForward {
-    pub(super) fn load(w: &Weights, width: i32) -> Result<Self> {
-        let inner = 4 * width;
+    pub(super) fn load(w: &Weights, width: i32, inner: i32) -> Result<Self> {
         Ok(Self {
             final_layer_norm: norm(w, "final_layer_norm", width)?,
             fc1: w.linear_with_bias("fc1", [inner, width], true)?,
@@ -132,19 +125,14 @@ impl FeedForward {
     }
 }
 
-/// What parameters are that no checkpoint gives.
-pub(super) fn zeros(shape: &[i32], _: &Key) -> MlxResult<Array> {
-    Array::zeros(shape, Dtype::Float32)
-}
-
-pub(super) fn norm(w: &Weights, name: &str, width: i32) -> Result<LayerNorm> {
+pub(crate) fn norm(w: &Weights, name: &str, width: i32) -> Result<LayerNorm> {
     Ok(LayerNorm::load(&w.at(name), width, LayerNormOptions::default())?)
 }
 
 /// Sines, then cosines, of waves whose lengths grow to 10,000 times 2π: `[length, width]`.
 ///
 /// Vaswani et al., "Attention Is All You Need", in the order of OpenAI's Whisper.
-fn sinusoids(length: i32, width: i32) -> MlxResult<Array> {
+pub(crate) fn sinusoids(length: i32, width: i32) -> MlxResult<Array> {
     let half = width / 2;
     let step = 10_000_f64.ln() / f64::from((half - 1).max(1));
     let angle = |at: i32, wave: i32| f64::from(at) * (-step * f64::from(wave)).exp();

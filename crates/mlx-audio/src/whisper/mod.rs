@@ -6,9 +6,11 @@
 mod alignment;
 mod attention;
 mod checkpoint;
+mod clips;
 mod decode;
 mod decoder;
 mod encoder;
+mod hallucination;
 mod languages;
 mod live;
 mod numbers;
@@ -31,6 +33,10 @@ use mlx_nn::Module;
 use crate::dsp::WhisperMel;
 use crate::transcript::Transcript;
 use crate::{Error, Result};
+
+pub(crate) use attention::Memory;
+pub(crate) use encoder::{Layer, LayerSizes, norm, sinusoids};
+pub(crate) use window::compression_ratio;
 
 use checkpoint::Files;
 use decoder::{Decoder, Heard};

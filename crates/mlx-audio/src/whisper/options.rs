@@ -36,6 +36,11 @@ pub struct TranscribeOptions {
     pub initial_prompt: Option<String>,
     /// The latest beginning of a window's first words, in seconds.
     pub max_initial_timestamp: Option<f64>,
+    /// Which parts of the recording are transcribed: seconds at which one begins and ends, in turns. The last may have no
+    /// end. None is all of it. Parts and streams have no others in them.
+    pub clip_timestamps: Vec<f64>,
+    /// With the times of words in whole recordings: silences of more seconds are passed over where the words beside them may be made up.
+    pub hallucination_silence_threshold: Option<f64>,
     /// What draws depend on.
     pub seed: u64,
 }
@@ -57,6 +62,8 @@ impl Default for TranscribeOptions {
             condition_on_previous_text: true,
             initial_prompt: None,
             max_initial_timestamp: Some(1.0),
+            clip_timestamps: Vec::new(),
+            hallucination_silence_threshold: None,
             seed: 0,
         }
     }
@@ -79,6 +86,23 @@ impl TranscribeOptions {
         }
         if !(self.patience > 0.0 && self.patience <= 100.0) {
             return Err(Error::option("patience", self.patience, "it must be more than 0, and 100 at most"));
+        }
+        let mut last = 0.0;
+        for &time in &self.clip_timestamps {
+            if !(last..=f64::MAX).contains(&time) {
+                let range = "times go on, and are not negative";
+                return Err(Error::option("clip_timestamps", time, range));
+            }
+            last = time;
+        }
+        if let Some(threshold) = self.hallucination_silence_threshold
+            && !(0.0..=f64::MAX).contains(&threshold)
+        {
+            return Err(Error::option(
+                "hallucination_silence_threshold",
+                threshold,
+                "it must be a number of seconds",
+            ));
         }
         Ok(())
     }

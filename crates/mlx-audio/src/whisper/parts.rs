@@ -10,8 +10,8 @@ use super::session::Session;
 use super::spectrogram::Spectrogram;
 use super::transcribe::RATE;
 use super::{FRAMES, Whisper};
-use crate::Result;
 use crate::transcript::{Segment, Transcript};
+use crate::{Error, Result};
 
 impl Whisper {
     /// What is said in parts of mono samples at 16 kHz, such as those in which someone speaks: `batch` of them at a time,
@@ -28,18 +28,19 @@ impl Whisper {
     ) -> Result<Transcript> {
         let parts: Vec<_> = parts.iter().flat_map(|part| windows(part, samples.len())).collect();
         let sound = |part: &Range<usize>| samples.get(part.clone()).unwrap_or_default();
-        let first = || {
-            let part = parts.first().map(sound).unwrap_or_default();
-            self.encode(&Spectrogram::new(&self.front, part)?.window(0, FRAMES)?)
+        let hear = |part: &Range<usize>| {
+            let mut spectrogram = Spectrogram::new(&self.front, sound(part))?;
+            let frames = spectrogram.frames();
+            Ok::<_, Error>((self.encode(&spectrogram.window(0, FRAMES)?)?, frames))
         };
-        let session = Session::new(self, options, first)?;
+        let mut first = None;
+        let session = Session::new(self, options, || {
+            let heard = hear(parts.first().unwrap_or(&(0..0)))?;
+            Ok(first.insert(heard).0.clone())
+        })?;
         let mut segments = Vec::new();
         for parts in parts.chunks(batch.max(1)) {
-            let encoded = parts.iter().map(|part| {
-                let mut spectrogram = Spectrogram::new(&self.front, sound(part))?;
-                let frames = spectrogram.frames();
-                Ok((self.encode(&spectrogram.window(0, FRAMES)?)?, frames))
-            });
+            let encoded = parts.iter().map(|part| first.take().map_or_else(|| hear(part), Ok));
             let encoded = encoded.collect::<Result<Vec<_>>>()?;
             segments.extend(session.together(parts, &encoded)?);
         }

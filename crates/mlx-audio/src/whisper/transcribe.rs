@@ -6,6 +6,8 @@ use std::collections::VecDeque;
 
 use mlx_core::Array;
 
+use super::clips::Clips;
+use super::hallucination::Silences;
 use super::options::TranscribeOptions;
 use super::segments::Segments;
 use super::session::Session;
@@ -26,8 +28,9 @@ pub struct Transcription<'a> {
     spectrogram: Spectrogram<'a>,
     /// The states of the first window, if the language was heard in it and it is still to come.
     first: Option<Array>,
-    /// The frame at which the next window begins.
+    /// The frame at which the next window begins, unless that is between parts.
     seek: usize,
+    clips: Clips,
     /// All tokens that were written, the initial prompt before them.
     written: Vec<u32>,
     /// How many of them are not seen any more.
@@ -51,6 +54,7 @@ impl<'a> Transcription<'a> {
         })?;
         let written = session.initial_prompt()?;
         Ok(Self {
+            clips: Clips::new(&options.clip_timestamps, spectrogram.frames()),
             session,
             spectrogram,
             first,
@@ -83,15 +87,12 @@ impl<'a> Transcription<'a> {
         Ok(Transcript::new(segments, self.language()))
     }
 
-    /// Writes down the next window.
-    fn advance(&mut self) -> Result<()> {
+    /// Writes down the next window, which reaches to the frame `end` at most.
+    fn advance(&mut self, end: usize) -> Result<()> {
+        let frames = FRAMES.min(end - self.seek);
+        let encoded = self.encode(frames)?;
         let Session { whisper, options, .. } = &self.session;
         let start = self.seek as f64 / RATE;
-        let frames = FRAMES.min(self.spectrogram.frames() - self.seek);
-        let encoded = match self.first.take() {
-            Some(first) => first,
-            None => whisper.encode(&self.spectrogram.window(self.seek, frames)?)?,
-        };
         let heard = whisper.decoder.hear(&encoded)?;
         let before = self.written.get(self.forgotten..).unwrap_or_default();
         let windows = self.session.write(&heard, &[self.session.prompt(before)])?;
@@ -100,11 +101,25 @@ impl<'a> Transcription<'a> {
             return Ok(());
         };
         let mut found = Segments::of(&window, &whisper.vocabulary, start, frames as f64 / RATE)?;
-        let mut next = self.seek + (found.next * RATE).round() as usize;
+        let mut next = self.seek + frame(found.next);
         if options.word_timestamps {
-            self.session.find_words(&mut found.segments, &heard, (start, frames), &mut self.spoken_until)?;
+            let mut spoken_until = self.spoken_until;
+            self.session.find_words(&mut found.segments, &heard, (start, frames), &mut spoken_until)?;
             let last = last_end(&found.segments).filter(|&last| last > start && !found.ends_silent);
-            next = last.map_or(next, |last| (last * RATE).round() as usize);
+            next = last.map_or(next, frame);
+            if let Some(threshold) = options.hallucination_silence_threshold {
+                let silences = self.silences(threshold, frames);
+                if last.is_some_and(|last| silences.full - last <= threshold) {
+                    next = self.seek + frames;
+                }
+                if let Some(gap) = silences.before_odd(&found.segments) {
+                    self.seek += frame(gap).max(1);
+                    return Ok(());
+                }
+                next = silences.cut(&mut found.segments).map_or(next, frame);
+                spoken_until = last_end(&found.segments).unwrap_or(self.spoken_until);
+            }
+            self.spoken_until = spoken_until;
         }
         found.drop_empty();
         self.written.extend(found.segments.iter().flat_map(|segment| &segment.tokens));
@@ -116,6 +131,33 @@ impl<'a> Transcription<'a> {
         self.ready.extend(found.segments);
         Ok(())
     }
+
+    /// The states of so many frames from here on.
+    fn encode(&mut self, frames: usize) -> Result<Array> {
+        let heard =
+            self.first.take().filter(|_| self.seek == 0 && frames == FRAMES.min(self.spectrogram.frames()));
+        match heard {
+            Some(first) => Ok(first),
+            None => self.session.whisper.encode(&self.spectrogram.window(self.seek, frames)?),
+        }
+    }
+
+    fn silences(&self, threshold: f64, frames: usize) -> Silences {
+        let time = |frame: usize| frame as f64 / RATE;
+        Silences {
+            threshold,
+            start: time(self.seek),
+            end: time(self.seek + frames),
+            full: time(self.seek + FRAMES),
+            last: time(self.spectrogram.frames()),
+            spoken_until: self.spoken_until,
+        }
+    }
+}
+
+/// The frame at so many seconds.
+fn frame(seconds: f64) -> usize {
+    (seconds * RATE).round() as usize
 }
 
 /// When the last word of segments ends, or the last segment, if there are no words.
@@ -128,9 +170,12 @@ impl Iterator for Transcription<'_> {
     type Item = Result<Segment>;
 
     fn next(&mut self) -> Option<Result<Segment>> {
-        while self.ready.is_empty() && self.seek < self.spectrogram.frames() {
-            if let Err(error) = self.advance() {
-                self.seek = self.spectrogram.frames();
+        while self.ready.is_empty()
+            && let Some((seek, end)) = self.clips.next(self.seek)
+        {
+            self.seek = seek;
+            if let Err(error) = self.advance(end) {
+                self.clips.clear();
                 return Some(Err(error));
             }
         }

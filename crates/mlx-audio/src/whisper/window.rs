@@ -84,7 +84,7 @@ impl Window {
 }
 
 /// How many times a text is as long as its compressed bytes.
-fn compression_ratio(text: &str) -> f32 {
+pub(crate) fn compression_ratio(text: &str) -> f32 {
     let mut encoder = ZlibEncoder::new(Vec::new(), Compression::default());
     // Writing to memory does not fail.
     let compressed = encoder.write_all(text.as_bytes()).and_then(|()| encoder.finish()).unwrap_or_default();

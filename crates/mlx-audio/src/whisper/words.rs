@@ -19,10 +19,10 @@ pub(super) struct Spoken {
 }
 
 /// Punctuation that belongs to the word behind it.
-const OPENING: &str = "\"'“¿([{-";
+pub(super) const OPENING: &str = "\"'“¿([{-";
 
 /// Punctuation that belongs to the word before it.
-const CLOSING: &str = "\"'.。,，!！?？:：”)]}、";
+pub(super) const CLOSING: &str = "\"'.。,，!！?？:：”)]}、";
 
 /// What ends a sentence.
 const STOPS: &str = ".。!！?？";

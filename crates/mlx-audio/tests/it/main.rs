@@ -1,6 +1,8 @@
 //! The public surface of mlx-audio.
 
 #[cfg(test)]
+mod clips;
+#[cfg(test)]
 mod codec_names;
 #[cfg(test)]
 mod codec_parts;
@@ -27,6 +29,10 @@ mod phonemes;
 mod parakeet;
 #[cfg(test)]
 mod recognizer;
+#[cfg(test)]
+mod moonshine;
+#[cfg(test)]
+mod qwen3_asr;
 #[cfg(test)]
 mod recordings;
 #[cfg(test)]
