@@ -62,7 +62,8 @@ pub const TOPICS: &[&str] = &[
 const WITH_TORCH: &[&str] = &["embed", "minilm", "rerank", "retrieval", "vision"];
 
 /// Those whose references are of speech.
-const WITH_SPEECH: &[&str] = &["codec", "ctc", "hear", "kokoro", "moonshine", "sound", "speaker", "vocoder", "voice"];
+const WITH_SPEECH: &[&str] =
+    &["codec", "ctc", "hear", "kokoro", "moonshine", "sound", "speaker", "vocoder", "voice"];
 
 /// Those whose reference is mlx-audio, which takes another MLX.
 const WITH_MLX_AUDIO: &[&str] = &["nemo", "qwen3_asr", "sensevoice"];

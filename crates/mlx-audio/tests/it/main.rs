@@ -22,17 +22,17 @@ mod flac;
 mod kokoro;
 #[cfg(test)]
 mod loudness;
+#[cfg(test)]
+mod moonshine;
+#[cfg(test)]
+mod parakeet;
 #[cfg(feature = "english")]
 #[cfg(test)]
 mod phonemes;
 #[cfg(test)]
-mod parakeet;
+mod qwen3_asr;
 #[cfg(test)]
 mod recognizer;
-#[cfg(test)]
-mod moonshine;
-#[cfg(test)]
-mod qwen3_asr;
 #[cfg(test)]
 mod recordings;
 #[cfg(test)]
