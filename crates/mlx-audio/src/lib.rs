@@ -15,6 +15,8 @@
 mod audio;
 mod checkpoint;
 pub mod codec;
+#[cfg(feature = "audio-io")]
+mod device;
 pub mod dsp;
 mod error;
 mod file;
@@ -25,6 +27,8 @@ pub mod vad;
 pub mod whisper;
 
 pub use audio::Audio;
+#[cfg(feature = "audio-io")]
+pub use device::{Microphone, Player, microphones, players};
 pub use error::{Error, Result};
 pub use file::{AudioReader, MonoReader, WavEncoder, WavFormat, WavWriter};
 pub use resample::{Resampler, resample};
