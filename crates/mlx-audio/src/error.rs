@@ -40,6 +40,14 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
+    /// A microphone or a loudspeaker cannot be used.
+    #[error("sound device {name}: {problem}")]
+    Device {
+        /// What it is called.
+        name: String,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// A file of the checkpoint lacks a field, or a field has a value that cannot be.
     #[error("{file}: {problem}")]
     Config {

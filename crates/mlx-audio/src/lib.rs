@@ -18,6 +18,8 @@ mod checkpoint;
 pub mod codec;
 mod convolution;
 pub mod ctc;
+#[cfg(feature = "audio-io")]
+mod device;
 pub mod dsp;
 mod error;
 mod file;
@@ -39,6 +41,8 @@ pub mod wav2vec2;
 pub mod whisper;
 
 pub use audio::Audio;
+#[cfg(feature = "audio-io")]
+pub use device::{Microphone, Player, microphones, players};
 pub use error::{Error, Result};
 pub use file::{AudioReader, FlacWriter, MonoReader, SoundWriter, WavEncoder, WavFormat, WavWriter};
 pub use recognizer::{RecognizeOptions, Recognizer};

@@ -178,64 +178,36 @@ fn sound(at: usize, rest: &[u8]) -> (&'static str, usize) {
     let softens = b"eiy".contains(&second);
     let long = matches!(rest, [_, consonant, b'e'] if !is_vowel(*consonant));
     let sound = match first {
-        b'c' => {
-            if softens {
-                "s"
-            } else {
-                "k"
-            }
-        }
-        b'g' => {
-            if softens {
-                "ʤ"
-            } else {
-                "ɡ"
-            }
-        }
+        b'c' if softens => "s",
+        b'c' => "k",
+        b'g' if softens => "ʤ",
+        b'g' => "ɡ",
         b'x' => "ks",
         b'z' => "z",
         b'e' if rest.len() == 1 && at > 1 => "",
         b'a' if rest.len() == 1 => "ə",
         b'o' if rest.len() == 1 => "O",
         b'i' | b'y' if rest.len() == 1 => "i",
-        b'a' => {
-            if long {
-                "A"
-            } else {
-                "æ"
-            }
-        }
-        b'e' => {
-            if long {
-                "i"
-            } else {
-                "ɛ"
-            }
-        }
-        b'i' | b'y' => {
-            if long {
-                "I"
-            } else {
-                "ɪ"
-            }
-        }
-        b'o' => {
-            if long {
-                "O"
-            } else {
-                "ɑ"
-            }
-        }
-        b'u' => {
-            if long {
-                "u"
-            } else {
-                "ʌ"
-            }
-        }
-        _ => "",
+        vowel => self::vowel(vowel, long),
     };
     (sound, 1)
+}
+
+/// The sound of a vowel within a word, which a silent `e` makes long; none of other letters.
+fn vowel(letter: u8, long: bool) -> &'static str {
+    match (letter, long) {
+        (b'a', true) => "A",
+        (b'a', false) => "æ",
+        (b'e', true) => "i",
+        (b'e', false) => "ɛ",
+        (b'i' | b'y', true) => "I",
+        (b'i' | b'y', false) => "ɪ",
+        (b'o', true) => "O",
+        (b'o', false) => "ɑ",
+        (b'u', true) => "u",
+        (b'u', false) => "ʌ",
+        _ => "",
+    }
 }
 
 trait OneMore {

@@ -115,6 +115,10 @@ impl Live<'_> {
         let mut spectrogram = Spectrogram::new(&self.whisper.front, &self.samples[..])?;
         let frames = spectrogram.frames().min(FRAMES);
         let encoded = self.whisper.encode(&spectrogram.window(0, frames)?)?;
+        // The first moments may be silent, or too short to tell one language from another.
+        if self.said.is_empty() && self.options.language.is_none() {
+            self.session = None;
+        }
         let session = match &mut self.session {
             Some(session) => session,
             none => none.insert(Session::new(self.whisper, &self.options, || Ok(encoded.clone()))?),

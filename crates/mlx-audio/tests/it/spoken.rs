@@ -206,3 +206,18 @@ fn words_are_certain_while_it_is_still_spoken() {
     assert!(before_the_end * 2 > found.len(), "{before_the_end} of {} words came early", found.len());
     assert!(found.is_sorted_by_key(|word| (word.start * 100.0) as i64), "{found:?}");
 }
+
+#[test]
+fn the_language_of_live_speech_is_heard_behind_a_silent_start() {
+    let Some(whisper) = whisper("whisper-base") else { return };
+    let Some(clip) = assets::find("speech", "es_pangrama.wav") else { return };
+    let speech = Audio::open_at(&clip, Whisper::RATE).unwrap().mono();
+    let options = TranscribeOptions { beam_size: 1, ..TranscribeOptions::default() };
+    let whole = whisper.transcribe(speech.samples(), &options).unwrap();
+    let mut live = whisper.live(&options).unwrap();
+    let mut found = live.push(&vec![0.0; 2 * Whisper::RATE as usize]).unwrap();
+    found.extend(live.push(speech.samples()).unwrap());
+    found.extend(live.finish().unwrap());
+    let words: String = found.into_iter().map(|word| word.word).collect();
+    assert_eq!(words.trim(), whole.text.trim());
+}
