@@ -7,6 +7,7 @@ mod attention;
 mod config;
 mod decoder;
 mod encoder;
+mod recognize;
 
 use std::collections::BTreeMap;
 

@@ -10,6 +10,7 @@ mod encoder;
 mod hearing;
 mod languages;
 mod names;
+mod recognize;
 
 use mlx_core::{Array, Dtype, eval};
 use mlx_hub::Source;

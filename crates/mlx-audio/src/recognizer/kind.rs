@@ -5,7 +5,9 @@ use mlx_hub::{Directory, Source};
 use serde_json::Value;
 
 use super::{Recognize, Recognizer};
+use crate::moonshine::Moonshine;
 use crate::parakeet::Parakeet;
+use crate::qwen3_asr::Qwen3Asr;
 use crate::sensevoice::SenseVoice;
 use crate::wav2vec2::Wav2Vec2;
 use crate::whisper::Whisper;
@@ -21,6 +23,8 @@ pub const KNOWN: &[&str] = &[
     "parakeet_rnnt",
     "parakeet_tdt",
     "sensevoice",
+    "moonshine",
+    "qwen3_asr",
 ];
 
 /// What checkpoints hold beside what is downloaded of all.
@@ -36,6 +40,8 @@ pub(super) fn load(source: &Source, directory: &Directory, dtype: Option<Dtype>)
             Box::new(Parakeet::open(directory, dtype)?)
         }
         "sensevoice" => Box::new(SenseVoice::open(directory, dtype)?),
+        "moonshine" => Box::new(Moonshine::load(source, dtype)?),
+        "qwen3_asr" => Box::new(Qwen3Asr::load(source, dtype)?),
         other => return Err(Error::UnknownModel { found: other.to_owned(), known: KNOWN }),
     };
     Ok(Recognizer::Other(model))

@@ -58,7 +58,7 @@ pub trait Recognize {
     }
 
     /// The code of the language of what it heard, if that tells it.
-    fn language(&self, segments: &[Segment]) -> Option<&str> {
+    fn language(&self, segments: &[Segment]) -> Option<String> {
         let _ = segments;
         None
     }

@@ -20,6 +20,10 @@ pub struct RecognizeOptions {
     pub initial_prompt: Option<String>,
     /// Whether the model sees what it wrote before.
     pub condition_on_previous_text: Option<bool>,
+    /// Seconds between which it listens, from the first to the second, from the third to the fourth and so on.
+    pub clip_timestamps: Option<Vec<f64>>,
+    /// So long a silence, in seconds, around words that are unlikely makes them be left out.
+    pub hallucination_silence_threshold: Option<f64>,
     /// What draws depend on.
     pub seed: Option<u64>,
     /// Whether numbers are written in digits, with punctuation.
@@ -35,6 +39,8 @@ pub(super) const OF_WHISPER: &[&str] = &[
     "beam_size",
     "initial_prompt",
     "condition_on_previous_text",
+    "clip_timestamps",
+    "hallucination_silence_threshold",
     "seed",
 ];
 
@@ -63,6 +69,11 @@ impl RecognizeOptions {
             ("beam_size", self.beam_size.map(|size| size.to_string())),
             ("initial_prompt", self.initial_prompt.as_ref().map(|prompt| format!("{prompt:?}"))),
             ("condition_on_previous_text", self.condition_on_previous_text.map(|seen| seen.to_string())),
+            ("clip_timestamps", self.clip_timestamps.as_ref().map(|times| format!("{times:?}"))),
+            (
+                "hallucination_silence_threshold",
+                self.hallucination_silence_threshold.map(|seconds| seconds.to_string()),
+            ),
             ("seed", self.seed.map(|seed| seed.to_string())),
             ("use_itn", self.use_itn.map(|itn| itn.to_string())),
         ];
@@ -83,6 +94,8 @@ impl RecognizeOptions {
             condition_on_previous_text: self
                 .condition_on_previous_text
                 .unwrap_or(default.condition_on_previous_text),
+            clip_timestamps: self.clip_timestamps.clone().unwrap_or_default(),
+            hallucination_silence_threshold: self.hallucination_silence_threshold,
             seed: self.seed.unwrap_or(default.seed),
             ..TranscribeOptions::default()
         })
@@ -109,6 +122,8 @@ mod tests {
             beam_size: Some(2),
             initial_prompt: Some("x".into()),
             condition_on_previous_text: Some(false),
+            clip_timestamps: Some(vec![0.0, 5.0]),
+            hallucination_silence_threshold: Some(2.0),
             seed: Some(9),
             use_itn: None,
         };

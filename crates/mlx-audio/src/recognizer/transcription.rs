@@ -97,7 +97,7 @@ impl<'a> Hearing<'a> {
         if self.language.is_empty()
             && let Some(language) = self.model.language(&segments)
         {
-            language.clone_into(&mut self.language);
+            self.language = language;
         }
         let (begin, end) = (seconds(part.begin), seconds(part.begin + part.samples.len()));
         for segment in &mut segments {

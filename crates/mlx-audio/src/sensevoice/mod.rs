@@ -190,9 +190,9 @@ impl Recognize for SenseVoice {
         Ok(self.network.head.forward(&self.hidden(samples)?)?)
     }
 
-    fn language(&self, segments: &[Segment]) -> Option<&str> {
+    fn language(&self, segments: &[Segment]) -> Option<String> {
         let token = *segments.first()?.tokens.first()?;
-        inner(self.tokens.as_ref()?.get(token as usize)?)
+        inner(self.tokens.as_ref()?.get(token as usize)?).map(str::to_owned)
     }
 }
 

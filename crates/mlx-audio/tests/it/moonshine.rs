@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use mlx_audio::mlx_core::{Array, Dtype, concatenate, io};
 use mlx_audio::mlx_hub::Source;
 use mlx_audio::moonshine::{Moonshine, Options};
+use mlx_audio::{RecognizeOptions, Recognizer};
 use mlx_testkit::{Golden, Tolerance, assert_close, relative_rms};
 
 const CLOSE: f64 = 1e-4;
@@ -182,4 +183,25 @@ fn a_config_that_cannot_be_names_its_field() {
     assert!(refused("decoder_num_hidden_layers", 100_000.into()).contains("at most 1024"));
     assert!(refused("decoder_hidden_act", "relu".into()).contains("decoder_hidden_act is not `silu`"));
     assert!(refused("hidden_size", 40.into()).contains("encoder.conv1.weight"));
+}
+
+#[test]
+fn the_door_to_all_recognizers_hears_the_same() {
+    let door = Recognizer::load(&Source::path(folder()), Some(Dtype::Float32)).unwrap();
+    let (model, sound) = (load(&folder()), &sounds()[0]);
+    let alone = model.recognize(sound, &Options::default()).unwrap();
+    let found = door.transcribe(sound, &RecognizeOptions::default()).unwrap();
+    assert_eq!(found.segments[0].tokens, alone[0].tokens);
+    assert_eq!(found.text, alone[0].text.trim());
+    // Two parts of a long recording, with a space between their words.
+    let mut long = sound.clone();
+    long.resize(20 * 16_000, 0.0);
+    long.extend(sound);
+    long.resize(34 * 16_000, 0.0);
+    let found = door.transcribe(&long, &RecognizeOptions::default()).unwrap();
+    assert!(found.segments.len() > 1 && found.segments.iter().all(|segment| segment.text.starts_with(' ')));
+    assert_eq!(numbers(&door.hidden(sound).unwrap()), numbers(&model.hidden(sound).unwrap()));
+    let beam = RecognizeOptions { beam_size: Some(2), ..RecognizeOptions::default() };
+    let refused = door.transcribe(sound, &beam).unwrap_err().to_string();
+    assert_eq!(refused, "beam_size is 2: moonshine has no such option, leave it out");
 }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use mlx_audio::mlx_core::{Array, Dtype, concatenate, io};
 use mlx_audio::mlx_hub::Source;
 use mlx_audio::qwen3_asr::{Options, Qwen3Asr};
+use mlx_audio::{RecognizeOptions, Recognizer};
 use mlx_testkit::{Golden, Tolerance, assert_close, relative_rms};
 use serde_json::{Value, json};
 
@@ -220,4 +221,20 @@ fn a_config_that_cannot_be_names_its_field() {
     assert!(none.contains("text_config is missing"), "{none}");
     let deep = refused(&|config| config["audio_config"]["encoder_layers"] = 3.into());
     assert!(deep.contains("layers.2.self_attn.q_proj.weight"), "{deep}");
+}
+
+#[test]
+fn the_door_to_all_recognizers_hears_the_same() {
+    let door = Recognizer::load(&Source::path(folder()), Some(Dtype::Float32)).unwrap();
+    let (model, sound) = (load(&folder()), &sounds()[2]);
+    for language in [None, Some("en".to_owned())] {
+        let (own, asked) = (
+            Options { language: language.clone(), context: Some("Ada".into()), ..Options::default() },
+            RecognizeOptions { language, initial_prompt: Some("Ada".into()), ..RecognizeOptions::default() },
+        );
+        let (alone, found) = (model.recognize(sound, &own).unwrap(), door.transcribe(sound, &asked).unwrap());
+        assert_eq!(found.segments[0].tokens, alone.segments[0].tokens);
+        assert_eq!((found.text.trim(), &found.language), (alone.text.trim(), &alone.language));
+    }
+    assert_eq!(numbers(&door.hidden(sound).unwrap()), numbers(&model.hidden(sound).unwrap()));
 }

@@ -20,7 +20,7 @@ use crate::progress;
 
 /// Write down what is said in recordings.
 ///
-/// The model is a Whisper, wav2vec2, HuBERT, Parakeet or SenseVoice; what it does not have is refused. Reads WAV, FLAC, MP3,
+/// The model is a Whisper, wav2vec2, HuBERT, Parakeet, SenseVoice, Moonshine or Qwen3-ASR; what it does not have is refused. Reads WAV, FLAC, MP3,
 /// OGG, M4A and more, of any rate and number of channels. The text goes to stdout; with several
 /// recordings or --output-dir, into files beside each other.
 #[derive(Debug, Args)]
@@ -72,6 +72,12 @@ pub(crate) struct Transcribe {
     /// Parts that are heard at a time
     #[arg(long, value_name = "N", default_value_t = 8, requires = "vad_model")]
     batch_size: usize,
+    /// Listen only between these seconds: from the first to the second, from the third to the fourth and so on
+    #[arg(long, value_name = "SECONDS", value_delimiter = ',', conflicts_with = "vad_model")]
+    clip_timestamps: Vec<f64>,
+    /// Leave out unlikely words that silence of so many seconds surrounds; needs --word-timestamps
+    #[arg(long, value_name = "SECONDS", requires = "word_timestamps", conflicts_with = "vad_model")]
+    hallucination_silence_threshold: Option<f64>,
     /// What draws depend on
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
@@ -145,6 +151,8 @@ impl Transcribe {
             beam_size: self.beam_size,
             initial_prompt: self.initial_prompt.clone(),
             condition_on_previous_text: self.no_condition_on_previous_text.then_some(false),
+            clip_timestamps: (!self.clip_timestamps.is_empty()).then(|| self.clip_timestamps.clone()),
+            hallucination_silence_threshold: self.hallucination_silence_threshold,
             seed: self.seed,
             use_itn: self.use_itn.then_some(true),
         }
