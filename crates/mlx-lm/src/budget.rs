@@ -104,7 +104,7 @@ impl Widths {
             Bytes::from(size) * key * keys + Bytes::from(size) * value * values
         };
         let wide = Dtype::Float32.size();
-        elements(dtype.size(), mixed_heads, value_heads) * 2
+        elements(dtype.size(), mixed_heads, value_heads) * 3
             + elements(wide, mixed_heads, value_heads) * 2
             + elements(wide, value_heads, value_heads) * 9
     }
