@@ -56,7 +56,7 @@ struct Encode {
 
 /// Write the sound of codes.
 ///
-/// A safetensors file gets `audio` S numbers, or [S, C] of more than one channel, in float32.
+/// A safetensors file gets `audio`, S numbers, or [S, C] of more than one channel, in float32.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -75,7 +75,7 @@ struct Decode {
 
 /// Write what a codec, or a Vocos of mel spectra, makes of a recording.
 ///
-/// A safetensors file gets `codes` as `mlx codec encode` writes them, and `audio` S numbers, or [S, C] of more than one channel.
+/// A safetensors file gets `codes` as `mlx codec encode` writes them, and `audio`, S numbers, or [S, C] of more than one channel.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
