@@ -114,9 +114,12 @@ impl Array {
     /// Backwards along these axes.
     #[track_caller]
     pub fn flip(&self, axes: impl Into<Axes>) -> Result<Self> {
-        let all = || (0..).take(self.ndim()).collect();
-        let mut list: Vec<i32> = axes.into().list.map_or_else(all, |list| list.to_vec());
+        let list = axes.into().list;
+        if !self.shape().contains(&1) {
+            return list.map_or_else(|| raw::flip(self), |list| raw::flip_axes(self, &list));
+        }
         // MLX's gradient of an axis of one place would be 0.
+        let mut list: Vec<i32> = list.map_or_else(|| (0..).take(self.ndim()).collect(), |list| list.to_vec());
         list.retain(|&axis| self.dim(axis).map_or(true, |length| length != 1));
         if list.is_empty() { Ok(self.clone()) } else { raw::flip_axes(self, &list) }
     }
