@@ -2,15 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use mlx_audio::mlx_core::Array;
 use mlx_audio::recognizer::{Recognize, RecognizeOptions};
 use mlx_audio::wav2vec2::Wav2Vec2;
 use mlx_audio::{Word, ctc};
 use mlx_hub::Source;
-use mlx_testkit::{Golden, relative_rms};
+use mlx_testkit::Golden;
 use serde_json::{Value, json};
 
 use crate::recognizer::{copied, sound};
+use crate::sounds::assert_golden;
 
 const CLOSE: f64 = 1e-4;
 const NAMES: [&str; 3] = ["wav2vec2-base", "wav2vec2-large", "hubert"];
@@ -28,23 +28,14 @@ fn sounds() -> [Vec<f32>; 2] {
     [sound(700, 0), sound(460, 9000)]
 }
 
-#[track_caller]
-fn assert_close(what: &str, found: &Array, golden: &Golden, key: &str) {
-    let shape: Vec<i32> = golden.shape(key).iter().map(|&length| length as i32).collect();
-    assert_eq!(found.shape(), shape, "{what}, {key}");
-    let error = relative_rms(&found.to_vec::<f32>().unwrap(), &golden.f32(key));
-    println!("{what}, {key}: {error:e}");
-    assert!(error < CLOSE, "{what}, {key}: {error:e}");
-}
-
 #[test]
 fn states_and_scores_are_those_of_transformers() {
     for name in NAMES {
         let golden = Golden::open(folder(name).join("expected.safetensors"));
         let model = load(&folder(name));
         for (at, sound) in sounds().iter().enumerate() {
-            assert_close(name, &model.hidden(sound).unwrap(), &golden, &format!("hidden.{at}"));
-            assert_close(name, &model.scores(sound).unwrap(), &golden, &format!("scores.{at}"));
+            assert_golden(name, &model.hidden(sound).unwrap(), &golden, &format!("hidden.{at}"), CLOSE);
+            assert_golden(name, &model.scores(sound).unwrap(), &golden, &format!("scores.{at}"), CLOSE);
         }
     }
 }
@@ -58,7 +49,7 @@ fn sounds_together_have_the_states_of_each_alone() {
         let model = load(&folder(name));
         let found = model.hidden_of(&both).unwrap();
         for (at, states) in found.iter().enumerate() {
-            assert_close(name, states, &golden, &format!("hidden.{at}"));
+            assert_golden(name, states, &golden, &format!("hidden.{at}"), CLOSE);
         }
         assert!(model.hidden_of(&[]).unwrap().is_empty());
     }
@@ -69,7 +60,7 @@ fn scores_of_each_are_those_of_a_padded_batch_of_transformers() {
     let golden = Golden::open(folder("wav2vec2-large").join("expected.safetensors"));
     let model = load(&folder("wav2vec2-large"));
     for (at, sound) in sounds().iter().enumerate() {
-        assert_close("padded", &model.scores(sound).unwrap(), &golden, &format!("batched.{at}"));
+        assert_golden("padded", &model.scores(sound).unwrap(), &golden, &format!("batched.{at}"), CLOSE);
     }
 }
 

@@ -1,7 +1,6 @@
 //! Moonshine against transformers, its layouts, and what it refuses.
 
 use std::collections::BTreeMap;
-use std::f64::consts::TAU;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +9,8 @@ use mlx_audio::mlx_hub::Source;
 use mlx_audio::moonshine::{Moonshine, Options};
 use mlx_audio::{RecognizeOptions, Recognizer};
 use mlx_testkit::{Golden, Tolerance, assert_close, relative_rms};
+
+use crate::sounds::growing_tones;
 
 const CLOSE: f64 = 1e-4;
 
@@ -28,18 +29,8 @@ fn load(path: &Path) -> Moonshine {
     Moonshine::load(&Source::path(path), Some(Dtype::Float32)).unwrap()
 }
 
-/// Two tones, one of which grows.
-fn sound(samples: usize, pitch: f64) -> Vec<f32> {
-    let tone = |at: usize| {
-        let time = at as f64 / 16_000.0;
-        let wave = |hertz: f64| (TAU * hertz * time).sin();
-        (0.3 * wave(pitch) + 0.1 * time * wave(2.7 * pitch)) as f32
-    };
-    (0..samples).map(tone).collect()
-}
-
 fn sounds() -> Vec<Vec<f32>> {
-    SAMPLES.iter().zip([200.0, 330.0, 460.0]).map(|(&samples, pitch)| sound(samples, pitch)).collect()
+    SAMPLES.iter().zip([200.0, 330.0, 460.0]).map(|(&samples, pitch)| growing_tones(samples, pitch)).collect()
 }
 
 fn numbers(array: &Array) -> Vec<f32> {

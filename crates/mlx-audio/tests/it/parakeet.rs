@@ -2,14 +2,15 @@
 
 use std::path::PathBuf;
 
-use mlx_audio::mlx_core::{Array, Dtype};
+use mlx_audio::mlx_core::Dtype;
 use mlx_audio::parakeet::Parakeet;
 use mlx_audio::recognizer::{Recognize, RecognizeOptions, Spoken};
 use mlx_hub::Source;
-use mlx_testkit::{Golden, relative_rms};
+use mlx_testkit::Golden;
 use serde_json::json;
 
 use crate::recognizer::{copied, sound};
+use crate::sounds::assert_golden;
 
 const CLOSE: f64 = 1e-3;
 
@@ -30,15 +31,6 @@ fn sounds() -> [Vec<f32>; 2] {
     [sound(20_000, 0), sound(31_337, 5000)]
 }
 
-#[track_caller]
-fn assert_close(what: &str, found: &Array, golden: &Golden, key: &str) {
-    let shape: Vec<i32> = golden.shape(key).iter().map(|&length| length as i32).collect();
-    assert_eq!(found.shape(), shape, "{what}, {key}");
-    let error = relative_rms(&found.to_vec::<f32>().unwrap(), &golden.f32(key));
-    println!("{what}, {key}: {error:e}");
-    assert!(error < CLOSE, "{what}, {key}: {error:e}");
-}
-
 fn tokens(spoken: &[Spoken]) -> Vec<u32> {
     spoken.iter().map(|spoken| spoken.token).collect()
 }
@@ -48,15 +40,15 @@ fn states_are_those_of_the_references() {
     for name in ["nemo-tdt", "nemo-rnnt", "nemo-hybrid", "nemo-ctc"] {
         let (model, golden) = (load(name), golden(name));
         for (at, sound) in sounds().iter().enumerate() {
-            assert_close(name, &model.hidden(sound).unwrap(), &golden, &format!("hidden.{at}"));
+            assert_golden(name, &model.hidden(sound).unwrap(), &golden, &format!("hidden.{at}"), CLOSE);
         }
     }
     for name in ["parakeet-tdt", "parakeet-rnnt", "parakeet-ctc"] {
         let (model, golden) = (load(name), golden(name));
         for (at, sound) in sounds().iter().enumerate() {
             let found = model.hidden(sound).unwrap();
-            assert_close(name, &found, &golden, &format!("hidden.{at}"));
-            assert_close(name, &found, &golden, &format!("batched.{at}"));
+            assert_golden(name, &found, &golden, &format!("hidden.{at}"), CLOSE);
+            assert_golden(name, &found, &golden, &format!("batched.{at}"), CLOSE);
         }
     }
 }
@@ -66,7 +58,7 @@ fn scores_of_frames_are_those_of_the_references() {
     for name in ["nemo-hybrid", "nemo-ctc", "parakeet-ctc"] {
         let (model, golden) = (load(name), golden(name));
         for (at, sound) in sounds().iter().enumerate() {
-            assert_close(name, &model.scores(sound).unwrap(), &golden, &format!("scores.{at}"));
+            assert_golden(name, &model.scores(sound).unwrap(), &golden, &format!("scores.{at}"), CLOSE);
         }
     }
     let message = load("nemo-tdt").scores(&sounds()[0]).unwrap_err().to_string();

@@ -1,7 +1,6 @@
 //! Qwen3-ASR against transformers and mlx_audio, its layouts, and what it refuses.
 
 use std::collections::BTreeMap;
-use std::f64::consts::TAU;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +10,8 @@ use mlx_audio::qwen3_asr::{Options, Qwen3Asr};
 use mlx_audio::{RecognizeOptions, Recognizer};
 use mlx_testkit::{Golden, Tolerance, assert_close, relative_rms};
 use serde_json::{Value, json};
+
+use crate::sounds::growing_tones;
 
 /// Spectrograms in single precision differ by more than what follows.
 const CLOSE: f64 = 1e-4;
@@ -30,19 +31,9 @@ fn load(path: &Path) -> Qwen3Asr {
     Qwen3Asr::load(&Source::path(path), Some(Dtype::Float32)).unwrap()
 }
 
-/// Two tones, one of which grows.
-fn sound(samples: usize, pitch: f64) -> Vec<f32> {
-    let tone = |at: usize| {
-        let time = at as f64 / 16_000.0;
-        let wave = |hertz: f64| (TAU * hertz * time).sin();
-        (0.3 * wave(pitch) + 0.1 * time * wave(2.7 * pitch)) as f32
-    };
-    (0..samples).map(tone).collect()
-}
-
 fn sounds() -> Vec<Vec<f32>> {
     let pitches = [200.0, 330.0, 460.0, 590.0];
-    SAMPLES.iter().zip(pitches).map(|(&(samples, _), pitch)| sound(samples, pitch)).collect()
+    SAMPLES.iter().zip(pitches).map(|(&(samples, _), pitch)| growing_tones(samples, pitch)).collect()
 }
 
 /// The options of a recording of the golden data.

@@ -1,13 +1,14 @@
 //! SenseVoice against mlx-audio: states, scores, text and tags.
 
-use mlx_audio::mlx_core::{Array, Dtype};
+use mlx_audio::mlx_core::Dtype;
 use mlx_audio::recognizer::{Recognize, RecognizeOptions, Recognizer};
 use mlx_audio::sensevoice::{Heard, SenseVoice};
 use mlx_hub::Source;
-use mlx_testkit::{Golden, relative_rms};
+use mlx_testkit::Golden;
 use serde_json::{Value, json};
 
 use crate::recognizer::{copied, folder, sound};
+use crate::sounds::assert_golden;
 
 const CLOSE: f64 = 1e-3;
 const NAME: &str = "sensevoice";
@@ -29,21 +30,12 @@ fn tokens() -> Vec<String> {
     serde_json::from_slice(&std::fs::read(folder(NAME).join("tokens.json")).unwrap()).unwrap()
 }
 
-#[track_caller]
-fn assert_close(found: &Array, golden: &Golden, key: &str) {
-    let shape: Vec<i32> = golden.shape(key).iter().map(|&length| length as i32).collect();
-    assert_eq!(found.shape(), shape, "{key}");
-    let error = relative_rms(&found.to_vec::<f32>().unwrap(), &golden.f32(key));
-    println!("{key}: {error:e}");
-    assert!(error < CLOSE, "{key}: {error:e}");
-}
-
 #[test]
 fn states_and_scores_are_those_of_mlx_audio() {
     let (model, golden) = (load(), golden());
     for (at, sound) in sounds().iter().enumerate() {
-        assert_close(&model.hidden(sound).unwrap(), &golden, &format!("hidden.{at}"));
-        assert_close(&model.scores(sound).unwrap(), &golden, &format!("scores.{at}"));
+        assert_golden("sensevoice", &model.hidden(sound).unwrap(), &golden, &format!("hidden.{at}"), CLOSE);
+        assert_golden("sensevoice", &model.scores(sound).unwrap(), &golden, &format!("scores.{at}"), CLOSE);
     }
 }
 
@@ -101,7 +93,7 @@ fn moments_may_stand_in_the_config() {
     });
     std::fs::remove_file(copy.path().join("am.mvn")).unwrap();
     let model = SenseVoice::load(&Source::path(copy.path()), Some(Dtype::Float32)).unwrap();
-    assert_close(&model.hidden(&sounds()[0]).unwrap(), &golden(), "hidden.0");
+    assert_golden("sensevoice", &model.hidden(&sounds()[0]).unwrap(), &golden(), "hidden.0", CLOSE);
 }
 
 #[test]

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use mlx_testkit::Golden;
+use mlx_audio::mlx_core::Array;
+use mlx_testkit::{Golden, relative_rms};
 
 /// The path of a fixture.
 pub(crate) fn path(name: &str) -> PathBuf {
@@ -22,6 +23,26 @@ pub(crate) fn numbers(seed: u64) -> impl Iterator<Item = usize> {
 /// Noise between -0.5 and 0.5.
 pub(crate) fn noise(samples: usize, seed: u64) -> Vec<f32> {
     numbers(seed).take(samples).map(|number| (number % 65_536) as f32 / 65_536.0 - 0.5).collect()
+}
+
+/// Two tones at 16 kHz, one of which grows.
+pub(crate) fn growing_tones(samples: usize, pitch: f64) -> Vec<f32> {
+    let tone = |at: usize| {
+        let time = at as f64 / 16_000.0;
+        let wave = |hertz: f64| (std::f64::consts::TAU * hertz * time).sin();
+        (0.3 * wave(pitch) + 0.1 * time * wave(2.7 * pitch)) as f32
+    };
+    (0..samples).map(tone).collect()
+}
+
+/// Holds an array against that of a fixture.
+#[track_caller]
+pub(crate) fn assert_golden(what: &str, found: &Array, golden: &Golden, key: &str, bound: f64) {
+    let shape: Vec<i32> = golden.shape(key).iter().map(|&length| length as i32).collect();
+    assert_eq!(found.shape(), shape, "{what}, {key}");
+    let error = relative_rms(&found.to_vec::<f32>().unwrap(), &golden.f32(key));
+    println!("{what}, {key}: {error:e}");
+    assert!(error < bound, "{what}, {key}: {error:e}");
 }
 
 /// A tone of so many hertz.
