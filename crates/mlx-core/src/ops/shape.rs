@@ -116,7 +116,10 @@ impl Array {
     pub fn flip(&self, axes: impl Into<Axes>) -> Result<Self> {
         let list = axes.into().list;
         if !self.shape().contains(&1) {
-            return list.map_or_else(|| raw::flip(self), |list| raw::flip_axes(self, &list));
+            return match list {
+                Some(list) => raw::flip_axes(self, &list),
+                None => raw::flip(self),
+            };
         }
         // MLX's gradient of an axis of one place would be 0.
         let mut list: Vec<i32> = list.map_or_else(|| (0..).take(self.ndim()).collect(), |list| list.to_vec());

@@ -230,12 +230,14 @@ impl Bounds {
         let step = slice.step.clamp(-length.max(1), length.max(1));
         let span = if step > 0 { stop - start } else { start - stop };
         let count = if span > 0 { (span - 1) / step.abs() + 1 } else { 0 };
-        match (start < 0, stop < 0) {
-            (true, _) => self.push(0, 0, 1, 0),
-            (false, true) => self.push(start, -length - 1, step, count),
-            (false, false) => self.push(start, stop, step, count),
+        match (count, stop < 0) {
+            (0, _) => self.push(0, 0, 1, 0),
+            // MLX's gradient of one place with a longer step is 0.
+            (1, _) => self.push(start, start + 1, 1, 1),
+            (_, true) => self.push(start, -length - 1, step, count),
+            (_, false) => self.push(start, stop, step, count),
         }
-        self.is_part |= (start, stop, step) != (0, length, 1);
+        self.is_part |= (start, count, step) != (0, length, 1) && (count, length) != (1, 1);
         Ok(())
     }
 
