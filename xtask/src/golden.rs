@@ -52,6 +52,7 @@ pub const TOPICS: &[&str] = &[
     "speaker",
     "tools",
     "transformer",
+    "tubelets",
     "upsample",
     "vision",
     "vocoder",
@@ -59,7 +60,7 @@ pub const TOPICS: &[&str] = &[
 ];
 
 /// Those whose reference is torch, which is large.
-const WITH_TORCH: &[&str] = &["embed", "minilm", "rerank", "retrieval", "vision"];
+const WITH_TORCH: &[&str] = &["embed", "minilm", "rerank", "retrieval", "tubelets", "vision"];
 
 /// Those whose references are of speech.
 const WITH_SPEECH: &[&str] =

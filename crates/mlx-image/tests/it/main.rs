@@ -7,6 +7,10 @@ mod decode;
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]
+mod picture;
+#[cfg(test)]
 mod processors;
 #[cfg(test)]
 mod resize;
+#[cfg(test)]
+mod tubelets;
