@@ -13,4 +13,6 @@ mod processors;
 #[cfg(test)]
 mod resize;
 #[cfg(test)]
+mod tiles;
+#[cfg(test)]
 mod tubelets;
