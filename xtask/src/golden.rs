@@ -41,6 +41,7 @@ pub const TOPICS: &[&str] = &[
     "prompt_cache",
     "quant",
     "quantized",
+    "qwen_vl",
     "qwen3_asr",
     "recurrent",
     "rerank",
@@ -59,7 +60,7 @@ pub const TOPICS: &[&str] = &[
 ];
 
 /// Those whose reference is torch, which is large.
-const WITH_TORCH: &[&str] = &["embed", "minilm", "rerank", "retrieval", "vision"];
+const WITH_TORCH: &[&str] = &["embed", "minilm", "qwen_vl", "rerank", "retrieval", "vision"];
 
 /// Those whose references are of speech.
 const WITH_SPEECH: &[&str] =

@@ -2,6 +2,16 @@
 
 use crate::{Error, Image, Result, Size};
 
+/// A rectangle that may reach beyond the image it lies on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Frame {
+    /// The first column, of the image's.
+    pub(crate) left: isize,
+    /// The first row.
+    pub(crate) top: isize,
+    pub(crate) size: Size,
+}
+
 /// What a frame shows of one axis.
 #[derive(Clone, Copy, Debug)]
 struct Shown {
@@ -20,8 +30,7 @@ impl Image {
     /// # Errors
     /// The size is 0 or more than [`MOST_PIXELS`](Self::MOST_PIXELS).
     pub fn center_crop(&self, size: Size) -> Result<Self> {
-        let shown = [(self.size().height, size.height), (self.size().width, size.width)];
-        self.framed(size.check("crop")?, shown.map(|(have, want)| Shown::middle(have, want)), [0; 3])
+        self.framed(Frame::middle(self.size(), size), [0; 3])
     }
 
     /// The image with `color` below and right of it.
@@ -33,11 +42,14 @@ impl Image {
         if height > size.height || width > size.width {
             return Err(Error::size("pad", size, format!("the image has {height} x {width} pixels")));
         }
-        let whole = [height, width].map(|count| Shown { from: 0, to: 0, count });
-        self.framed(size.check("pad")?, whole, color)
+        self.framed(Frame::whole(size), color)
     }
 
-    fn framed(&self, size: Size, [rows, columns]: [Shown; 2], color: [u8; 3]) -> Result<Self> {
+    /// What a frame shows, with `color` where it is beside the image.
+    pub(crate) fn framed(&self, frame: Frame, color: [u8; 3]) -> Result<Self> {
+        let size = frame.size.check("crop")?;
+        let rows = Shown::at(frame.top, self.size().height, size.height);
+        let columns = Shown::at(frame.left, self.size().width, size.width);
         let mut pixels = color.repeat(size.pixels().unwrap_or_default());
         let targets = pixels.chunks_exact_mut(3 * size.width).skip(rows.to).take(rows.count);
         for (target, row) in targets.zip(self.rows().skip(rows.from)) {
@@ -50,12 +62,23 @@ impl Image {
     }
 }
 
+impl Frame {
+    /// All of an image of size `size`.
+    pub(crate) fn whole(size: Size) -> Self {
+        Self { left: 0, top: 0, size }
+    }
+
+    /// The middle of an image of size `of`; what cannot be halved is one more above and left where room is added.
+    pub(crate) fn middle(of: Size, size: Size) -> Self {
+        let offset = |have: usize, want: usize| ((have as isize) - (want as isize)).div_euclid(2);
+        Self { left: offset(of.width, size.width), top: offset(of.height, size.height), size }
+    }
+}
+
 impl Shown {
-    fn middle(have: usize, want: usize) -> Self {
-        if have >= want {
-            Self { from: (have - want) / 2, to: 0, count: want }
-        } else {
-            Self { from: 0, to: (want - have).div_ceil(2), count: have }
-        }
+    /// What `want` pixels from `offset` on show of `have`.
+    fn at(offset: isize, have: usize, want: usize) -> Self {
+        let (from, to) = (offset.max(0).unsigned_abs(), offset.min(0).unsigned_abs());
+        Self { from, to, count: have.saturating_sub(from).min(want.saturating_sub(to)) }
     }
 }

@@ -1,7 +1,8 @@
 //! Images from files to the numbers that vision models take.
 //!
 //! [`Image::open`] reads a file, [`Processor`] does what a checkpoint's `preprocessor_config.json` says, and
-//! [`PatchProcessor`] does so for models that take images of any shape as patches. Nothing here knows MLX.
+//! [`PatchProcessor`] and [`TubeletProcessor`] do so for models that take images of any shape as patches. Each says what it
+//! will make of an image of some size, and a [`View`] leads from what a model sees back to that image. Nothing here knows MLX.
 //!
 //! ```no_run
 //! # fn main() -> mlx_image::Result<()> {
@@ -12,9 +13,11 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod canvas;
 mod decode;
 mod error;
 mod filter;
+mod fit;
 mod frame;
 mod image;
 mod levels;
@@ -22,6 +25,8 @@ mod patches;
 mod processor;
 mod resize;
 mod size;
+mod tubelets;
+mod view;
 
 pub use self::image::Image;
 pub use decode::Limits;
@@ -31,3 +36,5 @@ pub use levels::{Levels, Normal, Pixels};
 pub use patches::{PatchProcessor, Patches};
 pub use processor::Processor;
 pub use size::Size;
+pub use tubelets::{TubeletGrid, TubeletProcessor, TubeletVideo, Tubelets};
+pub use view::View;

@@ -5,9 +5,12 @@
 
 use std::path::Path;
 
+use serde::Deserialize;
 use serde_json::Value;
 
-use crate::processor::{self, Config, Kind};
+use crate::processor::class::{Class, HALVES};
+use crate::processor::config::count;
+use crate::processor::{Config, read};
 use crate::{Error, Filter, Image, Levels, Pixels, Result, Size};
 
 /// Cuts images into patches for a model that keeps their proportions: SigLIP 2 NaFlex.
@@ -30,13 +33,21 @@ pub struct Patches {
     pub values: Vec<f32>,
 }
 
+#[derive(Deserialize)]
+struct Fields {
+    patch_size: Option<usize>,
+    max_num_patches: Option<usize>,
+}
+
+const CLASSES: [(Class, ()); 1] = [(Class::new("Siglip2ImageProcessor", Filter::Bilinear, HALVES), ())];
+
 impl PatchProcessor {
     /// What the `preprocessor_config.json` in the folder `dir` says, or its `processor_config.json`.
     ///
     /// # Errors
     /// There is none, it cannot be read, is not a `Siglip2ImageProcessor`, or has a value that cannot be.
     pub fn from_dir(dir: impl AsRef<Path>) -> Result<Self> {
-        Self::from_json(&processor::read(dir.as_ref())?)
+        Self::from_json(&read(dir.as_ref())?)
     }
 
     /// What the contents of a `preprocessor_config.json` say.
@@ -44,8 +55,10 @@ impl PatchProcessor {
     /// # Errors
     /// As [`from_dir`](Self::from_dir).
     pub fn from_json(config: &Value) -> Result<Self> {
-        let config = Config::parse(config, &[Kind::Siglip2])?;
-        let [patch, most] = config.patches()?;
+        let (config, ()) = Config::parse(config, &CLASSES)?;
+        let fields: Fields = config.more()?;
+        let patch = count("patch_size", fields.patch_size.unwrap_or(16))?;
+        let most = count("max_num_patches", fields.max_num_patches.unwrap_or(256))?;
         let resize = config.do_resize.then(|| config.filter()).transpose()?;
         Ok(Self { resize, levels: config.levels()?, patch, most })
     }

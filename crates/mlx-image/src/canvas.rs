@@ -1,0 +1,160 @@
+//! How tiles are made of an image: a part of it, resized, with room around it, cut up.
+//!
+//! Every processor first says which canvases it wants for an image of some size. What a model sees, and how many tokens
+//! that are, is known from these without a pixel.
+
+use std::borrow::Cow;
+
+use crate::frame::Frame;
+use crate::{Filter, Image, Result, Size, View};
+
+/// A part of an image, resized and cut into tiles of one size.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Canvas {
+    source: Size,
+    part: Frame,
+    /// The sizes it is resized to, one after the other.
+    sizes: Vec<Size>,
+    /// What is taken of the last of them.
+    frame: Frame,
+    color: [u8; 3],
+    tiles: Grid,
+}
+
+/// Tiles of one size, row by row, each so far from the one before.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Grid {
+    tile: Size,
+    step: Size,
+    count: Size,
+}
+
+impl Canvas {
+    /// All of an image of size `source`, as it is, as one tile.
+    pub(crate) fn whole(source: Size) -> Self {
+        Self::part(source, Frame::whole(source), [0; 3])
+    }
+
+    /// A part of an image of size `source`, with `color` where it is beside the image.
+    pub(crate) fn part(source: Size, part: Frame, color: [u8; 3]) -> Self {
+        let (frame, tiles) = (Frame::whole(part.size), Grid::one(part.size));
+        Self { source, part, sizes: Vec::new(), frame, color, tiles }
+    }
+
+    /// This, resized.
+    pub(crate) fn resized(mut self, size: Size) -> Self {
+        self.sizes.push(size);
+        (self.frame, self.tiles) = (Frame::whole(size), Grid::one(size));
+        self
+    }
+
+    /// What a frame shows of this, with `color` where it is beside it.
+    pub(crate) fn framed(mut self, frame: Frame, color: [u8; 3]) -> Self {
+        (self.frame, self.color, self.tiles) = (frame, color, Grid::one(frame.size));
+        self
+    }
+
+    /// This, cut into as many tiles of one size as it consists of.
+    pub(crate) fn cut(mut self, tile: Size) -> Self {
+        let count = |length: usize, tile: usize| length / tile.max(1);
+        let Size { height, width } = self.frame.size;
+        let count = Size { height: count(height, tile.height), width: count(width, tile.width) };
+        self.tiles = Grid { tile, step: tile, count };
+        self
+    }
+
+    /// This, cut into `count` tiles that begin `step` after each other.
+    pub(crate) fn cut_every(mut self, tile: Size, step: Size, count: Size) -> Self {
+        self.tiles = Grid { tile, step, count };
+        self
+    }
+
+    /// The size before it is cut, in which room counts.
+    pub(crate) fn size(&self) -> Size {
+        self.frame.size
+    }
+
+    /// What the tiles show.
+    pub(crate) fn views(&self) -> Vec<View> {
+        let resized = self.sizes.last().copied().unwrap_or(self.part.size);
+        let along =
+            |at: isize, extent: usize, resized: usize| at as f64 * extent as f64 / resized.max(1) as f64;
+        let x = |at: isize| along(at, self.part.size.width, resized.width);
+        let y = |at: isize| along(at, self.part.size.height, resized.height);
+        let view = |frame: Frame| View {
+            source: self.source,
+            size: frame.size,
+            from: [
+                self.part.left as f64 + x(self.frame.left + frame.left),
+                self.part.top as f64 + y(self.frame.top + frame.top),
+            ],
+            extent: [x(frame.size.width as isize), y(frame.size.height as isize)],
+        };
+        self.tiles.frames().map(view).collect()
+    }
+
+    /// The tiles of an image, which has the size that this was made for.
+    pub(crate) fn tiles(&self, image: &Image, filter: Filter) -> Result<Vec<Image>> {
+        let mut image = Cow::Borrowed(image);
+        if self.part != Frame::whole(image.size()) {
+            image = Cow::Owned(image.framed(self.part, self.color)?);
+        }
+        for &size in &self.sizes {
+            if size != image.size() {
+                image = Cow::Owned(image.resize(size, filter)?);
+            }
+        }
+        if self.frame != Frame::whole(image.size()) {
+            image = Cow::Owned(image.framed(self.frame, self.color)?);
+        }
+        if self.tiles == Grid::one(image.size()) {
+            return Ok(vec![image.into_owned()]);
+        }
+        self.tiles.frames().map(|frame| image.framed(frame, self.color)).collect()
+    }
+}
+
+impl Grid {
+    fn one(size: Size) -> Self {
+        Self { tile: size, step: size, count: Size::square(1) }
+    }
+
+    fn frames(self) -> impl Iterator<Item = Frame> {
+        let Self { tile, step, count } = self;
+        (0..count.height).flat_map(move |row| {
+            (0..count.width).map(move |column| Frame {
+                left: (column * step.width) as isize,
+                top: (row * step.height) as isize,
+                size: tile,
+            })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size(height: usize, width: usize) -> Size {
+        Size { height, width }
+    }
+
+    #[test]
+    fn tiles_show_their_parts_of_the_source() {
+        let canvas = Canvas::whole(size(10, 40)).resized(size(20, 80));
+        let framed = canvas.framed(Frame::middle(size(20, 80), size(40, 80)), [0; 3]).cut(Size::square(40));
+        let views = framed.views();
+        assert_eq!(views.len(), 2);
+        assert_eq!((views[0].from, views[0].extent), ([0.0, -5.0], [20.0, 20.0]));
+        assert_eq!((views[1].from, views[1].to_source([20.0, 20.0])), ([20.0, -5.0], [30.0, 5.0]));
+    }
+
+    #[test]
+    fn tiles_are_cut_row_by_row() {
+        let image = Image::new(size(2, 3), (0..18).collect()).unwrap();
+        let tiles = Canvas::whole(size(2, 3)).cut_every(size(1, 2), Size::square(1), Size::square(2));
+        let tiles = tiles.tiles(&image, Filter::Box).unwrap();
+        let firsts: Vec<_> = tiles.iter().map(|tile| (tile.size(), tile.pixels()[0])).collect();
+        assert_eq!(firsts, [(size(1, 2), 0), (size(1, 2), 3), (size(1, 2), 9), (size(1, 2), 12)]);
+    }
+}

@@ -1,0 +1,6 @@
+//! The public surface of mlx-vlm.
+
+#[cfg(test)]
+mod conversations;
+#[cfg(test)]
+mod qwen_vl;
