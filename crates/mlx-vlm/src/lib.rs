@@ -21,6 +21,7 @@
 
 #![forbid(unsafe_code)]
 
+mod chat;
 mod error;
 mod family;
 mod features;
@@ -30,6 +31,7 @@ mod prompt;
 mod run;
 mod turn;
 
+pub use chat::VisionChat;
 pub use error::{Error, Result};
 pub use family::KNOWN;
 pub use features::Features;

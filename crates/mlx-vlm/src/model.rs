@@ -100,7 +100,8 @@ impl VisionLanguageModel {
     pub fn prefill(&self, prompt: &Prompt, options: &GenerateOptions) -> Result<KvCache> {
         let mut cache = self.language.model().cache().with(&options.cache)?;
         cache.reserve(prompt.tokens.len() + options.max_tokens.min(256));
-        self.run_shown(prompt, &mut cache, options.prefill_step)?;
+        let last = prompt.tokens.len().saturating_sub(1);
+        self.run_shown(prompt, &mut cache, last, options.prefill_step)?;
         Ok(cache)
     }
 

@@ -11,9 +11,16 @@ use crate::prompt::Shown;
 use crate::{Prompt, Result};
 
 impl VisionLanguageModel {
-    /// Runs the tokens of `prompt` that `cache` does not hold yet, up to the one behind the last image, `step` at a time.
-    pub(crate) fn run_shown(&self, prompt: &Prompt, cache: &mut KvCache, step: usize) -> Result<()> {
-        let end = prompt.text_from().min(prompt.tokens.len().saturating_sub(1));
+    /// Runs the tokens of `prompt` that `cache` does not hold yet, up to what is behind the last image or to `end`, `step`
+    /// at a time.
+    pub(crate) fn run_shown(
+        &self,
+        prompt: &Prompt,
+        cache: &mut KvCache,
+        end: usize,
+        step: usize,
+    ) -> Result<()> {
+        let end = prompt.text_from().min(end);
         let mut at = cache.offset().unsigned_abs() as usize;
         while at < end {
             let next = prompt.chunk_end(at, step).min(end);
