@@ -42,6 +42,7 @@ pub const TOPICS: &[&str] = &[
     "prompt_cache",
     "quant",
     "quantized",
+    "qwen_vl",
     "qwen3_asr",
     "recurrent",
     "rerank",
@@ -62,7 +63,8 @@ pub const TOPICS: &[&str] = &[
 ];
 
 /// Those whose reference is torch, which is large.
-const WITH_TORCH: &[&str] = &["embed", "minilm", "rerank", "retrieval", "tiles", "tubelets", "vision"];
+const WITH_TORCH: &[&str] =
+    &["embed", "minilm", "qwen_vl", "rerank", "retrieval", "tiles", "tubelets", "vision"];
 
 /// Those whose references are of speech.
 const WITH_SPEECH: &[&str] =

@@ -48,7 +48,7 @@ pub use generate::{
     TokenStream,
 };
 pub use language_model::{LanguageModel, load};
-pub use loader::Loader;
+pub use loader::{Loader, Surroundings};
 pub use model::{Decoder, Model};
 pub use perplexity::{Perplexity, PerplexityOptions};
 pub use sampling::{Logprobs, Penalty, Processors, Sampler};

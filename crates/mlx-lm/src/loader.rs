@@ -6,11 +6,20 @@ use mlx_core::{Array, Device, Dtype, Precision};
 use mlx_hub::gguf::TokenizerData;
 use mlx_hub::{Checkpoint, Source};
 use mlx_memory::Budget;
-use mlx_nn::Weights;
+use mlx_nn::{Module, Weights};
 use mlx_text::{GgufVocab, Tokenizer};
 
 use crate::quantized::Format;
-use crate::{BudgetOptions, Config, Decoder, LanguageModel, Model, Result, budget, model, tensors};
+use crate::{BudgetOptions, Config, Error, LanguageModel, Model, Result, budget, model, tensors};
+
+/// What is around the decoder of a checkpoint.
+#[derive(Debug)]
+pub struct Surroundings<'c> {
+    /// Its files.
+    pub checkpoint: &'c Checkpoint,
+    /// Its weights, in scopes as MLX names them: those of the decoder are in `language_model`.
+    pub weights: &'c Weights,
+}
 
 /// Loads a model with options.
 pub struct Loader {
@@ -44,6 +53,26 @@ impl Loader {
         let checkpoint = self.source.resolve()?;
         let tokenizer = tokenizer(&checkpoint)?;
         Ok(LanguageModel::new(self.model(&checkpoint)?, tokenizer))
+    }
+
+    /// The language model within a larger one, and what `others` makes of the rest of the checkpoint.
+    ///
+    /// # Errors
+    /// Those of `others`, or a weight is missing, misshapen, or used by neither.
+    pub fn load_around<T: Module, E: From<Error>>(
+        self,
+        others: impl FnOnce(&Surroundings<'_>) -> Result<T, E>,
+    ) -> Result<(LanguageModel, T), E> {
+        let checkpoint = self.source.resolve().map_err(Error::from)?;
+        let mut config = config(&checkpoint)?;
+        let weights = self.weights(&checkpoint, &mut config)?;
+        let mut model = Model::within(&config, &weights)?;
+        let mut others = others(&Surroundings { checkpoint: &checkpoint, weights: &weights })?;
+        weights.finish().map_err(Error::from)?;
+        drop(weights);
+        compute(model.decoder_mut())?;
+        compute(&mut others)?;
+        Ok((LanguageModel::new(model, tokenizer(&checkpoint)?), others))
     }
 
     /// The model on tokens, for which the checkpoint needs no tokenizer.
@@ -91,9 +120,13 @@ impl Loader {
 
     /// The model, of which nothing is computed.
     fn build(&self, checkpoint: &Checkpoint, config: &mut Config) -> Result<Model> {
-        let dtype = self.dtype_for(checkpoint);
-        let weights = weights(checkpoint, config, dtype)?.with_dtype(dtype).with_precision(self.precision);
+        let weights = self.weights(checkpoint, config)?;
         Model::new(config, weights)
+    }
+
+    fn weights(&self, checkpoint: &Checkpoint, config: &mut Config) -> Result<Weights> {
+        let dtype = self.dtype_for(checkpoint);
+        Ok(weights(checkpoint, config, dtype)?.with_dtype(dtype).with_precision(self.precision))
     }
 
     fn dtype_for(&self, checkpoint: &Checkpoint) -> Option<Dtype> {
@@ -108,15 +141,15 @@ impl Loader {
 
 /// Computes the weights one by one, as what a conversion holds meanwhile is wider than its result. On a CPU they come to
 /// lie side by side.
-fn compute(decoder: &mut dyn Decoder) -> Result<()> {
-    let parameters = decoder.parameters();
+fn compute(module: &mut (impl Module + ?Sized)) -> Result<()> {
+    let parameters = module.parameters();
     if !Device::current().is_cpu() {
         return Ok(parameters.values().try_for_each(Array::eval)?);
     }
     let mut pages = HugePages::for_arrays(parameters.values());
     drop(parameters);
     let mut held = Ok(());
-    decoder.visit_mut(&mut Path::default(), &mut |_: &str, array: &mut Array| {
+    module.visit_mut(&mut Path::default(), &mut |_: &str, array: &mut Array| {
         if held.is_ok() {
             held = pages.hold(array).map(|there| *array = there);
         }

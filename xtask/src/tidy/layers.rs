@@ -16,9 +16,16 @@ pub const LAYERS: &[(&str, &[&str])] = &[
     ("mlx-nn", &["mlx-core", "mlx-derive"]),
     ("mlx-examples", &["mlx-core", "mlx-nn", "mlx-testkit"]),
     ("mlx-lm", &["mlx-core", "mlx-memory", "mlx-nn", "mlx-hub", "mlx-text"]),
-    ("mlx-embed", &["mlx-core", "mlx-memory", "mlx-nn", "mlx-hub", "mlx-text", "mlx-image", "mlx-lm"]),
+    ("mlx-vision", &["mlx-core", "mlx-nn"]),
+    (
+        "mlx-embed",
+        &["mlx-core", "mlx-memory", "mlx-nn", "mlx-hub", "mlx-text", "mlx-image", "mlx-vision", "mlx-lm"],
+    ),
     ("mlx-audio", &["mlx-core", "mlx-memory", "mlx-nn", "mlx-hub", "mlx-text", "mlx-lm"]),
-    ("mlx-vlm", &["mlx-core", "mlx-memory", "mlx-nn", "mlx-hub", "mlx-text", "mlx-image", "mlx-lm"]),
+    (
+        "mlx-vlm",
+        &["mlx-core", "mlx-memory", "mlx-nn", "mlx-hub", "mlx-text", "mlx-image", "mlx-vision", "mlx-lm"],
+    ),
     (
         "mlx-serve",
         &[

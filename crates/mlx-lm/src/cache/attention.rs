@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::mask::View;
 use super::rows::Rows;
+use super::upcoming::{Ahead, Awaited};
 use super::{Mask, Scoring, Seen, error};
 
 /// Rows are added this many at a time, so that most tokens are written in place.
@@ -29,6 +30,10 @@ pub struct AttentionCache {
     /// The places that are to have room once rows are added.
     pub(super) reserved: i32,
     pub(super) padding: Option<Rc<LeftPadding>>,
+    /// Where texts go on that have images in them.
+    pub(super) ahead: Option<Rc<Ahead>>,
+    /// What is said of the next tokens.
+    pub(super) awaited: Option<Rc<Awaited>>,
 }
 
 /// How far back a layer remembers.
@@ -74,14 +79,30 @@ impl Reach {
 
 impl AttentionCache {
     pub(super) fn new(reach: Reach) -> Self {
-        Self { reach, quantize: None, rows: None, end: 0, reserved: 0, padding: None }
+        Self {
+            reach,
+            quantize: None,
+            rows: None,
+            end: 0,
+            reserved: 0,
+            padding: None,
+            ahead: None,
+            awaited: None,
+        }
     }
 
     /// The position of the next token, for each text of a batch.
     pub fn offset(&self) -> Offset<'_> {
-        match &self.padding {
-            None => Offset::All(self.end),
-            Some(padding) => Offset::Padded { end: self.end, padding },
+        if let Some(places) = self.awaited.as_ref().and_then(|awaited| awaited.places()) {
+            return Offset::At(places);
+        }
+        let ahead = self.ahead.as_ref().map(|ahead| ahead.shift());
+        match (ahead.or(self.padding.as_deref()), self.end) {
+            (None, end) => Offset::All(end),
+            (Some(shift), end) => match shift.widths() {
+                [width] => Offset::All(end - width),
+                _ => Offset::Padded { end, padding: shift },
+            },
         }
     }
 
@@ -111,13 +132,14 @@ impl AttentionCache {
         if let (Some(rows), Some(scheme)) = (&self.rows, new.scheme()) {
             self.rows = Some(rows.quantized(scheme)?);
         }
+        let together = self.take_awaited(length, end)?;
         let (rows, view) = if length <= 1 || end <= self.reach.ring() {
             self.write(new, end)?
         } else {
             self.renew(new, end)?
         };
         self.end = end;
-        let view = View { length, padding: self.padding.clone(), ..view };
+        let view = View { length, padding: self.padding.clone(), together, ..view };
         Ok(Seen::new(rows, view))
     }
 
@@ -184,7 +206,7 @@ impl AttentionCache {
 
     fn view(&self, kept: i32, gone: i32, end: i32) -> View {
         let (window, keep) = (self.reach.ring(), self.reach.keep());
-        View { kept, gone, end, length: 0, turn: 0, window, keep, padding: None }
+        View { kept, gone, end, length: 0, turn: 0, window, keep, padding: None, together: None }
     }
 
     /// Those of `leaving`, which stand at `places`, that are the first tokens of a text, written to where these

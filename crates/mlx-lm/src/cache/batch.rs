@@ -7,6 +7,7 @@ use mlx_nn::LeftPadding;
 
 use super::attention::AttentionCache;
 use super::rows::Rows;
+use super::upcoming::Ahead;
 use super::{KvCache, LayerCache, StateCache};
 use crate::{Error, Result};
 
@@ -269,11 +270,15 @@ impl AttentionCache {
             return Err(unlike());
         }
         let end = caches.iter().map(|cache| cache.end).max().unwrap_or_default();
-        let mut widths = Vec::new();
+        let (mut widths, mut leaps) = (Vec::new(), Vec::new());
         for cache in caches {
-            widths.extend(shifted(&cache.padding, cache.batch()?, end - cache.end));
+            let texts = shifted(&cache.padding, cache.batch()?, end - cache.end);
+            leaps.extend(cache.leaps(texts.len()));
+            widths.extend(texts);
         }
-        let mut merged = Self { end, padding: padding(widths)?, rows: None, ..(*first).clone() };
+        let padding = padding(widths)?;
+        let ahead = Ahead::new(leaps, end, padding.as_deref())?;
+        let mut merged = Self { end, padding, ahead, rows: None, awaited: None, ..(*first).clone() };
         let held = || caches.iter().filter_map(|cache| cache.rows.as_ref());
         let scheme = held().find_map(Rows::scheme);
         if held().any(|rows| rows.scheme().is_some_and(|other| Some(other) != scheme)) {
@@ -300,9 +305,13 @@ impl AttentionCache {
     }
 
     fn filter(&self, texts: &[usize]) -> Result<Self> {
-        let Chosen { texts, widths, shared } = Chosen::new(texts, self.batch()?, &self.padding)?;
-        let mut filtered =
-            Self { end: self.end - shared, padding: padding(widths)?, rows: None, ..self.clone() };
+        let batch = self.batch()?;
+        let leaps = self.leaps(usize::try_from(batch).unwrap_or_default());
+        let leaps = texts.iter().filter_map(|&text| leaps.get(text).cloned()).collect();
+        let Chosen { texts, widths, shared } = Chosen::new(texts, batch, &self.padding)?;
+        let (end, padding) = (self.end - shared, padding(widths)?);
+        let ahead = Ahead::new(leaps, end, padding.as_deref())?;
+        let mut filtered = Self { end, padding, ahead, rows: None, awaited: None, ..self.clone() };
         if let Some((first, last)) = self.in_order()? {
             let gone = self.end.saturating_sub(self.reach.ring()).max(0);
             let last = last.slice((shared - gone).max(0)..last.count()?)?;

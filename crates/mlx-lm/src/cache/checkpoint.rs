@@ -85,7 +85,7 @@ impl LayerCache {
     fn go_back(&mut self, before: Before, keep: i32) -> Result<()> {
         match (self, before) {
             // A layer that takes its keys from another one keeps none.
-            (Self::Attention(now), Before::End(end)) => now.end = now.end.min(end + keep),
+            (Self::Attention(now), Before::End(end)) => now.ends_at(now.end.min(end + keep))?,
             (Self::Attention(now), Before::Whole(Self::Attention(mut before))) => {
                 if keep > 0 {
                     before.push_rows(&now.rows_at(before.end..before.end + keep)?)?;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::attention::{AttentionCache, Quantize, Reach, STEP};
 use super::rows::Rows;
+use super::upcoming::{Ahead, Leaps};
 use super::{KvCache, LayerCache, StateCache};
 use crate::{Error, Result};
 
@@ -26,8 +27,21 @@ pub(super) type Refusal<T> = std::result::Result<T, String>;
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Saved {
-    Attention { reach: Reach, quantize: Option<Later>, scheme: Option<Scheme>, end: i32, padding: Vec<i32> },
-    State { arrays: usize, end: i32, padding: Vec<i32>, lengths: Option<Vec<i32>> },
+    Attention {
+        reach: Reach,
+        quantize: Option<Later>,
+        scheme: Option<Scheme>,
+        end: i32,
+        padding: Vec<i32>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        leaps: Vec<Leaps>,
+    },
+    State {
+        arrays: usize,
+        end: i32,
+        padding: Vec<i32>,
+        lengths: Option<Vec<i32>>,
+    },
     List(Vec<Saved>),
 }
 
@@ -142,6 +156,7 @@ fn save(layer: &LayerCache, path: &str, arrays: &mut Vec<(String, Array)>) -> Re
                 scheme: cache.rows.as_ref().and_then(Rows::scheme).map(scheme),
                 end: cache.end,
                 padding: widths(cache.padding.as_ref()),
+                leaps: cache.leaps(0),
             })
         }
         LayerCache::State(cache) => {
@@ -187,7 +202,7 @@ fn read(file: io::Safetensors, tag: &str) -> Refusal<KvCache> {
 fn load(saved: Saved, path: &str, arrays: &mut BTreeMap<String, Array>) -> Refusal<LayerCache> {
     let about = |why| format!("layer {path}: {why}");
     match saved {
-        Saved::Attention { reach, quantize, scheme, end, padding } => {
+        Saved::Attention { reach, quantize, scheme, end, padding, leaps } => {
             let mut parts = |name: &str| {
                 let names = (0..).map(|at| format!("{path}.{name}.{at}"));
                 names.map_while(|name| arrays.remove(&name)).collect::<Vec<_>>()
@@ -197,6 +212,10 @@ fn load(saved: Saved, path: &str, arrays: &mut BTreeMap<String, Array>) -> Refus
             let later = |Later { scheme, start }| Quantize { scheme: scheme.affine(), start };
             cache.quantize = quantize.map(later);
             cache.padding = left_padding(padding, end).map_err(about)?;
+            if leaps.iter().any(|leaps| !leaps.fit(end)) {
+                return Err(about(format!("positions leap where its {end} tokens do not")));
+            }
+            cache.ahead = Ahead::new(leaps, end, cache.padding.as_deref()).map_err(text)?;
             let scheme = scheme.map(Scheme::affine);
             cache.fill(first, last, scheme, end).map_err(about)?;
             Ok(LayerCache::Attention(cache))

@@ -1,6 +1,7 @@
 //! Which earlier tokens a token may see.
 
 use std::cell::RefCell;
+use std::ops::Range;
 use std::rc::Rc;
 
 use mlx_core::{Array, Result, concatenate, select};
@@ -51,6 +52,8 @@ pub(super) struct View {
     pub(super) window: i32,
     pub(super) keep: i32,
     pub(super) padding: Option<Rc<LeftPadding>>,
+    /// Places that see all of each other, which not every rule would let them.
+    pub(super) together: Option<Rc<[Range<i32>]>>,
 }
 
 impl Mask {
@@ -83,7 +86,7 @@ impl Mask {
         if let Rule::Array(array) = &self.rule {
             return Ok(Visible::These(array.clone()));
         }
-        if view.padding.is_none() && self.hides_nothing(view) {
+        if view.padding.is_none() && self.hides_nothing(view) && view.together.is_none() {
             let all = view.length == 1 || matches!(self.rule, Rule::Near(_));
             return Ok(if all { Visible::All } else { Visible::Causal });
         }
@@ -126,8 +129,19 @@ impl Mask {
             None => Array::from(0),
         };
         let keys = view.places(&shift)?;
-        let position = (&keys + &shift)?;
-        let back = (&queries - &keys)?;
+        let mut seen = self.by_rule(view, [&queries, &keys], &shift)?;
+        for range in view.together.as_deref().unwrap_or_default() {
+            let within =
+                |places: &Array| places.greater_equal(range.start)?.logical_and(places.less(range.end)?);
+            seen = seen.logical_or(within(&queries)?.logical_and(within(&keys)?)?)?;
+        }
+        Ok(seen)
+    }
+
+    /// True where the rule lets a query see a key, both given by their places.
+    fn by_rule(&self, view: &View, [queries, keys]: [&Array; 2], shift: &Array) -> Result<Array> {
+        let position = (keys + shift)?;
+        let back = (queries - keys)?;
         let real = position.greater_equal(0)?.logical_or(back.equal(0)?)?;
         if let Rule::Near(window) = self.rule {
             return back.abs()?.less(window)?.logical_and(real);
@@ -137,7 +151,7 @@ impl Mask {
         match self.rule {
             Rule::Sliding(window) => seen.logical_and(back.less(window)?),
             Rule::Chunked(size) => {
-                let into = (&queries + &shift)?.maximum(0)? % size;
+                let into = (queries + shift)?.maximum(0)? % size;
                 seen.logical_and(back.less_equal(into)?)
             }
             _ => Ok(seen),
@@ -173,6 +187,6 @@ impl View {
         let numbers =
             |view: &Self| [view.kept, view.gone, view.end, view.length, view.turn, view.window, view.keep];
         let widths = |view: &Self| view.padding.as_ref().map(|padding| padding.widths().to_vec());
-        numbers(self) == numbers(other) && widths(self) == widths(other)
+        numbers(self) == numbers(other) && widths(self) == widths(other) && self.together == other.together
     }
 }

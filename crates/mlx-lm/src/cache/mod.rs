@@ -17,6 +17,7 @@ mod rows;
 mod score;
 mod seen;
 mod state;
+mod upcoming;
 
 pub use attention::AttentionCache;
 use attention::Reach;
@@ -30,6 +31,7 @@ pub use prompt::PromptCache;
 pub use score::Scoring;
 pub use seen::Seen;
 pub use state::StateCache;
+pub use upcoming::Upcoming;
 
 use mlx_core::{Array, Result};
 
@@ -142,7 +144,7 @@ impl KvCache {
         if tokens > 0 {
             for layer in self.layers.iter_mut().flat_map(LayerCache::leaves_mut) {
                 if let LayerCache::Attention(cache) = layer {
-                    cache.end -= tokens;
+                    cache.ends_at(cache.end - tokens)?;
                 }
             }
         }

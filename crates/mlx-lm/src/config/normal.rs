@@ -36,6 +36,7 @@ pub(super) fn form(fields: Fields) -> Result<(Fields, Option<String>)> {
     hoist(&mut fields);
     spread_inner(&mut fields);
     name_direction(&mut fields);
+    name_alone(&mut fields);
     let model_type = fields.get("model_type").and_then(Value::as_str).unwrap_or_default();
     for (name, value) in defaults::of(model_type) {
         fields.entry(name).or_insert(value);
@@ -51,6 +52,17 @@ pub(super) fn form(fields: Fields) -> Result<(Fields, Option<String>)> {
 /// Types of decoders that read texts in both directions, and those that they are otherwise.
 const BOTH_WAYS: &[(&str, &str)] = &[("llama_bidirec", "llama"), ("lfm2_bidirectional", "lfm2")];
 
+/// Types of models around a decoder whose config is not a part of its own.
+const FLAT: &[&str] = &["qwen2_5_vl", "qwen2_vl"];
+
+/// Types of decoders within larger models, and those that they are by themselves.
+const WITHIN: &[(&str, &str)] = &[
+    ("qwen2_5_vl_text", "qwen2"),
+    ("qwen2_vl_text", "qwen2"),
+    ("qwen3_vl_moe_text", "qwen3_moe"),
+    ("qwen3_vl_text", "qwen3"),
+];
+
 /// Spells that a model reads in both directions as `use_bidirectional_attention`.
 fn name_direction(fields: &mut Fields) {
     let kind = fields.get("model_type").and_then(Value::as_str).unwrap_or_default();
@@ -65,10 +77,24 @@ fn name_direction(fields: &mut Fields) {
     }
 }
 
+/// Gives a decoder within a larger model the type that it has by itself.
+fn name_alone(fields: &mut Fields) {
+    let kind = fields.get("model_type").and_then(Value::as_str).unwrap_or_default();
+    if let Some((_, alone)) = WITHIN.iter().find(|(name, _)| *name == kind) {
+        fields.insert("model_type".into(), (*alone).into());
+    }
+}
+
 /// Puts the fields of `text_config` in the place of those around it.
 fn unwrap(mut fields: Fields) -> (Fields, Option<String>) {
-    let Some(Value::Object(mut text)) = fields.remove("text_config") else { return (fields, None) };
     let whole = fields.get("model_type").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let Some(Value::Object(mut text)) = fields.remove("text_config") else {
+        let is_around = FLAT.contains(&whole.as_str());
+        if is_around {
+            fields.insert("model_type".into(), defaults::part_of(&whole).into());
+        }
+        return (fields, Some(whole).filter(|_| is_around));
+    };
     text.entry("model_type").or_insert_with(|| defaults::part_of(&whole).into());
     for name in WHOLE {
         if fields.get(*name).is_some_and(|value| !value.is_null()) {

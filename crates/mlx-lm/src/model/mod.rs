@@ -24,8 +24,8 @@ use mlx_core::{Array, Result as MlxResult, eval, memory};
 use mlx_nn::{Module, Weights};
 
 pub(crate) use self::body::headed;
-use self::wrapper::Wrapper;
 pub(crate) use self::wrapper::spelled;
+use self::wrapper::{Wrapper, ignore_others};
 use crate::cache::KvCache;
 use crate::config::{Common, Config};
 use crate::generate::Start;
@@ -104,8 +104,12 @@ pub const WRAPPERS: &[&str] = &[
     "kimi_k25",
     "llava",
     "mistral3",
+    "qwen2_5_vl",
+    "qwen2_vl",
     "qwen3_5",
     "qwen3_5_moe",
+    "qwen3_vl",
+    "qwen3_vl_moe",
 ];
 
 /// Builds the decoder that the config names, within its wrapper if it has one.
@@ -135,9 +139,18 @@ impl Model {
     /// # Errors
     /// The architecture is unknown, a field is missing or not supported, or a weight is missing, left over or misshapen.
     pub fn new(config: &Config, weights: Weights) -> Result<Self> {
-        let decoder = build(config, &weights)?;
-        config.finish()?;
+        if config.is_wrapped() {
+            ignore_others(&weights);
+        }
+        let model = Self::within(config, &weights)?;
         weights.finish()?;
+        Ok(model)
+    }
+
+    /// Builds the decoder that `config` describes from `weights`, of which others may use the rest.
+    pub(crate) fn within(config: &Config, weights: &Weights) -> Result<Self> {
+        let decoder = build(config, weights)?;
+        config.finish()?;
         let common: Common = config.peek()?;
         let (context, steady, eos) = (common.context(), common.steady(), common.eos());
         Ok(Self {
@@ -231,6 +244,18 @@ impl Model {
         TokenStream::new(self, None, Start::new(self, prompt, options)?, options)
     }
 
+    /// Runs hidden states of [`Decoder::embed`], in which features may stand in place of those of tokens, for what they
+    /// leave in `cache`.
+    ///
+    /// # Errors
+    /// They go beyond the context, or MLX refuses them.
+    pub fn prefill_hidden(&self, hidden: &Array, cache: &mut KvCache) -> Result<()> {
+        self.check_end(cache.offset().saturating_add(hidden.dim(1)?))?;
+        cache.layer_by_layer(|cache| self.decoder.states(hidden.clone(), cache))?;
+        eval(cache.arrays())?;
+        Ok(memory::clear_cache()?)
+    }
+
     /// Scores after `tokens` `[batch, length]`, which are known to be in range.
     pub(crate) fn step(&self, tokens: &Array, cache: &mut KvCache) -> MlxResult<Array> {
         self.decoder.decode(self.decoder.embed(tokens)?, cache)
@@ -245,11 +270,15 @@ impl Model {
             let size = self.vocab_size;
             return Err(Error::Prompt(format!("token {id} is outside the vocabulary of {size}")));
         }
-        let end = tokens.len().saturating_add(offset.unsigned_abs() as usize);
+        self.check_end(i32::try_from(tokens.len()).unwrap_or(i32::MAX).saturating_add(offset))
+    }
+
+    /// Checks that the context holds so many tokens.
+    fn check_end(&self, end: i32) -> Result<()> {
         match self.context {
-            Some(context) if end > context => Err(Error::Prompt(format!(
-                "the prompt reaches {end} tokens, but the model's context is {context}: shorten it"
-            ))),
+            Some(context) if usize::try_from(end).is_ok_and(|end| end > context) => Err(Error::Prompt(
+                format!("the prompt reaches {end} tokens, but the model's context is {context}: shorten it"),
+            )),
             _ => Ok(()),
         }
     }

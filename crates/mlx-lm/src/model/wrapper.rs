@@ -9,11 +9,14 @@ use crate::cache::KvCache;
 use crate::config::Config;
 use crate::tensors::Arrays;
 
-/// Scopes of what is no text, by themselves or in `model`.
+/// Scopes of what is no text.
 const OTHERS: &[&str] = &[
     "audio_tower.",
+    "connector.",
     "embed_audio.",
     "embed_vision.",
+    "image_newline",
+    "mlp1.",
     "mm_projector.",
     "mtp.",
     "multi_modal_projector.",
@@ -23,20 +26,37 @@ const OTHERS: &[&str] = &[
     "visual.",
 ];
 
-/// What transformers calls the decoder since 4.52.
-const BODY: &str = "model.language_model.";
+/// What checkpoints call the decoder without its head, from the longest name on.
+const BODIES: &[&str] = &["model.language_model.", "model.text_model.", "model."];
 
-/// The arrays of a model around a decoder by their names, those of the decoder in the scope `language_model`.
+/// The arrays of a model around a decoder by the names that MLX gives them: those of the decoder are in the scope
+/// `language_model`, and the others in scopes of their own.
 pub(crate) fn spelled(arrays: Arrays) -> Arrays {
-    if !arrays.keys().any(|name| name.starts_with(BODY)) {
-        return arrays;
+    let is_apart = arrays.keys().any(|name| name.starts_with("language_model."));
+    arrays.into_iter().map(|(name, array)| (spelling(name, is_apart), array)).collect()
+}
+
+/// The name of an array, where the decoder `is_apart` from the others or not.
+fn spelling(name: String, is_apart: bool) -> String {
+    let inner = name.strip_prefix("model.").unwrap_or(&name);
+    if OTHERS.iter().any(|other| inner.starts_with(other)) {
+        return inner.to_owned();
     }
-    let spelled = |name: String| match name.strip_prefix(BODY) {
+    if is_apart {
+        return name;
+    }
+    if name.starts_with("lm_head.") {
+        return format!("language_model.{name}");
+    }
+    match BODIES.iter().find_map(|body| name.strip_prefix(body)) {
         Some(part) => format!("language_model.model.{part}"),
-        None if name.starts_with("lm_head.") => format!("language_model.{name}"),
         None => name,
-    };
-    arrays.into_iter().map(|(name, array)| (spelled(name), array)).collect()
+    }
+}
+
+/// Lets be left over what is no text.
+pub(super) fn ignore_others(w: &Weights) {
+    w.ignore(|key| OTHERS.iter().any(|other| key.starts_with(other)));
 }
 
 /// The decoder of a model of text and images.
@@ -49,10 +69,6 @@ pub(super) struct Wrapper {
 impl Wrapper {
     /// The decoder that the config describes, in the scope `language_model`.
     pub(super) fn load(w: &Weights, config: &Config) -> Result<Self> {
-        w.ignore(|key| {
-            let key = key.strip_prefix("model.").unwrap_or(key);
-            OTHERS.iter().any(|other| key.starts_with(other))
-        });
         Ok(Self { language_model: decoder(config, &w.at("language_model"))? })
     }
 }

@@ -46,7 +46,7 @@ pub use pool::{AvgPool, AvgPool1d, AvgPool2d, AvgPool3d, MaxPool, MaxPool1d, Max
 pub use positional::{Alibi, SinusoidalOptions, SinusoidalPositionalEncoding};
 pub use qq_linear::QqLinear;
 pub use recurrent::{Gru, Lstm, Rnn};
-pub use rope::{LeftPadding, Offset, Rope, RopeScaling};
+pub use rope::{LeftPadding, Offset, Places, Rope, RopeScaling, Sections};
 pub(crate) use sequential::layers;
 pub use sequential::{Layer, Sequential};
 pub use switch_linear::SwitchLinear;

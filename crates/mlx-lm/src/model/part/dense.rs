@@ -37,6 +37,7 @@ struct Body<B> {
     norm: Named<Norm>,
     #[module(skip)]
     windows: Windows,
+    hidden: i32,
 }
 
 impl<B: Block> Dense<B> {
@@ -55,20 +56,36 @@ impl<B: Block> Dense<B> {
         let layers = m.each("layers", sizes.layers).enumerate();
         let layers = layers.map(|(at, w)| block(&w, at)).collect::<Result<_>>()?;
         let norm = Named::new(frame.last_norm, norms.load(&m, frame.last_norm, sizes.hidden)?);
-        let model = Body { embed_tokens, layers, norm, windows: frame.windows.clone() };
+        let model = Body { embed_tokens, layers, norm, windows: frame.windows.clone(), hidden: sizes.hidden };
         Ok(Self { model, lm_head, embedding_scale: frame.embedding_scale, softcap: frame.softcap })
     }
 }
 
 impl<B: Block> Body<B> {
-    fn forward(&self, mut h: Array, cache: &mut KvCache) -> MlxResult<Array> {
+    /// Behind hidden states may be what is added to them after the first layers, as wide for each.
+    fn forward(&self, hidden: Array, cache: &mut KvCache) -> MlxResult<Array> {
         let ([full, sliding], pace) = (self.windows.masks(), cache.pace());
+        let (mut h, mut added) = self.apart(hidden)?;
         for ((at, layer), cache) in self.layers.iter().enumerate().zip(cache.layers()) {
             let mask = if self.windows.slides(at) { &sliding } else { &full };
             pace.before_layer(&h)?;
             h = layer.forward(&h, mask, cache)?;
+            if let Some(more) = added.next() {
+                h = (h + more)?;
+            }
         }
         self.norm.part.forward(&h)
+    }
+
+    /// Hidden states, and what is behind them.
+    fn apart(&self, hidden: Array) -> MlxResult<(Array, impl Iterator<Item = Array>)> {
+        let parts = hidden.dim(-1)? / self.hidden.max(1);
+        if parts <= 1 {
+            return Ok((hidden, Vec::new().into_iter()));
+        }
+        let mut parts = hidden.split(parts, -1)?;
+        let first = parts.remove(0);
+        Ok((first, parts.into_iter()))
     }
 }
 

@@ -5,6 +5,7 @@
 mod llama3;
 mod longrope;
 mod offset;
+mod places;
 mod proportional;
 mod scaling;
 mod yarn;
@@ -12,8 +13,9 @@ mod yarn;
 pub use llama3::Llama3;
 pub use longrope::LongRope;
 pub use offset::{LeftPadding, Offset};
+pub use places::Places;
 pub use proportional::Proportional;
-pub use scaling::RopeScaling;
+pub use scaling::{RopeScaling, Sections};
 pub use yarn::Yarn;
 
 use mlx_core::transform::Path;
@@ -33,6 +35,8 @@ pub struct Rope {
     pace: f32,
     /// The features that turn are multiplied by this.
     magnitude: f32,
+    /// Which pairs turn with which of three positions.
+    sections: Option<Sections>,
 }
 
 /// How far it is, in radians, from one position to the next that turns a pair of features alike.
@@ -79,9 +83,13 @@ impl Rope {
         if !(base > 0.0 && base.is_finite()) {
             return Err(Error::config("rope_theta", format!("{base} is not a positive number")));
         }
-        let plain = Self { dims, traditional, waves: Waves::Base(base), pace: 1.0, magnitude: 1.0 };
+        let waves = Waves::Base(base);
+        let plain = Self { dims, traditional, waves, pace: 1.0, magnitude: 1.0, sections: None };
         match scaling {
-            None | Some(RopeScaling::Default | RopeScaling::Mrope { .. }) => Ok(plain),
+            None | Some(RopeScaling::Default) => Ok(plain),
+            Some(RopeScaling::Mrope(sections)) => {
+                Ok(Self { sections: Some(sections.check(dims / 2)?), ..plain })
+            }
             Some(&RopeScaling::Linear { factor }) => Ok(Self { pace: 1.0 / factor, ..plain }),
             Some(&RopeScaling::Dynamic { factor }) => {
                 let max_position = positive("max_position_embeddings", max_position)?;
@@ -105,18 +113,23 @@ impl Rope {
     }
 
     /// Turns `x` `[batch, heads, length, width]`, whose first place is at position `offset`: a number, or one for
-    /// each of the batch.
+    /// each of the batch, or each place is at its own.
     #[track_caller]
     pub fn forward<'o>(&self, x: &Array, offset: impl Into<Offset<'o>>) -> mlx_core::Result<Array> {
         let offset = offset.into();
         if let (Waves::Growing { .. }, Offset::Padded { end, padding }) = (&self.waves, offset) {
             return self.forward_each(x, end, padding);
         }
+        let (first, padding) = match offset {
+            Offset::At(places) => return self.forward_at(x, places),
+            Offset::All(first) => (first, None),
+            Offset::Padded { end, padding } => (end, Some(padding)),
+        };
         let x = self.magnify(x)?;
-        let how = self.rotation(offset, x.dim(-2)?);
-        match offset {
-            Offset::All(_) => fast::rope(&x, how),
-            Offset::Padded { padding, .. } => fast::rope_dynamic(&x, how, padding.shift()),
+        let how = self.rotation(first, x.dim(-2)?);
+        match padding {
+            None => fast::rope(&x, how),
+            Some(padding) => fast::rope_dynamic(&x, how, padding.shift()),
         }
     }
 
@@ -129,14 +142,16 @@ impl Rope {
         offset: impl Into<Offset<'o>>,
     ) -> mlx_core::Result<[Array; N]> {
         let offset = offset.into();
-        let grows_apart = matches!((&self.waves, offset), (Waves::Growing { .. }, Offset::Padded { .. }));
+        let grows = matches!(self.waves, Waves::Growing { .. });
         let length = all.first().map_or(Ok(0), |part| part.x.dim(-2))?;
-        if self.magnitude == 1.0 && !grows_apart {
-            let shift = match offset {
-                Offset::All(_) => None,
-                Offset::Padded { padding, .. } => Some(padding.shift()),
-            };
-            return fast::rope_heads(all, self.rotation(offset, length), shift);
+        match offset {
+            Offset::All(first) if self.magnitude == 1.0 => {
+                return fast::rope_heads(all, self.rotation(first, length), None);
+            }
+            Offset::Padded { end, padding } if self.magnitude == 1.0 && !grows => {
+                return fast::rope_heads(all, self.rotation(end, length), Some(padding.shift()));
+            }
+            _ => {}
         }
         let mut turned = all.map(|part| part.x.clone());
         for (turned, part) in turned.iter_mut().zip(all) {
@@ -145,12 +160,8 @@ impl Rope {
         Ok(turned)
     }
 
-    /// How `length` places turn from `offset` on, or from each text's own if there is padding.
-    fn rotation(&self, offset: Offset<'_>, length: i32) -> fast::Rope<'_> {
-        let first = match offset {
-            Offset::All(first) => first,
-            Offset::Padded { end, .. } => end,
-        };
+    /// How `length` places turn from `first` on.
+    fn rotation(&self, first: i32, length: i32) -> fast::Rope<'_> {
         let (base, freqs) = match &self.waves {
             &Waves::Base(base) => (Some(base), None),
             &Waves::Growing { base, factor, max_position } => {

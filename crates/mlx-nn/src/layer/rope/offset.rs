@@ -2,6 +2,8 @@
 
 use mlx_core::{Array, Result};
 
+use super::Places;
+
 /// The position of the first of some places that follow others, for each text of a batch.
 #[derive(Clone, Copy, Debug)]
 pub enum Offset<'a> {
@@ -14,9 +16,12 @@ pub enum Offset<'a> {
         /// How many of them are no part of each text.
         padding: &'a LeftPadding,
     },
+    /// Each place has a position of its own.
+    At(&'a Places),
 }
 
-/// How many places stand before the first of each text in a batch.
+/// How many places stand before the first of each text in a batch. Where positions leap, as behind images, that may
+/// be less than none.
 #[derive(Clone, Debug)]
 pub struct LeftPadding {
     widths: Vec<i32>,
@@ -45,13 +50,14 @@ impl LeftPadding {
 
 impl Offset<'_> {
     /// The positions of `length` places: `[length]`, or `[batch, length]` where texts differ. Those of padding are
-    /// negative.
+    /// negative. Where places have several, they are those along the first axis.
     pub fn positions(self, length: i32) -> Result<Array> {
         match self {
             Self::All(first) => Array::arange(first..first.saturating_add(length)),
             Self::Padded { end, padding } => {
                 Array::arange(end..end.saturating_add(length))? + padding.shift.expand_dims(1)?
             }
+            Self::At(places) => places.first(),
         }
     }
 }

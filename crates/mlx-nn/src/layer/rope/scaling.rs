@@ -32,10 +32,16 @@ pub enum RopeScaling {
     /// Not at all, but only some features turn.
     Proportional(Proportional),
     /// Three positions for images and video, which are the same one in text.
-    Mrope {
-        /// Pairs of features for time, height and width.
-        section: [i32; 3],
-    },
+    Mrope(Sections),
+}
+
+/// Which pairs of features turn with which of three positions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sections {
+    /// Pairs for time, height and width.
+    pub counts: [i32; 3],
+    /// Pairs of the three are in turn, and what is left is for time; otherwise one section follows the other.
+    pub interleaved: bool,
 }
 
 /// The form in `config.json`: the fields of all types.
@@ -56,6 +62,8 @@ struct Stored {
     long_factor: Option<OneOrMany>,
     partial_rotary_factor: Option<f32>,
     mrope_section: Option<Vec<i32>>,
+    #[serde(alias = "interleaved")]
+    mrope_interleaved: Option<bool>,
 }
 
 #[derive(Clone, Deserialize)]
@@ -80,14 +88,14 @@ impl TryFrom<Stored> for RopeScaling {
 impl Stored {
     fn scaling(&self, kind: &str) -> Result<RopeScaling, String> {
         Ok(match kind {
-            "default" => RopeScaling::Default,
+            "default" if self.mrope_section.is_none() => RopeScaling::Default,
             "linear" => RopeScaling::Linear { factor: self.factor()? },
             "dynamic" => RopeScaling::Dynamic { factor: self.factor()? },
             "llama3" => RopeScaling::Llama3(self.llama3()?),
             "yarn" | "deepseek_yarn" | "telechat3-yarn" => RopeScaling::Yarn(self.yarn()?),
             "longrope" | "su" => RopeScaling::LongRope(self.long_rope()?),
             "proportional" => RopeScaling::Proportional(self.proportional()?),
-            "mrope" => RopeScaling::Mrope { section: self.section()? },
+            "default" | "mrope" => RopeScaling::Mrope(self.sections()?),
             _ => return Err(format!("is not known, only {KNOWN}")),
         })
     }
@@ -128,11 +136,12 @@ impl Stored {
         })
     }
 
-    fn section(&self) -> Result<[i32; 3], String> {
-        let section = needed("mrope_section", self.mrope_section.clone())?;
-        section
+    fn sections(&self) -> Result<Sections, String> {
+        let found = needed("mrope_section", self.mrope_section.clone())?;
+        let counts = found
             .try_into()
-            .map_err(|found: Vec<_>| format!("has {} entries in `mrope_section`, not 3", found.len()))
+            .map_err(|found: Vec<_>| format!("has {} entries in `mrope_section`, not 3", found.len()))?;
+        Ok(Sections { counts, interleaved: self.mrope_interleaved.unwrap_or(false) })
     }
 
     fn factor(&self) -> Result<f32, String> {

@@ -1,0 +1,18 @@
+//! Towers for images, and the parts that they are made of.
+//!
+//! A tower takes patches of images, `[patches, numbers]`, and gives vectors. What is here serves several families of
+//! models: of vision and language, and of embeddings.
+
+#![forbid(unsafe_code)]
+
+mod activation;
+mod attention;
+mod feed_forward;
+mod patches;
+mod rotation;
+
+pub use activation::Activation;
+pub use attention::{Attention, AttentionNames};
+pub use feed_forward::FeedForward;
+pub use patches::{PatchEmbedding, PatchSizes};
+pub use rotation::Rotation;

@@ -1,0 +1,101 @@
+//! The families: how each prepares images, what its tower makes of them, and where that stands in a text.
+
+mod layout;
+mod qwen_vl;
+
+use mlx_core::Array;
+use mlx_hub::Directory;
+use mlx_nn::{Module, Weights};
+use serde::Deserialize;
+use serde_json::Value;
+
+pub(crate) use self::layout::{Layout, Span};
+use crate::{Error, Media, Result};
+
+/// What a family does with what it is shown.
+pub(crate) trait Family: Module {
+    /// What the chat template writes for an image, and for a video if the family takes any.
+    fn markers(&self) -> Markers;
+
+    /// An image or a video as the tower takes it, and what stands in the text for it.
+    fn prepare(&self, media: &Media) -> Result<Prepared>;
+
+    /// What the tower makes of it, `[tokens, hidden]`. What is behind the hidden states of a token is added after the
+    /// first layers of the decoder, as wide for each.
+    fn see(&self, about: &About, inputs: &[Array]) -> Result<Array>;
+
+    /// The tokens that such vectors take the place of.
+    fn tokens(&self) -> &[u32];
+
+    /// Where tokens stand, if not in a row, of a text of so many with such spans of what is shown.
+    fn layout(&self, _length: usize, _spans: &[Span<'_>]) -> Layout {
+        Layout::default()
+    }
+}
+
+/// What stands for what is shown in the text of a conversation.
+#[derive(Clone, Debug)]
+pub(crate) struct Markers {
+    pub(crate) image: String,
+    pub(crate) video: Option<String>,
+}
+
+/// What is known of an image or a video before a tower runs.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct About {
+    /// What stands in the text in place of the marker.
+    pub(crate) text: String,
+    /// How many tokens of it vectors take the place of.
+    pub(crate) tokens: usize,
+    /// Its vectors in time, height and width, where they are in such an order.
+    pub(crate) grid: [i32; 3],
+    /// How many positions lie between two vectors in time.
+    pub(crate) pace: f64,
+}
+
+/// An image or a video, ready for a tower.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub(crate) about: About,
+    /// What the tower takes.
+    pub(crate) inputs: Vec<Array>,
+}
+
+/// What a family reads to be built.
+pub(crate) struct Checkpoint<'c> {
+    pub(crate) config: &'c Value,
+    pub(crate) directory: &'c Directory,
+    /// Scopes are those of MLX: `vision_tower`, `multi_modal_projector`, `visual` and so on.
+    pub(crate) weights: &'c Weights,
+}
+
+macro_rules! families {
+    ($($($name:literal)|+ => $($family:ident)::+,)*) => {
+        /// The values of `model_type` that can be built.
+        pub const KNOWN: &[&str] = &[$($($name),+),*];
+
+        /// Builds what is around the decoder of a checkpoint.
+        pub(crate) fn load(checkpoint: &Checkpoint<'_>) -> Result<Box<dyn Family>> {
+            let Kind { model_type } = parse(checkpoint.config)?;
+            match model_type.as_str() {
+                $($($name)|+ => Ok(Box::new($($family)::+::load(checkpoint)?)),)*
+                _ => Err(Error::UnknownModel { found: model_type, known: KNOWN }),
+            }
+        }
+    };
+}
+
+families! {
+    "qwen2_vl" => qwen_vl,
+}
+
+#[derive(Deserialize)]
+struct Kind {
+    #[serde(default)]
+    model_type: String,
+}
+
+/// The fields of `T` in a `config.json`.
+pub(crate) fn parse<T: for<'de> Deserialize<'de>>(config: &Value) -> Result<T> {
+    T::deserialize(config).map_err(|error| Error::config(error.to_string()))
+}

@@ -1,0 +1,145 @@
+//! A conversation as tokens, and what is shown in it.
+
+use std::ops::Range;
+use std::rc::Rc;
+
+use mlx_text::Tokenizer;
+
+use crate::family::{Family, Layout, Span};
+use crate::features::Seen;
+use crate::{Error, Media, Result};
+
+/// The tokens of a conversation, with what is shown in it.
+///
+/// For each image and video the tokens hold as many placeholders as the model will see vectors of it.
+#[derive(Clone, Debug)]
+pub struct Prompt {
+    pub(crate) tokens: Vec<u32>,
+    pub(crate) shown: Vec<Shown>,
+    pub(crate) layout: Rc<Layout>,
+}
+
+/// An image or a video, and the tokens that it takes the place of: all placeholders within a range.
+#[derive(Clone, Debug)]
+pub(crate) struct Shown {
+    pub(crate) seen: Rc<Seen>,
+    pub(crate) tokens: Range<usize>,
+}
+
+impl Prompt {
+    /// The tokens.
+    pub fn tokens(&self) -> &[u32] {
+        &self.tokens
+    }
+
+    /// Where placeholders of each image and video stand, in order.
+    pub fn shown(&self) -> impl Iterator<Item = Range<usize>> {
+        self.shown.iter().map(|shown| shown.tokens.clone())
+    }
+
+    /// How many tokens the vectors of images and videos take the place of.
+    pub fn image_tokens(&self) -> usize {
+        self.shown.iter().map(|shown| shown.seen.about.tokens).sum()
+    }
+
+    /// The place behind the last placeholder.
+    pub(crate) fn text_from(&self) -> usize {
+        self.shown.last().map_or(0, |shown| shown.tokens.end)
+    }
+
+    /// The tokens of `text`, in which a marker stands for each of `seen`.
+    pub(crate) fn new(
+        text: &str,
+        seen: Vec<(Kind, Rc<Seen>)>,
+        family: &dyn Family,
+        tokenizer: &Tokenizer,
+    ) -> Result<Self> {
+        let tokens = tokenizer.encode(&expanded(text, &seen, family)?, false)?;
+        let shown = spans(&tokens, seen, family.tokens())?;
+        let spans: Vec<_> = shown
+            .iter()
+            .map(|shown| Span { tokens: shown.tokens.clone(), about: &shown.seen.about })
+            .collect();
+        let layout = Rc::new(family.layout(tokens.len(), &spans));
+        Ok(Self { tokens, shown, layout })
+    }
+}
+
+/// Which marker stands for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Image,
+    Video,
+}
+
+impl Kind {
+    pub(crate) fn of(media: &Media) -> Self {
+        match media {
+            Media::Image(_) => Self::Image,
+            Media::Video(_) => Self::Video,
+        }
+    }
+}
+
+/// `text` with what stands for each image and video in place of its marker.
+fn expanded(text: &str, seen: &[(Kind, Rc<Seen>)], family: &dyn Family) -> Result<String> {
+    let markers = family.markers();
+    let (mut rest, mut expanded) = (text, String::new());
+    let mut left = seen.iter();
+    while let Some((at, kind, marker)) = next_marker(rest, &markers.image, markers.video.as_deref()) {
+        let Some((expected, seen)) = left.next() else {
+            let problem = format!("the conversation has more markers {marker} than it shows");
+            return Err(Error::Prompt(problem));
+        };
+        if *expected != kind {
+            let problem =
+                format!("{marker} stands where the conversation shows the other of image and video");
+            return Err(Error::Prompt(problem));
+        }
+        expanded.push_str(rest.get(..at).unwrap_or_default());
+        expanded.push_str(&seen.about.text);
+        rest = rest.get(at + marker.len()..).unwrap_or_default();
+    }
+    let missing = left.count();
+    if missing > 0 {
+        let problem = format!(
+            "the chat template writes no {} for {missing} of what the conversation shows",
+            markers.image
+        );
+        return Err(Error::Prompt(problem));
+    }
+    expanded.push_str(rest);
+    Ok(expanded)
+}
+
+/// The first marker of a text: where it is, and of what.
+fn next_marker<'m>(text: &str, image: &'m str, video: Option<&'m str>) -> Option<(usize, Kind, &'m str)> {
+    let found = |kind, marker: &'m str| Some((text.find(marker)?, kind, marker));
+    let video = video.and_then(|marker| found(Kind::Video, marker));
+    [found(Kind::Image, image), video].into_iter().flatten().min_by_key(|(at, ..)| *at)
+}
+
+/// Where the placeholders of each stand.
+fn spans(tokens: &[u32], seen: Vec<(Kind, Rc<Seen>)>, placeholders: &[u32]) -> Result<Vec<Shown>> {
+    let mut places = tokens.iter().enumerate().filter(|(_, token)| placeholders.contains(token));
+    let mut shown = Vec::with_capacity(seen.len());
+    for (_, seen) in seen {
+        let own: Vec<_> = places.by_ref().take(seen.about.tokens).map(|(at, _)| at).collect();
+        match (own.first(), own.last()) {
+            (Some(first), Some(last)) if own.len() == seen.about.tokens => {
+                shown.push(Shown { seen, tokens: *first..last + 1 });
+            }
+            _ => {
+                let wanted = seen.about.tokens;
+                let problem = format!("the tokenizer makes {} placeholders of {wanted}", own.len());
+                return Err(Error::Prompt(problem));
+            }
+        }
+    }
+    match places.count() {
+        0 => Ok(shown),
+        more => {
+            Err(Error::Prompt(format!("the text has {more} placeholders of images that it does not show")))
+        }
+    }
+}
