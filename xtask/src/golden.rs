@@ -91,7 +91,8 @@ const SPEECH: Environment = Environment { folder: ".venv-speech", requirements: 
 const MLX_AUDIO: Environment =
     Environment { folder: ".venv-mlx-audio", requirements: "requirements-mlx-audio.txt" };
 
-const MLX_VLM: Environment = Environment { folder: ".venv-mlx-vlm", requirements: "requirements-mlx-vlm.txt" };
+const MLX_VLM: Environment =
+    Environment { folder: ".venv-mlx-vlm", requirements: "requirements-mlx-vlm.txt" };
 
 /// Rewrite the reference data of the tests with Python's MLX and mlx-lm.
 #[derive(Args)]

@@ -12,7 +12,6 @@ use serde_json::Value;
 
 use crate::media::Key;
 use crate::model::VisionLanguageModel;
-use crate::prompt::Kind;
 use crate::{Error, Media, Prompt, Result, Turn};
 
 /// A conversation with a model, which remembers what it saw, and what was said, from turn to turn.
@@ -117,7 +116,7 @@ struct Scene<'m> {
 impl<'m> Reader<'m> for Seer<'m> {
     fn read(&self, text: &str, messages: &[Message]) -> mlx_lm::Result<Box<dyn Passage + 'm>> {
         let prompt = self.prompt(text, messages).map_err(unwrapped)?;
-        let marks = prompt.marks(self.model.family().tokens());
+        let marks = prompt.marks(self.model.sight().family().tokens());
         Ok(Box::new(Scene { model: self.model, prompt, marks }))
     }
 }
@@ -131,9 +130,9 @@ impl Seer<'_> {
             let Some(media) = shown.get(key) else {
                 return Err(Error::Prompt(format!("nothing was shown under the key {key}")));
             };
-            seen.push((Kind::of(media), self.model.features().of(media, self.model.family())?));
+            seen.push(self.model.sight().of(media)?);
         }
-        Prompt::new(text, seen, self.model.family(), self.model.language().tokenizer())
+        Prompt::new(text, seen, self.model.sight().family(), self.model.language().tokenizer())
     }
 }
 
@@ -153,10 +152,11 @@ impl Passage for Scene<'_> {
         end: usize,
         options: &GenerateOptions,
     ) -> mlx_lm::Result<()> {
-        self.model.run_shown(&self.prompt, cache, end, options.prefill_step).map_err(unwrapped)?;
+        let (sight, step) = (self.model.sight(), options.prefill_step);
+        sight.run(model, &self.prompt, cache, (end, step)).map_err(unwrapped)?;
         let held = cache.offset().unsigned_abs() as usize;
         let rest = self.prompt.tokens().get(held..end).unwrap_or_default();
-        model.prefill(rest, cache, options.prefill_step)
+        model.prefill(rest, cache, step)
     }
 }
 

@@ -25,10 +25,12 @@ mod chat;
 mod error;
 mod family;
 mod features;
+mod hidden;
 mod media;
 mod model;
+mod passage;
 mod prompt;
-mod run;
+mod sight;
 mod turn;
 
 pub use chat::VisionChat;
@@ -38,6 +40,7 @@ pub use features::Features;
 pub use media::{Media, Video};
 pub use model::{VisionLanguageModel, load};
 pub use prompt::Prompt;
+pub use sight::Sight;
 pub use turn::Turn;
 
 pub use {mlx_core, mlx_hub, mlx_image, mlx_lm, mlx_text};
