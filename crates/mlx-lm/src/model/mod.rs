@@ -24,8 +24,8 @@ use mlx_core::{Array, Result as MlxResult, eval, memory};
 use mlx_nn::{Module, Weights};
 
 pub(crate) use self::body::headed;
-pub(crate) use self::wrapper::spelled;
 use self::wrapper::{Wrapper, ignore_others};
+pub(crate) use self::wrapper::{ignore_predictors, spelled, take_others};
 use crate::cache::KvCache;
 use crate::config::{Common, Config};
 use crate::generate::Start;

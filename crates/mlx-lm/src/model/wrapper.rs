@@ -18,13 +18,16 @@ const OTHERS: &[&str] = &[
     "image_newline",
     "mlp1.",
     "mm_projector.",
-    "mtp.",
+    PREDICTORS,
     "multi_modal_projector.",
     "vision_embedder.",
     "vision_model.",
     "vision_tower.",
     "visual.",
 ];
+
+/// The scope of layers that predict tokens after the next.
+const PREDICTORS: &str = "mtp.";
 
 /// What checkpoints call the decoder without its head, from the longest name on.
 const BODIES: &[&str] = &["model.language_model.", "model.text_model.", "model."];
@@ -56,7 +59,25 @@ fn spelling(name: String, is_apart: bool) -> String {
 
 /// Lets be left over what is no text.
 pub(super) fn ignore_others(w: &Weights) {
-    w.ignore(|key| OTHERS.iter().any(|other| key.starts_with(other)));
+    w.ignore(is_other);
+}
+
+/// Takes what is no text out of [`spelled`] arrays. Layers that predict tokens after the next are left out.
+pub(crate) fn take_others(arrays: &mut Arrays) -> Arrays {
+    let (others, text) = std::mem::take(arrays).into_iter().partition(|(name, _)| is_other(name));
+    *arrays = text;
+    let mut others: Arrays = others;
+    others.retain(|name, _| !name.starts_with(PREDICTORS));
+    others
+}
+
+/// Lets layers be left over that predict tokens after the next.
+pub(crate) fn ignore_predictors(w: &Weights) {
+    w.ignore(|key| key.starts_with(PREDICTORS));
+}
+
+fn is_other(name: &str) -> bool {
+    OTHERS.iter().any(|other| name.starts_with(other))
 }
 
 /// The decoder of a model of text and images.

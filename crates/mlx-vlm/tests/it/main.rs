@@ -5,4 +5,6 @@ mod chat;
 #[cfg(test)]
 mod conversations;
 #[cfg(test)]
+mod convert;
+#[cfg(test)]
 mod qwen_vl;
