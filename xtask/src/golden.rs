@@ -47,6 +47,7 @@ pub const TOPICS: &[&str] = &[
     "retrieval",
     "rope",
     "sampling",
+    "score",
     "sensevoice",
     "sound",
     "speaker",
@@ -63,7 +64,7 @@ const WITH_TORCH: &[&str] = &["embed", "minilm", "rerank", "retrieval", "vision"
 
 /// Those whose references are of speech.
 const WITH_SPEECH: &[&str] =
-    &["codec", "ctc", "hear", "kokoro", "moonshine", "sound", "speaker", "vocoder", "voice"];
+    &["codec", "ctc", "hear", "kokoro", "moonshine", "score", "sound", "speaker", "vocoder", "voice"];
 
 /// Those whose reference is mlx-audio, which takes another MLX.
 const WITH_MLX_AUDIO: &[&str] = &["nemo", "qwen3_asr", "sensevoice"];
