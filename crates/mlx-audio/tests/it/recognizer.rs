@@ -74,6 +74,8 @@ fn what_a_model_does_not_have_is_refused() {
     let options = RecognizeOptions { beam_size: Some(5), ..RecognizeOptions::default() };
     let message = model.transcribe(&[0.0; 900], &options).unwrap_err().to_string();
     assert_eq!(message, "beam_size is 5: wav2vec2 has no such option, leave it out");
+    let message = model.live(&RecognizeOptions::default()).err().unwrap().to_string();
+    assert_eq!(message, "model is wav2vec2: it hears whole recordings: take a Whisper");
     let options = RecognizeOptions { language: Some("de".into()), ..RecognizeOptions::default() };
     let message = model.transcribe_parts(&[0.0; 900], &[], 1, &options).unwrap_err().to_string();
     assert_eq!(message, "language is de: wav2vec2 has no such option, leave it out");
