@@ -5,7 +5,7 @@
 mod cutter;
 mod kind;
 mod options;
-mod spoken;
+mod timed_token;
 mod transcription;
 
 use std::ops::Range;
@@ -22,7 +22,7 @@ use transcription::Hearing;
 
 pub use kind::KNOWN;
 pub use options::RecognizeOptions;
-pub use spoken::{Spoken, segments};
+pub use timed_token::{TimedToken, segments};
 pub use transcription::Transcription;
 
 /// A model of speech that hears short sound at once: mono samples at [`Recognizer::RATE`].
