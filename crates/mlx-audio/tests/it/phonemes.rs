@@ -42,6 +42,7 @@ fn a_number_is_one_token_as_it_is_written() {
     // A hyphen behind a word that is in no dictionary is no minus.
     let said = |text| american.phonemes(text).unwrap();
     assert!(!said("qzx-19").contains("mˈInəs") && said("-19").contains("mˈInəs"));
+    assert!(said("qzx-19").starts_with(&said("qzx")));
 }
 
 #[test]

@@ -56,6 +56,8 @@ fn british_spellings_stay_as_they_are_unless_others_are_given() {
 fn letters_are_compared_where_words_have_no_spaces() {
     assert_eq!(normalize("你好，世界", "zh"), "你 好 世 界");
     assert_eq!(normalize("Grüß Gott!", "de"), "grüß gott");
+    assert_eq!(normalize("mal(so)rum()", "de"), "malrum");
+    assert_eq!(normalize("so()rum", "de"), "so rum");
     assert_eq!(normalize("Mr. Hall's forty-second", "en"), "mister hall is 42nd");
 }
 
