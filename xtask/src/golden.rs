@@ -49,6 +49,7 @@ pub const TOPICS: &[&str] = &[
     "retrieval",
     "rope",
     "sampling",
+    "score",
     "sensevoice",
     "sound",
     "speaker",
@@ -68,7 +69,7 @@ const WITH_TORCH: &[&str] =
 
 /// Those whose references are of speech.
 const WITH_SPEECH: &[&str] =
-    &["codec", "ctc", "hear", "kokoro", "moonshine", "sound", "speaker", "vocoder", "voice"];
+    &["codec", "ctc", "hear", "kokoro", "moonshine", "score", "sound", "speaker", "vocoder", "voice"];
 
 /// Those whose reference is mlx-audio, which takes another MLX.
 const WITH_MLX_AUDIO: &[&str] = &["nemo", "qwen3_asr", "sensevoice"];

@@ -7,6 +7,7 @@ mod arithmetic;
 mod cache;
 mod command;
 mod cpus;
+mod device;
 mod download;
 mod drafting;
 mod failure;
