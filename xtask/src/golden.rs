@@ -22,6 +22,7 @@ pub const TOPICS: &[&str] = &[
     "embed",
     "foreign",
     "gemma",
+    "glm_vl",
     "hear",
     "hybrid",
     "init",
@@ -36,6 +37,7 @@ pub const TOPICS: &[&str] = &[
     "norm",
     "ops",
     "optim",
+    "paddle_ocr",
     "pool",
     "positional",
     "prompt_cache",
@@ -60,7 +62,8 @@ pub const TOPICS: &[&str] = &[
 ];
 
 /// Those whose reference is torch, which is large.
-const WITH_TORCH: &[&str] = &["embed", "minilm", "qwen_vl", "rerank", "retrieval", "vision"];
+const WITH_TORCH: &[&str] =
+    &["embed", "glm_vl", "minilm", "paddle_ocr", "qwen_vl", "rerank", "retrieval", "vision"];
 
 /// Those whose references are of speech.
 const WITH_SPEECH: &[&str] =

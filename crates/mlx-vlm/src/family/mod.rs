@@ -1,7 +1,9 @@
 //! The families: how each prepares images, what its tower makes of them, and where that stands in a text.
 
 mod film;
+mod glm_v;
 mod layout;
+mod paddle_ocr;
 mod qwen_vl;
 mod tubelets;
 
@@ -88,6 +90,8 @@ macro_rules! families {
 }
 
 families! {
+    "glm46v" | "glm4v" | "glm4v_moe" | "glm_ocr" => glm_v,
+    "paddleocr_vl" => paddle_ocr,
     "qwen2_5_vl" | "qwen2_vl" | "qwen3_5" | "qwen3_5_moe" | "qwen3_vl" | "qwen3_vl_moe" => qwen_vl,
 }
 

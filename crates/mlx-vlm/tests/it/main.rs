@@ -3,4 +3,8 @@
 #[cfg(test)]
 mod conversations;
 #[cfg(test)]
+mod glm_vl;
+#[cfg(test)]
+mod paddle_ocr;
+#[cfg(test)]
 mod qwen_vl;

@@ -19,7 +19,7 @@ use self::config::{Config, Kind};
 
 use self::tower::Tower;
 use super::film::{times, tokens_of_frame};
-use super::tubelets::{fits, prepared};
+use super::tubelets;
 use super::{About, Checkpoint, Family, Layout, Markers, Prepared, Span};
 use crate::{Media, Result, Video};
 
@@ -52,16 +52,12 @@ pub(super) fn load(checkpoint: &Checkpoint<'_>) -> Result<QwenVl> {
     let weights = checkpoint.weights;
     // Of further decoders behind this one, which guess the tokens after the next.
     weights.ignore(|key| key.starts_with("mtp."));
-    let scope = if weights.at("vision_tower.patch_embed.proj").contains("weight") {
-        "vision_tower"
-    } else {
-        "visual"
-    };
+    let visual = tubelets::tower(weights, "patch_embed.proj.weight");
     let cut = [vision.depth, vision.patch, vision.merge];
     Ok(QwenVl {
-        visual: Tower::load(&weights.at(scope), &vision)?,
-        images: fits(TubeletProcessor::from_dir(path)?, cut)?,
-        videos: fits(TubeletProcessor::video_from_dir(path)?, cut)?,
+        visual: Tower::load(&visual, &vision)?,
+        images: tubelets::fits(TubeletProcessor::from_dir(path)?, cut)?,
+        videos: tubelets::fits(TubeletProcessor::video_from_dir(path)?, cut)?,
         tokens: [image_token_id, video_token_id],
         kind: vision.kind,
         tokens_per_second: vision.tokens_per_second,
@@ -74,26 +70,26 @@ impl QwenVl {
         matches!(self.kind, Kind::Third | Kind::Hybrid)
     }
 
-    fn image(tubelets: Tubelets) -> Result<Prepared> {
-        let text = IMAGE.repeat(tubelets.grid.tokens());
-        prepared(tubelets, text, 1.0)
+    fn image(cut: Tubelets) -> Result<Prepared> {
+        let text = IMAGE.repeat(cut.grid.tokens());
+        tubelets::prepared(cut, text, 1.0)
     }
 
     fn video(&self, video: &Video) -> Result<Prepared> {
-        let tubelets = self.videos.apply_frames(&video.frames)?;
+        let cut = self.videos.apply_frames(&video.frames)?;
         let depth = self.videos.depth();
         if self.tells_times() {
-            let (frame, [start, end]) = (VIDEO.repeat(tokens_of_frame(&tubelets)), AROUND);
+            let (frame, [start, end]) = (VIDEO.repeat(tokens_of_frame(&cut)), AROUND);
             let moment = |[first, last]: [f64; 2]| (first + last) / 2.0;
             let times =
                 times(video, depth).map(|at| format!("<{:.1} seconds>{start}{frame}{end}", moment(at)));
             let text = times.collect();
-            return prepared(tubelets, text, 1.0);
+            return tubelets::prepared(cut, text, 1.0);
         }
         let seconds = video.interval.as_secs_f64() * depth as f64;
         let pace = self.tokens_per_second.map_or(1.0, |tokens| tokens * seconds);
-        let text = VIDEO.repeat(tubelets.grid.tokens());
-        prepared(tubelets, text, pace)
+        let text = VIDEO.repeat(cut.grid.tokens());
+        tubelets::prepared(cut, text, pace)
     }
 }
 

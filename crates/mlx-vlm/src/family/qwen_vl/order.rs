@@ -2,6 +2,8 @@
 
 use mlx_core::{Array, Result as MlxResult};
 
+use crate::family::tubelets::list;
+
 /// Squares of patches, ordered so that those of a window follow each other.
 #[derive(Debug, PartialEq)]
 pub(super) struct Windows {
@@ -50,32 +52,13 @@ impl Windows {
     pub(super) fn take(&self, patches: &Array, square: i32) -> MlxResult<Array> {
         let [count, numbers] = patches.dims()?;
         let squares = patches.reshape([count / square.max(1), square, numbers])?;
-        squares.take(&indices(&self.squares)?, 0)?.reshape([count, numbers])
+        squares.take(&list(&self.squares)?, 0)?.reshape([count, numbers])
     }
 
     /// What squares became, `[squares, hidden]`, in the order in which they came.
     pub(super) fn put_back(&self, squares: &Array) -> MlxResult<Array> {
-        squares.take(&indices(&self.squares)?.argsort(-1)?, 0)
+        squares.take(&list(&self.squares)?.argsort(-1)?, 0)
     }
-}
-
-/// The row and the column of each tubelet of a grid of squares, as they follow each other: by squares.
-pub(in crate::family) fn places([time, height, width]: [i32; 3], merge: i32) -> Vec<[i32; 2]> {
-    let squares = (0..height).flat_map(|row| (0..width).map(move |column| [row * merge, column * merge]));
-    let within =
-        |[row, column]: [i32; 2]| (0..merge * merge).map(move |at| [row + at / merge, column + at % merge]);
-    let frame: Vec<_> = squares.flat_map(within).collect();
-    frame.repeat(time.unsigned_abs() as usize)
-}
-
-/// Places in a list that goes row by row, each as wide as said.
-pub(in crate::family) fn row_by_row(places: &[[i32; 2]], width: i32) -> MlxResult<Array> {
-    let all: Vec<_> = places.iter().map(|[row, column]| row * width + column).collect();
-    indices(&all)
-}
-
-fn indices(all: &[i32]) -> MlxResult<Array> {
-    Array::from_slice(all, [i32::try_from(all.len()).unwrap_or(i32::MAX)])
 }
 
 #[cfg(test)]

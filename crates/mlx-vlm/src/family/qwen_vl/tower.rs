@@ -9,8 +9,9 @@ use mlx_vision::{
 use super::config::{Kind, Vision};
 use super::merger::Merger;
 use super::norm::Norm;
-use super::order::{Windows, places, row_by_row};
+use super::order::Windows;
 use crate::Result;
+use crate::family::tubelets::{places, row_by_row};
 
 /// What tubelets become.
 #[derive(Module)]
