@@ -1,5 +1,6 @@
 //! The families: how each prepares images, what its tower makes of them, and where that stands in a text.
 
+mod bounds;
 mod film;
 mod glm_v;
 mod layout;

@@ -8,3 +8,5 @@ mod glm_vl;
 mod paddle_ocr;
 #[cfg(test)]
 mod qwen_vl;
+#[cfg(test)]
+mod qwen_vl_checkpoints;

@@ -4,8 +4,8 @@ use mlx_vision::Activation;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::family::parse;
-use crate::{Error, Result};
+use crate::Result;
+use crate::family::{bounds, parse};
 
 /// The parts of `config.json` that are not the decoder's.
 #[derive(Debug)]
@@ -79,11 +79,7 @@ impl Config {
         let vision = parse::<Stored>(&whole.vision_config)?.vision(reads);
         vision.check()?;
         let decoder = whole.text_config.and_then(|text| text.hidden_size);
-        if let Some(hidden) = decoder.filter(|&hidden| hidden != vision.output) {
-            let problem =
-                format!("the tower gives vectors {} wide to a decoder that is {hidden}", vision.output);
-            return Err(Error::config(problem));
-        }
+        bounds::output(vision.output, decoder)?;
         let [image, video] = match whole.model_type.as_str() {
             "glm_ocr" => [59_280, 59_281],
             "glm4v_moe" => [151_363, 151_364],
@@ -125,7 +121,7 @@ impl Stored {
 
 impl Vision {
     fn check(&self) -> Result<()> {
-        for (field, size, most) in [
+        bounds::sizes(&[
             ("hidden_size", self.width, 1 << 16),
             ("out_hidden_size", self.output, 1 << 17),
             ("num_heads", self.heads, 1 << 10),
@@ -136,21 +132,8 @@ impl Vision {
             ("temporal_patch_size", self.depth, 1 << 6),
             ("spatial_merge_size", self.merge, 1 << 4),
             ("image_size in patches", self.side.unwrap_or(1), 1 << 12),
-        ] {
-            if !(1..=most).contains(&size) {
-                let problem = format!("vision_config: {field} is {size}: it must be from 1 to {most}");
-                return Err(Error::config(problem));
-            }
-        }
-        if self.layers > 1024 || self.width % (4 * self.heads) != 0 {
-            let (layers, width, heads) = (self.layers, self.width, self.heads);
-            let problem = format!(
-                "vision_config: {layers} layers, {width} wide with {heads} heads: at most 1024, and heads must be \
-                 wide by a multiple of 4"
-            );
-            return Err(Error::config(problem));
-        }
-        Ok(())
+        ])?;
+        bounds::heads(self.layers, [self.width, self.heads])
     }
 
     pub(super) fn activation(&self) -> Result<Activation> {

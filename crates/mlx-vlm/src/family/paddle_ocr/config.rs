@@ -4,8 +4,8 @@ use mlx_vision::Activation;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::family::parse;
-use crate::{Error, Result};
+use crate::Result;
+use crate::family::{bounds, parse};
 
 /// The parts of `config.json` that are not the decoder's.
 #[derive(Debug)]
@@ -80,32 +80,17 @@ impl Config {
 
 impl Vision {
     fn check(&self, hidden: i32) -> Result<()> {
-        let (width, heads) = (self.hidden_size, self.num_attention_heads);
-        for (field, size, most) in [
+        bounds::sizes(&[
             ("hidden_size of the decoder", hidden, 1 << 17),
-            ("hidden_size", width, 1 << 16),
+            ("hidden_size", self.hidden_size, 1 << 16),
             ("intermediate_size", self.intermediate_size, 1 << 18),
-            ("num_attention_heads", heads, 1 << 10),
+            ("num_attention_heads", self.num_attention_heads, 1 << 10),
             ("num_channels", self.num_channels, 3),
             ("patch_size", self.patch_size, 1 << 8),
-            ("image_size", self.image_size, 1 << 12),
             ("spatial_merge_size", self.spatial_merge_size, 1 << 4),
-        ] {
-            if !(1..=most).contains(&size) {
-                let problem = format!("vision_config: {field} is {size}: it must be from 1 to {most}");
-                return Err(Error::config(problem));
-            }
-        }
-        if self.num_hidden_layers > 1024 || width % (4 * heads) != 0 || self.side() == 0 {
-            let problem = format!(
-                "vision_config: {} layers, {width} wide with {heads} heads, of {} patches in a row: at most 1024, heads \
-                 must be wide by a multiple of 4, and there must be a patch",
-                self.num_hidden_layers,
-                self.side()
-            );
-            return Err(Error::config(problem));
-        }
-        Ok(())
+        ])?;
+        bounds::sizes(&[("image_size in patches", self.side(), 1 << 12)])?;
+        bounds::heads(self.num_hidden_layers, [self.hidden_size, self.num_attention_heads])
     }
 
     /// The side of the square of learned positions.

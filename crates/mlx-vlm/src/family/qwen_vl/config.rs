@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::stored::Stored;
-use crate::family::parse;
+use crate::family::{bounds, parse};
 use crate::{Error, Result};
 
 /// The parts of `config.json` that are not the decoder's.
@@ -105,11 +105,7 @@ impl Config {
         let vision = parse::<Stored>(&whole.vision_config)?.vision(kind)?;
         vision.check()?;
         let decoder = whole.text_config.map_or(whole.hidden_size, |text| text.hidden_size);
-        if let Some(hidden) = decoder.filter(|&hidden| hidden != vision.output) {
-            let problem =
-                format!("the tower gives vectors {} wide to a decoder that is {hidden}", vision.output);
-            return Err(Error::config(problem));
-        }
+        bounds::output(vision.output, decoder)?;
         let [image, video] = kind.tokens();
         Ok(Self {
             image_token_id: whole.image_token_id.unwrap_or(image),
@@ -121,7 +117,7 @@ impl Config {
 
 impl Vision {
     fn check(&self) -> Result<()> {
-        for (field, size, most) in [
+        bounds::sizes(&[
             ("the width", self.width, 1 << 16),
             ("the width of the output", self.output, 1 << 17),
             ("num_heads", self.heads, 1 << 10),
@@ -131,23 +127,14 @@ impl Vision {
             ("temporal_patch_size", self.depth, 1 << 6),
             ("spatial_merge_size", self.merge, 1 << 4),
             ("the side of num_position_embeddings", self.side.unwrap_or(1), 1 << 12),
-            ("window_size", self.windows.as_ref().map_or(1, |windows| windows.edge), 1 << 12),
-        ] {
-            if !(1..=most).contains(&size) {
-                let problem = format!("vision_config: {field} is {size}: it must be from 1 to {most}");
-                return Err(Error::config(problem));
-            }
-        }
-        if self.layers > 1024 || self.width % (4 * self.heads) != 0 {
-            let (width, heads) = (self.width, self.heads);
-            let problem = format!(
-                "vision_config: {} layers, {width} wide with {heads} heads: at most 1024, and heads must be wide by \
-                 a multiple of 4",
-                self.layers
-            );
-            return Err(Error::config(problem));
-        }
+            ("window_size in squares of patches", self.window(), 1 << 12),
+        ])?;
+        bounds::heads(self.layers, [self.width, self.heads])?;
         self.check_layers()
+    }
+
+    fn window(&self) -> i32 {
+        self.windows.as_ref().map_or(1, |windows| windows.edge)
     }
 
     fn check_layers(&self) -> Result<()> {
