@@ -22,6 +22,7 @@ pub const TOPICS: &[&str] = &[
     "embed",
     "foreign",
     "gemma",
+    "glm_vl",
     "hear",
     "hybrid",
     "init",
@@ -37,6 +38,7 @@ pub const TOPICS: &[&str] = &[
     "ops",
     "optim",
     "parts",
+    "paddle_ocr",
     "pool",
     "positional",
     "prompt_cache",
@@ -64,8 +66,18 @@ pub const TOPICS: &[&str] = &[
 ];
 
 /// Those whose reference is torch, which is large.
-const WITH_TORCH: &[&str] =
-    &["embed", "minilm", "qwen_vl", "rerank", "retrieval", "tiles", "tubelets", "vision"];
+const WITH_TORCH: &[&str] = &[
+    "embed",
+    "glm_vl",
+    "minilm",
+    "paddle_ocr",
+    "qwen_vl",
+    "rerank",
+    "retrieval",
+    "tiles",
+    "tubelets",
+    "vision",
+];
 
 /// Those whose references are of speech.
 const WITH_SPEECH: &[&str] =

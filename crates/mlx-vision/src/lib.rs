@@ -10,9 +10,11 @@ mod attention;
 mod feed_forward;
 mod patches;
 mod rotation;
+mod square;
 
 pub use activation::Activation;
-pub use attention::{Attention, AttentionNames};
+pub use attention::{Attention, AttentionNames, AttentionOptions};
 pub use feed_forward::FeedForward;
 pub use patches::{PatchEmbedding, PatchSizes};
 pub use rotation::Rotation;
+pub use square::{Between, SquarePositions};

@@ -1,7 +1,12 @@
 //! The families: how each prepares images, what its tower makes of them, and where that stands in a text.
 
+mod bounds;
+mod film;
+mod glm_v;
 mod layout;
+mod paddle_ocr;
 mod qwen_vl;
+mod tubelets;
 
 use mlx_core::Array;
 use mlx_hub::Directory;
@@ -86,7 +91,9 @@ macro_rules! families {
 }
 
 families! {
-    "qwen2_vl" => qwen_vl,
+    "glm46v" | "glm4v" | "glm4v_moe" | "glm_ocr" => glm_v,
+    "paddleocr_vl" => paddle_ocr,
+    "qwen2_5_vl" | "qwen2_vl" | "qwen3_5" | "qwen3_5_moe" | "qwen3_vl" | "qwen3_vl_moe" => qwen_vl,
 }
 
 #[derive(Deserialize)]

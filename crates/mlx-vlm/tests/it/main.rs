@@ -7,4 +7,10 @@ mod conversations;
 #[cfg(test)]
 mod convert;
 #[cfg(test)]
+mod glm_vl;
+#[cfg(test)]
+mod paddle_ocr;
+#[cfg(test)]
 mod qwen_vl;
+#[cfg(test)]
+mod qwen_vl_checkpoints;
