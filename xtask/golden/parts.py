@@ -1,5 +1,8 @@
 """Images as parts, by the processors of mlx-vlm for families that transformers has not."""
 
+import contextlib
+import io
+
 import numpy as np
 from mlx_vlm.models.deepseekocr import processing_deepseekocr as deepseek
 from mlx_vlm.models.moondream3.image_crops import create_crops, select_crop_grid
@@ -39,18 +42,22 @@ class Words:
         return [0]
 
 
-def deepseek_ocr(size):
+def deepseek_ocr(size, edge=None):
     processor = deepseek.DeepseekOCRProcessor.__new__(deepseek.DeepseekOCRProcessor)
     processor.tokenizer, processor.image_token, processor.image_token_id = Words(), "<image>", 1
     image = Image.fromarray(picture(*size))
     seen = []
     processor.image_transform = Kept(deepseek.ImageTransform(), seen)
-    _, _, _, crop, _ = processor.tokenize_with_images("<image>", [image])
+    # A mode without tiles has an edge of its own.
+    mode = {"base_size": edge, "image_size": edge, "cropping": False} if edge else {}
+    with contextlib.redirect_stdout(io.StringIO()):
+        _, _, _, crop, _ = processor.tokenize_with_images("<image>", [image], **mode)
     columns, rows = np.array(crop)[0].tolist()
     whole, *tiles = [values.transpose(1, 2, 0) for values in seen]
     grid = [rows, columns] if tiles else [0, 0]
     # The whole and the tiles are of two sizes.
-    found = {"config": {"processor_class": "DeepseekVLV2Processor"}, "size": size, "grid": grid}
+    config = {"processor_class": "DeepseekVLV2Processor"} | ({"base_size": edge} if edge else {})
+    found = {"config": config, "cuts": edge is None, "size": size, "grid": grid}
     every = [*tiles, whole]
     numbers = np.concatenate([values.ravel() for values in every])
     return found | {"sizes": [list(values.shape[:2]) for values in every]} | digest(numbers)
@@ -82,6 +89,7 @@ def main():
     cases += [moondream(small, size) for size in SIZES + [(150, 333)]]
     cases += [moondream(small | {"max_crops": 1}, SIZES[0]), moondream(small | {"max_crops": 5}, (180, 90))]
     cases += [deepseek_ocr(size) for size in SIZES[:2] + LARGE]
+    cases += [deepseek_ocr(LARGE[0], edge) for edge in (512, 1024)]
     cases += [{"config": config, "plans": sizes} for config, sizes in plans()]
     write("parts.json", cases)
 

@@ -10,12 +10,16 @@ from transformers.models.gemma4.video_processing_gemma4 import Gemma4VideoProces
 from transformers.models.got_ocr2.image_processing_pil_got_ocr2 import GotOcr2ImageProcessorPil
 from transformers.models.idefics3.image_processing_pil_idefics3 import Idefics3ImageProcessorPil
 from transformers.models.lfm2_vl import image_processing_lfm2_vl as lfm2
+from transformers.models.internvl.video_processing_internvl import InternVLVideoProcessor
 from transformers.models.llava.image_processing_pil_llava import LlavaImageProcessorPil
 from transformers.models.llava_next.image_processing_pil_llava_next import LlavaNextImageProcessorPil
+from transformers.models.llava_next.processing_llava_next import LlavaNextProcessor
 from transformers.models.llava_onevision.image_processing_pil_llava_onevision import LlavaOnevisionImageProcessorPil
+from transformers.models.llava_onevision.video_processing_llava_onevision import LlavaOnevisionVideoProcessor
 from transformers.models.minicpmv4_6.image_processing_pil_minicpmv4_6 import MiniCPMV4_6ImageProcessorPil
 from transformers.models.pixtral.image_processing_pil_pixtral import PixtralImageProcessorPil, get_resize_output_image_size
 from transformers.models.smolvlm.image_processing_pil_smolvlm import SmolVLMImageProcessorPil
+from transformers.models.smolvlm.video_processing_smolvlm import SmolVLMVideoProcessor
 
 TILES = {
     "Gemma3ImageProcessor": Gemma3ImageProcessorPil,
@@ -37,7 +41,7 @@ TILED = [
     ("Idefics3ImageProcessor", EDGES, SIZES),
     ("Idefics3ImageProcessor", EDGES | {"do_image_splitting": False}, SIZES[:2]),
     ("Idefics3ImageProcessor", EDGES | {"do_resize": False}, SIZES),
-    ("SmolVLMImageProcessor", {"size": {"longest_edge": 4097}, "max_image_size": {"longest_edge": 2048}, "resample": 3}, [(9, 201)]),
+    ("SmolVLMImageProcessor", {"size": {"longest_edge": 4097}, "max_image_size": {"longest_edge": 512}, "resample": 3}, [(9, 201)]),
     ("SmolVLMImageProcessor", {"size": {"height": 50, "width": 90}, "max_image_size": {"longest_edge": 30}}, SIZES[:2]),
     ("LlavaNextImageProcessor", PINS, SIZES + [(5, 150)]),
     ("LlavaOnevisionImageProcessor", SQUARES, SIZES + [(150, 5)]),
@@ -47,7 +51,7 @@ TILED = [
 ]
 TOKENS = {"tile_size": 64, "encoder_patch_size": 8, "min_image_tokens": 4, "max_image_tokens": 16}
 LFM2 = [
-    (TOKENS, SIZES + [(300, 500), (150, 150)]),
+    (TOKENS, SIZES + [(300, 500), (150, 150), (3, 700)]),
     (TOKENS | {"resample": 3, "use_thumbnail": False, "max_tiles": 4, "max_pixels_tolerance": 1.0}, SIZES),
     (TOKENS | {"do_image_splitting": False, "downsample_factor": 1}, SIZES),
     (TOKENS | {"min_tiles": 1, "max_tiles": 3, "max_pixels_tolerance": 0.5}, SIZES),
@@ -94,6 +98,27 @@ def resized(images, size, resample, **others):
     pictures = [Image.fromarray(image.permute(1, 2, 0).numpy()) for image in images]
     pictures = [image.resize((size.width, size.height), resample) for image in pictures]
     return torch.tensor(np.stack([np.array(image) for image in pictures])).permute(0, 3, 1, 2)
+
+
+FRAMES = [
+    (SmolVLMVideoProcessor, {"size": {"longest_edge": 90}, "max_image_size": {"longest_edge": 30}}),
+    (LlavaOnevisionVideoProcessor, {"size": {"height": 24, "width": 24}}),
+    (InternVLVideoProcessor, {"size": {"height": 20, "width": 24}}),
+]
+
+
+def shown(kind, config, size):
+    """What is seen of a frame of a video."""
+    base = lfm2.TorchvisionBackend
+    original = base.resize
+    base.resize = lambda self, videos, size, resample, **others: resized(videos.flatten(0, -4), size, resample)[None]
+    raw = torch.tensor(picture(*size)).permute(2, 0, 1)[None]
+    output = kind(**config)([raw], do_sample_frames=False, return_tensors="pt")
+    base.resize = original
+    values = output.get("pixel_values_videos", output.get("pixel_values"))
+    values = channels_last(values.reshape(-1, *values.shape[-3:]).numpy())
+    case = {"config": {"video_processor_type": kind.__name__} | config, "size": size}
+    return case | {"tiles": 1, "tile": values.shape[1:3]} | digest(values)
 
 
 def patched(config, size):
@@ -168,6 +193,19 @@ def plans():
     yield named("LlavaNextImageProcessor", {"size": 336, "crop_size": 336}), planned(lambda *size: next_grid(next_, *size), 60, 4)
 
 
+def unpadded():
+    """How many features of LLaVA-NeXT show images, of tiles of 24 x 24."""
+    processor = LlavaNextProcessor.__new__(LlavaNextProcessor)
+    grids = LlavaNextImageProcessorPil()
+
+    def features(height, width):
+        count, rows = processor._get_unpadded_features(height, width, 24, 24, *next_grid(grids, height, width))
+        return rows, count // rows if rows else 0
+
+    config = named("LlavaNextImageProcessor", {"size": 336, "crop_size": 336})
+    return {"config": config, "unpadded": 24, "plans": planned(features, 80, 6)}
+
+
 def got_grid(height, width):
     from transformers.models.got_ocr2.image_processing_pil_got_ocr2 import get_optimal_tiled_canvas
 
@@ -184,6 +222,7 @@ def next_grid(processor, height, width):
 def main():
     cases = [tiled(name, config, size) for name, config, sizes in TILED for size in sizes]
     cases += [several(SQUARES, size) for size in SIZES]
+    cases += [shown(kind, config, size) for kind, config in FRAMES for size in SIZES[:2]]
     cases += [patched(config, size) for config, sizes in LFM2 for size in sizes]
     cases += [sliced(config, size) for config, sizes in SLICED for size in sizes]
     cases += [whole(name, config, size) for name, config in WHOLE for size in SIZES + [(5, 150)]]
@@ -191,7 +230,7 @@ def main():
     cases += [soft({"patch_size": 3, "pooling_kernel_size": 2, "max_soft_tokens": 70}, size) for size in SIZES[:2]]
     cases += [soft(SOFT, size, 0) for size in SIZES]
     cases += [{"config": config, "plans": sizes} for config, sizes in plans()]
-    write("tiles.json", cases)
+    write("tiles.json", [*cases, unpadded()])
 
 
 main()

@@ -51,6 +51,8 @@ CLIPS = [
     ("Qwen2VLImageProcessor", {"min_pixels": 3136, "max_pixels": 6000}, [(2, 41, 67)]),
     ("Qwen3VLVideoProcessor", LOW, [(4, 41, 67), (3, 90, 50), (2, 20, 30), (5, 120, 90)]),
     ("Qwen3VLVideoProcessor", LOW | {"cap_pixels_per_frame": True, "max_video_tokens": 6}, [(4, 120, 90), (11, 120, 90)]),
+    ("Qwen2VLVideoProcessor", {"size": {"shortest_edge": 2900, "longest_edge": 9000}, "cap_pixels_per_frame": True, "max_video_tokens": 1}, [(4, 71, 97)]),
+    ("Qwen3VLVideoProcessor", LOW | {"cap_pixels_per_frame": True, "max_video_tokens": 1, "patch_size": 4}, [(4, 120, 90)]),
     ("Glm4vVideoProcessor", LOW, [(4, 41, 67), (3, 90, 50)]),
     ("Glm46VVideoProcessor", LOW | {"patch_size": 7, "merge_size": 4}, [(2, 41, 67), (5, 120, 90)]),
     ("Glm4vImageProcessor", LOW, [(6, 41, 67)]),
