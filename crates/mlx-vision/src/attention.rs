@@ -2,7 +2,7 @@
 
 use mlx_core::fast::{Mask, scaled_dot_product_attention};
 use mlx_core::{Array, Result as MlxResult, concatenate};
-use mlx_nn::{Linear, Module, Result, Weights};
+use mlx_nn::{Linear, Module, Result, RmsNorm, Weights};
 
 use crate::Rotation;
 
@@ -11,6 +11,7 @@ use crate::Rotation;
 #[module(no_tree)]
 pub struct Attention {
     projections: Projections,
+    norms: Option<[RmsNorm; 2]>,
     output: Linear,
     heads: i32,
 }
@@ -40,6 +41,16 @@ impl Attention {
         [width, heads]: [i32; 2],
         bias: bool,
     ) -> Result<Self> {
+        Self::with_biases(w, names, [width, heads], [bias; 2])
+    }
+
+    /// As [`load`](Self::load), with biases of what goes into attention, and of the output.
+    pub fn with_biases(
+        w: &Weights,
+        names: AttentionNames<'_>,
+        [width, heads]: [i32; 2],
+        [bias, output_bias]: [bool; 2],
+    ) -> Result<Self> {
         let square = |name| w.linear_with_bias(name, [width, width], bias);
         let (projections, output) = match names {
             AttentionNames::Fused([qkv, output]) => {
@@ -50,7 +61,14 @@ impl Attention {
                 (Projections::Apart { query, key, value }, output)
             }
         };
-        Ok(Self { projections, output: square(output)?, heads })
+        let output = w.linear_with_bias(output, [width, width], output_bias)?;
+        Ok(Self { projections, norms: None, output, heads })
+    }
+
+    /// This, with norms over all heads of a query and of a key.
+    #[must_use]
+    pub fn normed(self, norms: [RmsNorm; 2]) -> Self {
+        Self { norms: Some(norms), ..self }
     }
 
     /// `[patches, width] -> [patches, width]`, and `plus`. Patches see those of their own group, of which `groups` are the
@@ -62,7 +80,11 @@ impl Attention {
         groups: &[i32],
         plus: &Array,
     ) -> MlxResult<Array> {
-        let [mut q, mut k, v] = self.projections.forward(x)?.map(|part| part.unflatten(-1, [self.heads, -1]));
+        let [mut q, mut k, v] = self.projections.forward(x)?;
+        if let Some([query, key]) = &self.norms {
+            (q, k) = (query.forward(&q)?, key.forward(&k)?);
+        }
+        let [mut q, mut k, v] = [q, k, v].map(|part| part.unflatten(-1, [self.heads, -1]));
         if let Some(rotation) = rotation {
             (q, k) = (q.and_then(|q| rotation.turn(&q)), k.and_then(|k| rotation.turn(&k)));
         }

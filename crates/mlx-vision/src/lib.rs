@@ -12,6 +12,7 @@ mod feed_forward;
 mod patches;
 mod resized;
 mod rotation;
+mod squares;
 mod vit;
 
 pub use activation::Activation;
@@ -20,4 +21,5 @@ pub use encoder::{Encoder, EncoderLayer, EncoderSizes};
 pub use feed_forward::FeedForward;
 pub use patches::{PatchEmbedding, PatchSizes};
 pub use rotation::Rotation;
+pub use squares::squares;
 pub use vit::{PatchPlaces, Vit, VitSizes};
