@@ -101,8 +101,14 @@ pub const WRAPPERS: &[&str] = &[
     "gemma3n",
     "gemma4",
     "gemma4_unified",
+    "idefics3",
+    "internvl",
+    "internvl_chat",
     "kimi_k25",
+    "lfm2_vl",
     "llava",
+    "llava_next",
+    "llava_onevision",
     "mistral3",
     "qwen2_5_vl",
     "qwen2_vl",
@@ -110,6 +116,7 @@ pub const WRAPPERS: &[&str] = &[
     "qwen3_5_moe",
     "qwen3_vl",
     "qwen3_vl_moe",
+    "smolvlm",
 ];
 
 /// Builds the decoder that the config names, within its wrapper if it has one.
