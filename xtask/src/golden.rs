@@ -36,6 +36,7 @@ pub const TOPICS: &[&str] = &[
     "norm",
     "ops",
     "optim",
+    "pixtral",
     "pool",
     "positional",
     "prompt_cache",
@@ -60,7 +61,15 @@ pub const TOPICS: &[&str] = &[
 ];
 
 /// Those whose reference is torch, which is large.
-const WITH_TORCH: &[&str] = &["embed", "minilm", "qwen_vl", "rerank", "retrieval", "vision"];
+const WITH_TORCH: &[&str] = &[
+    "embed",
+    "minilm",
+    "pixtral",
+    "qwen_vl",
+    "rerank",
+    "retrieval",
+    "vision",
+];
 
 /// Those whose references are of speech.
 const WITH_SPEECH: &[&str] =

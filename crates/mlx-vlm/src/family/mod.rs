@@ -1,7 +1,9 @@
 //! The families: how each prepares images, what its tower makes of them, and where that stands in a text.
 
 mod layout;
+mod pixtral;
 mod qwen_vl;
+mod tiled;
 
 use mlx_core::Array;
 use mlx_hub::Directory;
@@ -19,6 +21,16 @@ pub(crate) trait Family: Module {
 
     /// An image or a video as the tower takes it, and what stands in the text for it.
     fn prepare(&self, media: &Media) -> Result<Prepared>;
+
+    /// Whether an image is prepared in another way where several are shown.
+    fn heeds_company(&self) -> bool {
+        false
+    }
+
+    /// As [`prepare`](Self::prepare), where several images are shown.
+    fn prepare_among(&self, media: &Media) -> Result<Prepared> {
+        self.prepare(media)
+    }
 
     /// What the tower makes of it, `[tokens, hidden]`. What is behind the hidden states of a token is added after the
     /// first layers of the decoder, as wide for each.
@@ -86,6 +98,7 @@ macro_rules! families {
 }
 
 families! {
+    "mistral3" => pixtral,
     "qwen2_vl" => qwen_vl,
 }
 

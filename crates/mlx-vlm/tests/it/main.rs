@@ -4,3 +4,5 @@
 mod conversations;
 #[cfg(test)]
 mod qwen_vl;
+#[cfg(test)]
+mod tiled;

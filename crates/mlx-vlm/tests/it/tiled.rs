@@ -1,0 +1,13 @@
+//! Families that see images as tiles, against transformers.
+
+use crate::conversations::Family;
+
+#[test]
+fn pixtral_sees_what_transformers_sees() {
+    Family::open("pixtral").check();
+}
+
+#[test]
+fn mistral3_sees_what_transformers_sees() {
+    Family::open("mistral3").check();
+}
