@@ -25,6 +25,7 @@ pub const TOPICS: &[&str] = &[
     "hear",
     "hybrid",
     "init",
+    "internvl",
     "kokoro",
     "llama",
     "lora",
@@ -63,6 +64,7 @@ pub const TOPICS: &[&str] = &[
 /// Those whose reference is torch, which is large.
 const WITH_TORCH: &[&str] = &[
     "embed",
+    "internvl",
     "minilm",
     "pixtral",
     "qwen_vl",

@@ -1,5 +1,6 @@
 //! The families: how each prepares images, what its tower makes of them, and where that stands in a text.
 
+mod internvl;
 mod layout;
 mod pixtral;
 mod qwen_vl;
@@ -98,6 +99,7 @@ macro_rules! families {
 }
 
 families! {
+    "internvl" | "internvl_chat" => internvl,
     "mistral3" => pixtral,
     "qwen2_vl" => qwen_vl,
 }

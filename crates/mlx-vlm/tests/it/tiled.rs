@@ -11,3 +11,13 @@ fn pixtral_sees_what_transformers_sees() {
 fn mistral3_sees_what_transformers_sees() {
     Family::open("mistral3").check();
 }
+
+#[test]
+fn internvl_sees_what_transformers_sees() {
+    Family::open("internvl").check();
+}
+
+#[test]
+fn the_larger_tower_of_internvl_sees_what_transformers_sees() {
+    Family::open("internvl-6b").check();
+}
