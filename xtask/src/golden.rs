@@ -28,6 +28,7 @@ pub const TOPICS: &[&str] = &[
     "internvl",
     "kokoro",
     "llama",
+    "llava",
     "lora",
     "loss",
     "minilm",
@@ -65,6 +66,7 @@ pub const TOPICS: &[&str] = &[
 const WITH_TORCH: &[&str] = &[
     "embed",
     "internvl",
+    "llava",
     "minilm",
     "pixtral",
     "qwen_vl",

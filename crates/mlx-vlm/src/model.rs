@@ -85,9 +85,11 @@ impl VisionLanguageModel {
         text: &str,
         media: impl IntoIterator<Item = &'m crate::Media>,
     ) -> Result<Prompt> {
-        let mut seen = Vec::new();
+        let media: Vec<_> = media.into_iter().collect();
+        let several = media.iter().filter(|media| matches!(media, crate::Media::Image(_))).count() > 1;
+        let mut seen = Vec::with_capacity(media.len());
         for media in media {
-            seen.push((Kind::of(media), self.features.of(media, self.family())?));
+            seen.push((Kind::of(media), self.features.of(media, several, self.family())?));
         }
         Prompt::new(text, seen, self.family(), self.language.tokenizer())
     }

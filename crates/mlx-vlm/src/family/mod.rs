@@ -2,6 +2,7 @@
 
 mod internvl;
 mod layout;
+mod llava;
 mod pixtral;
 mod qwen_vl;
 mod tiled;
@@ -100,6 +101,9 @@ macro_rules! families {
 
 families! {
     "internvl" | "internvl_chat" => internvl,
+    "llava" => llava,
+    "llava_next" => llava::next,
+    "llava_onevision" => llava::one_vision,
     "mistral3" => pixtral,
     "qwen2_vl" => qwen_vl,
 }

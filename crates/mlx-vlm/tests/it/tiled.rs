@@ -21,3 +21,18 @@ fn internvl_sees_what_transformers_sees() {
 fn the_larger_tower_of_internvl_sees_what_transformers_sees() {
     Family::open("internvl-6b").check();
 }
+
+#[test]
+fn llava_sees_what_transformers_sees() {
+    Family::open("llava").check();
+}
+
+#[test]
+fn llava_next_sees_what_transformers_sees() {
+    Family::open("llava-next").check();
+}
+
+#[test]
+fn llava_onevision_sees_what_transformers_sees() {
+    Family::open("llava-onevision").check();
+}
