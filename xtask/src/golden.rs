@@ -24,6 +24,7 @@ pub const TOPICS: &[&str] = &[
     "gemma",
     "hear",
     "hybrid",
+    "idefics3",
     "init",
     "internvl",
     "kokoro",
@@ -65,6 +66,7 @@ pub const TOPICS: &[&str] = &[
 /// Those whose reference is torch, which is large.
 const WITH_TORCH: &[&str] = &[
     "embed",
+    "idefics3",
     "internvl",
     "llava",
     "minilm",

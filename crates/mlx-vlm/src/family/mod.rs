@@ -1,5 +1,6 @@
 //! The families: how each prepares images, what its tower makes of them, and where that stands in a text.
 
+mod idefics3;
 mod internvl;
 mod layout;
 mod llava;
@@ -100,6 +101,7 @@ macro_rules! families {
 }
 
 families! {
+    "idefics3" | "smolvlm" => idefics3,
     "internvl" | "internvl_chat" => internvl,
     "llava" => llava,
     "llava_next" => llava::next,

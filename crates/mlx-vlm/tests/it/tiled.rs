@@ -36,3 +36,13 @@ fn llava_next_sees_what_transformers_sees() {
 fn llava_onevision_sees_what_transformers_sees() {
     Family::open("llava-onevision").check();
 }
+
+#[test]
+fn idefics3_sees_what_transformers_sees() {
+    Family::open("idefics3").check();
+}
+
+#[test]
+fn smolvlm_sees_what_transformers_sees() {
+    Family::open("smolvlm").check();
+}
