@@ -3,6 +3,7 @@
 mod idefics3;
 mod internvl;
 mod layout;
+mod lfm2_vl;
 mod llava;
 mod pixtral;
 mod qwen_vl;
@@ -103,6 +104,7 @@ macro_rules! families {
 families! {
     "idefics3" | "smolvlm" => idefics3,
     "internvl" | "internvl_chat" => internvl,
+    "lfm2_vl" => lfm2_vl,
     "llava" => llava,
     "llava_next" => llava::next,
     "llava_onevision" => llava::one_vision,

@@ -46,3 +46,8 @@ fn idefics3_sees_what_transformers_sees() {
 fn smolvlm_sees_what_transformers_sees() {
     Family::open("smolvlm").check();
 }
+
+#[test]
+fn lfm2_vl_sees_what_transformers_sees() {
+    Family::open("lfm2-vl").check();
+}
