@@ -33,7 +33,7 @@ struct Case {
     logits: Vec<Vec<f32>>,
 }
 
-fn folder(name: &str) -> PathBuf {
+pub(crate) fn folder(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
 }
 
@@ -64,7 +64,12 @@ fn turns(case: &Value) -> Vec<Turn> {
 
 impl Family {
     pub(crate) fn open(name: &str) -> Self {
-        let source = Source::path(folder(name));
+        Self::of(name, folder(name))
+    }
+
+    /// The model in another folder, of which the conversations are those of `name`.
+    pub(crate) fn of(name: &str, model: PathBuf) -> Self {
+        let source = Source::path(model);
         let cases = std::fs::read_to_string(folder(name).join("cases.json")).unwrap();
         Self {
             model: VisionLanguageModel::load(source, Some(Dtype::Float32), Precision::Exact).unwrap(),

@@ -6,3 +6,5 @@ mod conversations;
 mod qwen_vl;
 #[cfg(test)]
 mod tiled;
+#[cfg(test)]
+mod tiled_checkpoints;

@@ -16,8 +16,8 @@ pub(super) struct Config {
     vision_config: Value,
     #[serde(default)]
     model_type: String,
-    #[serde(default = "image_token_id", alias = "image_token_index")]
-    pub(super) image_token_id: u32,
+    #[serde(alias = "image_token_index")]
+    image_token_id: Option<u32>,
     #[serde(default = "half")]
     downsample_ratio: f64,
     #[serde(default = "gelu")]
@@ -36,10 +36,6 @@ pub(super) struct Config {
     pub(super) merge: i32,
     #[serde(skip)]
     text_width: i32,
-}
-
-fn image_token_id() -> u32 {
-    151_667
 }
 
 fn half() -> f64 {
@@ -171,6 +167,12 @@ impl Config {
         })
     }
 
+    /// The token of a vector, of which configs of the model's authors say nothing.
+    pub(super) fn image_token(&self, directory: &Directory) -> u32 {
+        let added = || directory.json("added_tokens.json").ok()?.get(super::TOKEN)?.as_u64()?.try_into().ok();
+        self.image_token_id.or_else(added).unwrap_or(151_667)
+    }
+
     /// What the chat template writes for an image: that of the model's authors writes `<image>`.
     pub(super) fn marker(&self) -> &'static str {
         if self.model_type == "internvl_chat" { "<image>" } else { super::TOKEN }
@@ -184,6 +186,8 @@ impl Config {
         if self.use_thumbnail == Some(false) {
             return Err(Error::config("use_thumbnail is false: tiles without one are not supported"));
         }
+        let file = directory.json("preprocessor_config.json").unwrap_or_default();
+        let field = |name: &str, other: [f64; 3]| file.get(name).cloned().unwrap_or_else(|| json!(other));
         let edge = |patches: i32| patches * self.vision.patch;
         let [height, width] = self.vision.grid.map(edge);
         Ok(TileProcessor::from_json(&json!({
@@ -191,8 +195,8 @@ impl Config {
             "size": {"height": height, "width": width},
             "min_patches": self.min_dynamic_patch.unwrap_or(1),
             "max_patches": self.max_dynamic_patch.unwrap_or(12),
-            "image_mean": [0.485, 0.456, 0.406],
-            "image_std": [0.229, 0.224, 0.225],
+            "image_mean": field("image_mean", [0.485, 0.456, 0.406]),
+            "image_std": field("image_std", [0.229, 0.224, 0.225]),
         }))?)
     }
 }

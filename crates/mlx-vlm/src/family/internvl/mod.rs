@@ -64,7 +64,7 @@ pub(super) fn load(checkpoint: &Checkpoint<'_>) -> Result<InternVl> {
         merge: config.merge,
         patch: config.vision.patch,
         grid: config.vision.grid,
-        tokens: [config.image_token_id],
+        tokens: [config.image_token(checkpoint.directory)],
         marker: config.marker(),
     })
 }
