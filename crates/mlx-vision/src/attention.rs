@@ -2,7 +2,7 @@
 
 use mlx_core::fast::{Mask, scaled_dot_product_attention};
 use mlx_core::{Array, Result as MlxResult, concatenate};
-use mlx_nn::{Error, Linear, Module, Result, RmsNorm, Weights};
+use mlx_nn::{Linear, Module, Result, RmsNorm, Weights};
 
 use crate::Rotation;
 
@@ -12,16 +12,26 @@ use crate::Rotation;
 pub struct Attention {
     projections: Projections,
     output: Linear,
-    norms: Option<HeadNorms>,
+    norms: Option<Norms>,
     heads: i32,
 }
 
-/// What queries and keys are normalised by, each head by itself.
+/// What queries and keys are normalised by.
 #[derive(Module)]
 #[module(no_tree)]
-struct HeadNorms {
+struct Norms {
     query: RmsNorm,
     key: RmsNorm,
+    each: bool,
+}
+
+/// How `q_norm` and `k_norm` normalise queries and keys.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AttentionNorms {
+    /// What is added to the mean square.
+    pub eps: f32,
+    /// Each head is normalised by itself; otherwise all of them together.
+    pub each: bool,
 }
 
 #[derive(Module)]
@@ -48,14 +58,14 @@ pub struct AttentionOptions {
     pub bias: bool,
     /// The output has one.
     pub output_bias: bool,
-    /// What is added to the mean square of heads where `q_norm` and `k_norm` normalise queries and keys.
-    pub head_norms: Option<f32>,
+    /// How queries and keys are normalised, if they are.
+    pub norms: Option<AttentionNorms>,
 }
 
 impl Attention {
     /// The layers at the path of `w`, for vectors `width` wide in so many heads. All of them have biases, or none.
     pub fn load(w: &Weights, names: AttentionNames<'_>, sizes: [i32; 2], bias: bool) -> Result<Self> {
-        Self::load_with(w, names, sizes, AttentionOptions { bias, output_bias: bias, head_norms: None })
+        Self::load_with(w, names, sizes, AttentionOptions { bias, output_bias: bias, norms: None })
     }
 
     /// The layers at the path of `w`, for vectors `width` wide in so many heads.
@@ -65,11 +75,8 @@ impl Attention {
         [width, heads]: [i32; 2],
         options: AttentionOptions,
     ) -> Result<Self> {
-        let AttentionOptions { bias, output_bias, head_norms } = options;
+        let AttentionOptions { bias, output_bias, norms } = options;
         let square = |name| w.linear_with_bias(name, [width, width], bias);
-        let norm = |name, eps| w.rms_norm(name, width / heads.max(1), eps);
-        let norms =
-            |eps| Ok::<_, Error>(HeadNorms { query: norm("q_norm", eps)?, key: norm("k_norm", eps)? });
         let (projections, output) = match names {
             AttentionNames::Fused([qkv, output]) => {
                 (Projections::Fused { qkv: w.linear_with_bias(qkv, [3 * width, width], bias)? }, output)
@@ -80,7 +87,8 @@ impl Attention {
             }
         };
         let output = w.linear_with_bias(output, [width, width], output_bias)?;
-        Ok(Self { projections, output, norms: head_norms.map(norms).transpose()?, heads })
+        let norms = norms.map(|norms| Norms::load(w, norms, [width, heads])).transpose()?;
+        Ok(Self { projections, output, norms, heads })
     }
 
     /// `[patches, width] -> [patches, width]`, and `plus`. Patches see those of their own group, of which `groups` are the
@@ -92,15 +100,37 @@ impl Attention {
         groups: &[i32],
         plus: &Array,
     ) -> MlxResult<Array> {
-        let [mut q, mut k, v] = self.projections.forward(x)?.map(|part| part.unflatten(-1, [self.heads, -1]));
-        if let Some(HeadNorms { query, key }) = &self.norms {
-            (q, k) = (q.and_then(|q| query.forward(&q)), k.and_then(|k| key.forward(&k)));
-        }
+        let [q, k, v] = self.projections.forward(x)?;
+        let split = |part: Array| part.unflatten(-1, [self.heads, -1]);
+        let ([mut q, mut k], v) = match &self.norms {
+            None => ([split(q)?, split(k)?], split(v)?),
+            Some(norms) => (norms.forward([q, k], split)?, split(v)?),
+        };
         if let Some(rotation) = rotation {
-            (q, k) = (q.and_then(|q| rotation.turn(&q)), k.and_then(|k| rotation.turn(&k)));
+            (q, k) = (rotation.turn(&q)?, rotation.turn(&k)?);
         }
-        let seen = see([&q?, &k?, &v?], groups)?;
+        let seen = see([&q, &k, &v], groups)?;
         self.output.forward_then(&seen.flatten(-2, -1)?, None, Some(plus))
+    }
+}
+
+impl Norms {
+    fn load(w: &Weights, norms: AttentionNorms, [width, heads]: [i32; 2]) -> Result<Self> {
+        let AttentionNorms { eps, each } = norms;
+        let norm = |name| w.rms_norm(name, if each { width / heads.max(1) } else { width }, eps);
+        Ok(Self { query: norm("q_norm")?, key: norm("k_norm")?, each })
+    }
+
+    /// Queries and keys, normalised, and in heads as `split` makes them.
+    fn forward(
+        &self,
+        [q, k]: [Array; 2],
+        split: impl Fn(Array) -> MlxResult<Array>,
+    ) -> MlxResult<[Array; 2]> {
+        if self.each {
+            return Ok([self.query.forward(&split(q)?)?, self.key.forward(&split(k)?)?]);
+        }
+        Ok([split(self.query.forward(&q)?)?, split(self.key.forward(&k)?)?])
     }
 }
 

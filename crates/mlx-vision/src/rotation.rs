@@ -24,6 +24,17 @@ impl Rotation {
         Ok(Self { cos: angles.cos()?, sin: angles.sin()? })
     }
 
+    /// As [`new`](Self::new), but columns turn by waves of their own, each between two of those of rows: Pixtral.
+    pub fn between(places: &[[i32; 2]], width: i32, base: f32) -> Result<Self> {
+        let count = i32::try_from(places.len()).unwrap_or(i32::MAX);
+        let places = Array::from_slice(places.as_flattened(), [count, 2, 1])?.astype(Dtype::Float32)?;
+        let wave = |at: i32| 1.0 / base.powf(at as f32 / width as f32);
+        let waves: Vec<f32> =
+            [0, 2].iter().flat_map(|first| (0..width / 4).map(move |pair| wave(4 * pair + first))).collect();
+        let angles = (places * Array::from_slice(&waves, [2, width / 4])?)?.reshape([count, 1, width / 2])?;
+        Ok(Self { cos: angles.cos()?, sin: angles.sin()? })
+    }
+
     /// The patches in this order.
     pub fn take(&self, order: &Array) -> Result<Self> {
         Ok(Self { cos: self.cos.take(order, 0)?, sin: self.sin.take(order, 0)? })

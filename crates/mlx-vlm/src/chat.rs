@@ -88,7 +88,7 @@ impl<'m> VisionChat<'m> {
         let Turn { mut message, media } = turn;
         let mut parts = parts_mut(&mut message);
         for media in media {
-            let key = hex(&media.key());
+            let key = hex(&media.key(false));
             let Some(part) = parts.next() else {
                 return Err(Error::Prompt("the turn shows more than its message has parts for".into()));
             };
@@ -125,13 +125,14 @@ impl Seer<'_> {
     fn prompt(&self, text: &str, messages: &[Message]) -> Result<Prompt> {
         let shown = self.shown.borrow();
         let keys = messages.iter().flat_map(parts).filter_map(|part| part.get(KEY)?.as_str());
-        let mut seen = Vec::new();
+        let mut media = Vec::new();
         for key in keys {
-            let Some(media) = shown.get(key) else {
+            let Some(shown) = shown.get(key) else {
                 return Err(Error::Prompt(format!("nothing was shown under the key {key}")));
             };
-            seen.push(self.model.sight().of(media)?);
+            media.push(shown);
         }
+        let seen = self.model.sight().of(media)?;
         Prompt::new(text, seen, self.model.sight().family(), self.model.language().tokenizer())
     }
 }

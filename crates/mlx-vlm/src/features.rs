@@ -58,14 +58,16 @@ impl Features {
         self.kept.borrow_mut().clear();
     }
 
-    /// What is kept of `media`, or what `family` prepares of it.
-    pub(crate) fn of(&self, media: &Media, family: &dyn Family) -> Result<Rc<Seen>> {
-        let key = media.key();
+    /// What is kept of `media`, of which there may be `several`, or what `family` prepares of it.
+    pub(crate) fn of(&self, media: &Media, several: bool, family: &dyn Family) -> Result<Rc<Seen>> {
+        let among = several && family.heeds_company();
+        let key = media.key(among);
         let found = self.take(&key);
         let seen = match found {
             Some(seen) => seen,
             None => {
-                let Prepared { about, inputs } = family.prepare(media)?;
+                let Prepared { about, inputs } =
+                    if among { family.prepare_among(media)? } else { family.prepare(media)? };
                 Rc::new(Seen { key, about, inputs: RefCell::new(inputs), vectors: OnceCell::new() })
             }
         };

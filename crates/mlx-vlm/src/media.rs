@@ -27,9 +27,10 @@ pub struct Video {
 pub(crate) type Key = [u8; 32];
 
 impl Media {
-    /// A digest of all pixels, sizes and times.
-    pub(crate) fn key(&self) -> Key {
+    /// A digest of all pixels, sizes and times, and of whether they are seen among others.
+    pub(crate) fn key(&self, among: bool) -> Key {
         let mut hash = Sha256::new();
+        hash.update([u8::from(among)]);
         match self {
             Self::Image(image) => digest(&mut hash, image),
             Self::Video(video) => {

@@ -74,8 +74,7 @@ impl VisionLanguageModel {
     /// # Errors
     /// There are not as many markers.
     pub fn prompt<'m>(&self, text: &str, media: impl IntoIterator<Item = &'m Media>) -> Result<Prompt> {
-        let seen = media.into_iter().map(|media| self.sight.of(media)).collect::<Result<_>>()?;
-        Prompt::new(text, seen, self.sight.family(), self.language.tokenizer())
+        Prompt::new(text, self.sight.of(media)?, self.sight.family(), self.language.tokenizer())
     }
 
     /// The cache behind the images of `prompt`, for [`LanguageModel::generate_from`] and for batches; empty if it has

@@ -53,7 +53,7 @@ impl Sight {
     /// # Errors
     /// There are not as many placeholders, or the model does not take what is shown.
     pub fn prompt<'m>(&self, tokens: &[u32], media: impl IntoIterator<Item = &'m Media>) -> Result<Prompt> {
-        let seen = media.into_iter().map(|media| Ok(self.of(media)?.1)).collect::<Result<_>>()?;
+        let seen = self.of(media)?.into_iter().map(|(_, seen)| seen).collect();
         Prompt::of_tokens(tokens.to_vec(), seen, self.family())
     }
 
@@ -95,9 +95,12 @@ impl Sight {
         self.family.as_ref()
     }
 
-    /// What is seen of `media`, and which marker stands for it.
-    pub(crate) fn of(&self, media: &Media) -> Result<(Kind, Rc<Seen>)> {
-        Ok((Kind::of(media), self.features.of(media, self.family())?))
+    /// What is seen of all that a conversation shows, and which marker stands for each.
+    pub(crate) fn of<'m>(&self, media: impl IntoIterator<Item = &'m Media>) -> Result<Vec<(Kind, Rc<Seen>)>> {
+        let media: Vec<_> = media.into_iter().collect();
+        let several = media.iter().filter(|media| matches!(media, Media::Image(_))).count() > 1;
+        let seen = |media: &Media| Ok((Kind::of(media), self.features.of(media, several, self.family())?));
+        media.into_iter().map(seen).collect()
     }
 
     /// Hidden states of tokens, with the vectors of what is shown in their places: `[1, length, hidden + more]`.

@@ -35,6 +35,27 @@ pub(super) fn within(model_type: &str) -> Map<String, Value> {
     }
 }
 
+/// The sizes of a decoder within a larger model, whose config leaves out what is as transformers has it.
+pub(super) fn sizes_within(model_type: &str) -> Map<String, Value> {
+    let defaults = match model_type {
+        "llama" => json!({"intermediate_size": 11008, "rms_norm_eps": 1e-6, "max_position_embeddings": 2048}),
+        "mistral" => json!({
+            "intermediate_size": 14336,
+            "num_key_value_heads": 8,
+            "rms_norm_eps": 1e-6,
+            "max_position_embeddings": 131_072,
+        }),
+        _ => Value::Null,
+    };
+    let Value::Object(mut fields) = defaults else { return Map::new() };
+    for (name, value) in
+        [("hidden_size", 4096), ("num_attention_heads", 32), ("num_hidden_layers", 32), ("vocab_size", 32000)]
+    {
+        fields.insert(name.to_owned(), value.into());
+    }
+    fields
+}
+
 /// Those of a Gemma.
 fn gemma(model_type: &str) -> Value {
     match model_type {
@@ -115,7 +136,10 @@ pub(super) fn part_of(whole: &str) -> &str {
         "glm46v" | "glm4v" => "glm4v_text",
         "glm4v_moe" => "glm4v_moe_text",
         "glm_ocr" => "glm_ocr_text",
+        "idefics3" | "llava_next" | "smolvlm" => "llama",
+        "internvl" | "llava_onevision" => "qwen2",
         "kimi_k25" => "kimi_k2",
+        "lfm2_vl" => "lfm2",
         "mistral3" | "llava" => "mistral",
         "paddleocr_vl" => "paddleocr_vl_text",
         "qwen2_vl" | "qwen2_5_vl" => "qwen2",

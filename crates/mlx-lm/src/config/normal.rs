@@ -41,7 +41,8 @@ pub(super) fn form(fields: Fields) -> Result<(Fields, Option<String>)> {
     name_direction(&mut fields);
     name_alone(&mut fields);
     let model_type = fields.get("model_type").and_then(Value::as_str).unwrap_or_default();
-    for (name, value) in defaults::of(model_type) {
+    let sizes = if wrapper.is_some() { defaults::sizes_within(model_type) } else { Fields::new() };
+    for (name, value) in defaults::of(model_type).into_iter().chain(sizes) {
         fields.entry(name).or_insert(value);
     }
     fields.retain(|_, value| !value.is_null());
@@ -97,7 +98,8 @@ fn name_alone(fields: &mut Fields) {
 /// Puts the fields of `text_config` in the place of those around it.
 fn unwrap(mut fields: Fields) -> (Fields, Option<String>) {
     let whole = fields.get("model_type").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let Some(Value::Object(mut text)) = fields.remove("text_config") else {
+    let text = fields.remove("text_config").or_else(|| fields.remove("llm_config"));
+    let Some(Value::Object(mut text)) = text else {
         let is_around = FLAT.contains(&whole.as_str());
         if is_around {
             fields.insert("model_type".into(), defaults::part_of(&whole).into());

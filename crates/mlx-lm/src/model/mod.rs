@@ -105,8 +105,14 @@ pub const WRAPPERS: &[&str] = &[
     "glm4v",
     "glm4v_moe",
     "glm_ocr",
+    "idefics3",
+    "internvl",
+    "internvl_chat",
     "kimi_k25",
+    "lfm2_vl",
     "llava",
+    "llava_next",
+    "llava_onevision",
     "mistral3",
     "paddleocr_vl",
     "qwen2_5_vl",
@@ -115,6 +121,7 @@ pub const WRAPPERS: &[&str] = &[
     "qwen3_5_moe",
     "qwen3_vl",
     "qwen3_vl_moe",
+    "smolvlm",
 ];
 
 /// Builds the decoder that the config names, within its wrapper if it has one.

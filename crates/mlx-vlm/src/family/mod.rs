@@ -3,9 +3,15 @@
 mod bounds;
 mod film;
 mod glm_v;
+mod idefics3;
+mod internvl;
 mod layout;
+mod lfm2_vl;
+mod llava;
 mod paddle_ocr;
+mod pixtral;
 mod qwen_vl;
+mod tiled;
 mod tubelets;
 
 use mlx_core::Array;
@@ -24,6 +30,16 @@ pub(crate) trait Family: Module {
 
     /// An image or a video as the tower takes it, and what stands in the text for it.
     fn prepare(&self, media: &Media) -> Result<Prepared>;
+
+    /// Whether an image is prepared in another way where several are shown.
+    fn heeds_company(&self) -> bool {
+        false
+    }
+
+    /// As [`prepare`](Self::prepare), where several images are shown.
+    fn prepare_among(&self, media: &Media) -> Result<Prepared> {
+        self.prepare(media)
+    }
 
     /// What the tower makes of it, `[tokens, hidden]`. What is behind the hidden states of a token is added after the
     /// first layers of the decoder, as wide for each.
@@ -92,6 +108,13 @@ macro_rules! families {
 
 families! {
     "glm46v" | "glm4v" | "glm4v_moe" | "glm_ocr" => glm_v,
+    "idefics3" | "smolvlm" => idefics3,
+    "internvl" | "internvl_chat" => internvl,
+    "lfm2_vl" => lfm2_vl,
+    "llava" => llava,
+    "llava_next" => llava::next,
+    "llava_onevision" => llava::one_vision,
+    "mistral3" => pixtral,
     "paddleocr_vl" => paddle_ocr,
     "qwen2_5_vl" | "qwen2_vl" | "qwen3_5" | "qwen3_5_moe" | "qwen3_vl" | "qwen3_vl_moe" => qwen_vl,
 }

@@ -14,3 +14,7 @@ mod paddle_ocr;
 mod qwen_vl;
 #[cfg(test)]
 mod qwen_vl_checkpoints;
+#[cfg(test)]
+mod tiled;
+#[cfg(test)]
+mod tiled_checkpoints;

@@ -3,8 +3,8 @@
 use mlx_core::{Array, Result as MlxResult};
 use mlx_nn::{Module, RmsNorm, Weights};
 use mlx_vision::{
-    Attention, AttentionNames, AttentionOptions, Between, FeedForward, PatchEmbedding, PatchSizes, Rotation,
-    SquarePositions,
+    Attention, AttentionNames, AttentionNorms, AttentionOptions, Between, FeedForward, PatchEmbedding,
+    PatchSizes, Rotation, SquarePositions,
 };
 
 use super::config::Vision;
@@ -96,7 +96,11 @@ impl Block {
     fn load(w: &Weights, config: &Vision, reads: bool) -> Result<Self> {
         let Vision { width, heads, inner, bias, eps, .. } = *config;
         let names = AttentionNames::Fused(["qkv", "proj"]);
-        let options = AttentionOptions { bias, output_bias: bias && reads, head_norms: reads.then_some(eps) };
+        let options = AttentionOptions {
+            bias,
+            output_bias: bias && reads,
+            norms: reads.then_some(AttentionNorms { eps, each: true }),
+        };
         Ok(Self {
             norm1: w.rms_norm("norm1", width, eps)?,
             attn: Attention::load_with(&w.at("attn"), names, [width, heads], options)?,
