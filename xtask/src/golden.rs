@@ -20,6 +20,7 @@ pub const TOPICS: &[&str] = &[
     "dense",
     "dropout",
     "embed",
+    "florence2",
     "foreign",
     "gemma",
     "hear",
@@ -60,7 +61,7 @@ pub const TOPICS: &[&str] = &[
 ];
 
 /// Those whose reference is torch, which is large.
-const WITH_TORCH: &[&str] = &["embed", "minilm", "qwen_vl", "rerank", "retrieval", "vision"];
+const WITH_TORCH: &[&str] = &["embed", "florence2", "minilm", "qwen_vl", "rerank", "retrieval", "vision"];
 
 /// Those whose references are of speech.
 const WITH_SPEECH: &[&str] =

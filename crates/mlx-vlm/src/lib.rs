@@ -24,6 +24,7 @@
 mod error;
 mod family;
 mod features;
+pub mod florence2;
 mod media;
 mod model;
 mod prompt;

@@ -3,4 +3,6 @@
 #[cfg(test)]
 mod conversations;
 #[cfg(test)]
+mod florence2;
+#[cfg(test)]
 mod qwen_vl;
