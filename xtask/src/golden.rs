@@ -20,6 +20,7 @@ pub const TOPICS: &[&str] = &[
     "dense",
     "dropout",
     "embed",
+    "florence2",
     "foreign",
     "gemma",
     "glm_vl",
@@ -41,16 +42,16 @@ pub const TOPICS: &[&str] = &[
     "norm",
     "ops",
     "optim",
-    "parts",
     "paddle_ocr",
+    "parts",
     "pixtral",
     "pool",
     "positional",
     "prompt_cache",
     "quant",
     "quantized",
-    "qwen_vl",
     "qwen3_asr",
+    "qwen_vl",
     "recurrent",
     "rerank",
     "retrieval",
@@ -71,27 +72,7 @@ pub const TOPICS: &[&str] = &[
 ];
 
 /// Those whose reference is torch, which is large.
-const WITH_TORCH: &[&str] = &[
-    "embed",
-    "glm_vl",
-    "minilm",
-    "paddle_ocr",
-    "qwen_vl",
-    "rerank",
-    "retrieval",
-    "tiles",
-    "tubelets",
-    "idefics3",
-    "internvl",
-    "lfm2_vl",
-    "llava",
-    "minilm",
-    "pixtral",
-    "qwen_vl",
-    "rerank",
-    "retrieval",
-    "vision",
-];
+    &["embed", "florence2", "glm_vl", "idefics3", "internvl", "lfm2_vl", "llava", "minilm", "paddle_ocr", "pixtral", "qwen_vl", "rerank", "retrieval", "tiles", "tubelets", "vision"];
 
 /// Those whose references are of speech.
 const WITH_SPEECH: &[&str] =

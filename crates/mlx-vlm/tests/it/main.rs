@@ -7,6 +7,8 @@ mod conversations;
 #[cfg(test)]
 mod convert;
 #[cfg(test)]
+mod florence2;
+#[cfg(test)]
 mod glm_vl;
 #[cfg(test)]
 mod paddle_ocr;
