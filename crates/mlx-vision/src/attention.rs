@@ -17,6 +17,7 @@ pub struct Attention {
 
 #[derive(Module)]
 #[module(no_tree)]
+#[expect(clippy::large_enum_variant, reason = "most towers have the larger")]
 enum Projections {
     Fused { qkv: Linear },
     Apart { query: Linear, key: Linear, value: Linear },

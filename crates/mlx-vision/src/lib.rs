@@ -7,12 +7,17 @@
 
 mod activation;
 mod attention;
+mod encoder;
 mod feed_forward;
 mod patches;
+mod resized;
 mod rotation;
+mod vit;
 
 pub use activation::Activation;
 pub use attention::{Attention, AttentionNames};
+pub use encoder::{Encoder, EncoderLayer, EncoderSizes};
 pub use feed_forward::FeedForward;
 pub use patches::{PatchEmbedding, PatchSizes};
 pub use rotation::Rotation;
+pub use vit::{PatchPlaces, Vit, VitSizes};
