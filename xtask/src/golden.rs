@@ -36,6 +36,7 @@ pub const TOPICS: &[&str] = &[
     "norm",
     "ops",
     "optim",
+    "parts",
     "pool",
     "positional",
     "prompt_cache",
@@ -51,8 +52,10 @@ pub const TOPICS: &[&str] = &[
     "sensevoice",
     "sound",
     "speaker",
+    "tiles",
     "tools",
     "transformer",
+    "tubelets",
     "upsample",
     "vision",
     "vocoder",
@@ -60,7 +63,8 @@ pub const TOPICS: &[&str] = &[
 ];
 
 /// Those whose reference is torch, which is large.
-const WITH_TORCH: &[&str] = &["embed", "minilm", "qwen_vl", "rerank", "retrieval", "vision"];
+const WITH_TORCH: &[&str] =
+    &["embed", "minilm", "qwen_vl", "rerank", "retrieval", "tiles", "tubelets", "vision"];
 
 /// Those whose references are of speech.
 const WITH_SPEECH: &[&str] =
@@ -68,6 +72,9 @@ const WITH_SPEECH: &[&str] =
 
 /// Those whose reference is mlx-audio, which takes another MLX.
 const WITH_MLX_AUDIO: &[&str] = &["nemo", "qwen3_asr", "sensevoice"];
+
+/// Those whose reference is mlx-vlm, where transformers has no processor.
+const WITH_MLX_VLM: &[&str] = &["parts"];
 
 /// A folder of packages for Python, and what lists them.
 struct Environment {
@@ -83,6 +90,9 @@ const SPEECH: Environment = Environment { folder: ".venv-speech", requirements: 
 
 const MLX_AUDIO: Environment =
     Environment { folder: ".venv-mlx-audio", requirements: "requirements-mlx-audio.txt" };
+
+const MLX_VLM: Environment =
+    Environment { folder: ".venv-mlx-vlm", requirements: "requirements-mlx-vlm.txt" };
 
 /// Rewrite the reference data of the tests with Python's MLX and mlx-lm.
 #[derive(Args)]
@@ -105,6 +115,7 @@ pub fn run(options: &Options) -> Result<()> {
             _ if WITH_TORCH.contains(&topic) => &TORCH,
             _ if WITH_SPEECH.contains(&topic) => &SPEECH,
             _ if WITH_MLX_AUDIO.contains(&topic) => &MLX_AUDIO,
+            _ if WITH_MLX_VLM.contains(&topic) => &MLX_VLM,
             _ => &MLX,
         };
         let python = ready(&root, environment)?;

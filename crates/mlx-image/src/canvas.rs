@@ -13,19 +13,21 @@ use crate::{Filter, Image, Result, Size, View};
 pub(crate) struct Canvas {
     source: Size,
     part: Frame,
+    /// What is beside the image.
+    beside: [u8; 3],
     /// The sizes it is resized to, one after the other.
     sizes: Vec<Size>,
     /// What is taken of the last of them.
     frame: Frame,
-    color: [u8; 3],
+    /// What is beside that.
+    room: [u8; 3],
     tiles: Grid,
 }
 
-/// Tiles of one size, row by row, each so far from the one before.
+/// Tiles of one size, row by row.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Grid {
     tile: Size,
-    step: Size,
     count: Size,
 }
 
@@ -35,10 +37,10 @@ impl Canvas {
         Self::part(source, Frame::whole(source), [0; 3])
     }
 
-    /// A part of an image of size `source`, with `color` where it is beside the image.
-    pub(crate) fn part(source: Size, part: Frame, color: [u8; 3]) -> Self {
+    /// A part of an image of size `source`, with `beside` where it is beside the image.
+    pub(crate) fn part(source: Size, part: Frame, beside: [u8; 3]) -> Self {
         let (frame, tiles) = (Frame::whole(part.size), Grid::one(part.size));
-        Self { source, part, sizes: Vec::new(), frame, color, tiles }
+        Self { source, part, beside, sizes: Vec::new(), frame, room: [0; 3], tiles }
     }
 
     /// This, resized.
@@ -48,9 +50,9 @@ impl Canvas {
         self
     }
 
-    /// What a frame shows of this, with `color` where it is beside it.
-    pub(crate) fn framed(mut self, frame: Frame, color: [u8; 3]) -> Self {
-        (self.frame, self.color, self.tiles) = (frame, color, Grid::one(frame.size));
+    /// What a frame shows of this, with `room` where it is beside it.
+    pub(crate) fn framed(mut self, frame: Frame, room: [u8; 3]) -> Self {
+        (self.frame, self.room, self.tiles) = (frame, room, Grid::one(frame.size));
         self
     }
 
@@ -59,19 +61,18 @@ impl Canvas {
         let count = |length: usize, tile: usize| length / tile.max(1);
         let Size { height, width } = self.frame.size;
         let count = Size { height: count(height, tile.height), width: count(width, tile.width) };
-        self.tiles = Grid { tile, step: tile, count };
-        self
-    }
-
-    /// This, cut into `count` tiles that begin `step` after each other.
-    pub(crate) fn cut_every(mut self, tile: Size, step: Size, count: Size) -> Self {
-        self.tiles = Grid { tile, step, count };
+        self.tiles = Grid { tile, count };
         self
     }
 
     /// The size before it is cut, in which room counts.
     pub(crate) fn size(&self) -> Size {
         self.frame.size
+    }
+
+    /// How many tiles there are.
+    pub(crate) fn count(&self) -> usize {
+        self.tiles.count.height.saturating_mul(self.tiles.count.width)
     }
 
     /// What the tiles show.
@@ -97,7 +98,7 @@ impl Canvas {
     pub(crate) fn tiles(&self, image: &Image, filter: Filter) -> Result<Vec<Image>> {
         let mut image = Cow::Borrowed(image);
         if self.part != Frame::whole(image.size()) {
-            image = Cow::Owned(image.framed(self.part, self.color)?);
+            image = Cow::Owned(image.framed(self.part, self.beside)?);
         }
         for &size in &self.sizes {
             if size != image.size() {
@@ -105,26 +106,26 @@ impl Canvas {
             }
         }
         if self.frame != Frame::whole(image.size()) {
-            image = Cow::Owned(image.framed(self.frame, self.color)?);
+            image = Cow::Owned(image.framed(self.frame, self.room)?);
         }
         if self.tiles == Grid::one(image.size()) {
             return Ok(vec![image.into_owned()]);
         }
-        self.tiles.frames().map(|frame| image.framed(frame, self.color)).collect()
+        self.tiles.frames().map(|frame| image.framed(frame, self.room)).collect()
     }
 }
 
 impl Grid {
     fn one(size: Size) -> Self {
-        Self { tile: size, step: size, count: Size::square(1) }
+        Self { tile: size, count: Size::square(1) }
     }
 
     fn frames(self) -> impl Iterator<Item = Frame> {
-        let Self { tile, step, count } = self;
+        let Self { tile, count } = self;
         (0..count.height).flat_map(move |row| {
             (0..count.width).map(move |column| Frame {
-                left: (column * step.width) as isize,
-                top: (row * step.height) as isize,
+                left: (column * tile.width) as isize,
+                top: (row * tile.height) as isize,
                 size: tile,
             })
         })
@@ -151,10 +152,9 @@ mod tests {
 
     #[test]
     fn tiles_are_cut_row_by_row() {
-        let image = Image::new(size(2, 3), (0..18).collect()).unwrap();
-        let tiles = Canvas::whole(size(2, 3)).cut_every(size(1, 2), Size::square(1), Size::square(2));
-        let tiles = tiles.tiles(&image, Filter::Box).unwrap();
+        let image = Image::new(size(2, 4), (0..24).collect()).unwrap();
+        let tiles = Canvas::whole(size(2, 4)).cut(size(1, 2)).tiles(&image, Filter::Box).unwrap();
         let firsts: Vec<_> = tiles.iter().map(|tile| (tile.size(), tile.pixels()[0])).collect();
-        assert_eq!(firsts, [(size(1, 2), 0), (size(1, 2), 3), (size(1, 2), 9), (size(1, 2), 12)]);
+        assert_eq!(firsts, [0, 6, 12, 18].map(|first| (size(1, 2), first)));
     }
 }

@@ -96,6 +96,29 @@ impl Blocks {
     }
 }
 
+/// The largest size of whole squares of `edge` pixels, of which there are `most` at most, that an image of size `from`
+/// scaled by one factor covers.
+///
+/// Gemma 4's processor of transformers. A side that covers no square gets one, and the other as many as the proportions
+/// say, rounded down.
+pub(crate) fn covered(from: Size, edge: usize, most: usize) -> Result<Size> {
+    let (height, width) = (from.height as f64, from.width as f64);
+    let pixels = most as f64 * (edge * edge) as f64;
+    let factor = (pixels / (height * width)).sqrt();
+    let squares = |length: f64| (factor * length / edge as f64).floor() as usize;
+    let along = |ratio: f64| (ratio.floor() as usize).min(most);
+    let [rows, columns] = match [squares(height), squares(width)] {
+        [0, 0] => {
+            let problem = format!("it covers no square of {edge} pixels");
+            return Err(Error::size("fit an image", from, problem));
+        }
+        [0, _] => [1, along(width / height)],
+        [_, 0] => [along(height / width), 1],
+        both => both,
+    };
+    Size { height: rows * edge, width: columns * edge }.check("fit an image")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

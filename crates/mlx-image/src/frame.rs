@@ -68,6 +68,12 @@ impl Frame {
         Self { left: 0, top: 0, size }
     }
 
+    /// Room around an image of size `of`; what cannot be halved is one less above and left.
+    pub(crate) fn around(of: Size, size: Size) -> Self {
+        let offset = |have: usize, want: usize| -((want.saturating_sub(have) / 2) as isize);
+        Self { left: offset(of.width, size.width), top: offset(of.height, size.height), size }
+    }
+
     /// The middle of an image of size `of`; what cannot be halved is one more above and left where room is added.
     pub(crate) fn middle(of: Size, size: Size) -> Self {
         let offset = |have: usize, want: usize| ((have as isize) - (want as isize)).div_euclid(2);

@@ -25,6 +25,7 @@ mod patches;
 mod processor;
 mod resize;
 mod size;
+mod tiles;
 mod tubelets;
 mod view;
 
@@ -36,5 +37,6 @@ pub use levels::{Levels, Normal, Pixels};
 pub use patches::{PatchProcessor, Patches};
 pub use processor::Processor;
 pub use size::Size;
+pub use tiles::{TileLayout, TileProcessor, Tiles};
 pub use tubelets::{TubeletGrid, TubeletProcessor, TubeletVideo, Tubelets};
 pub use view::View;

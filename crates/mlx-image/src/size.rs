@@ -24,6 +24,8 @@ pub(crate) enum Target {
     Longest(usize),
     /// The shorter edge gets its length, or less where the longer one would get more than its own.
     Between { shortest: usize, longest: usize },
+    /// Made smaller if it is larger than `most`, then rounded up to whole blocks.
+    Blocks { most: Size, block: Size },
 }
 
 impl Size {
@@ -88,6 +90,12 @@ impl Target {
                 let exact = longest as f64 * short / long;
                 from.with_edges(exact.round_ties_even() as usize, scaled(exact, from.long(), from.short()))
             }
+            Self::Blocks { most, block } => {
+                let (height, width) = (from.height as f64, from.width as f64);
+                let ratio = (height / most.height as f64).max(width / most.width as f64).max(1.0);
+                let up = |length: f64, block: usize| ((length / ratio) as usize).next_multiple_of(block);
+                Size { height: up(height, block.height), width: up(width, block.width) }
+            }
         }
     }
 }
@@ -114,6 +122,8 @@ mod tests {
         assert_eq!(between.of(size(10, 11)), size(10, 11));
         assert_eq!(between.of(size(30, 47)), size(8, 12));
         assert_eq!(Target::Exact(size(3, 4)).of(size(9, 9)), size(3, 4));
+        let blocks = Target::Blocks { most: Size::square(20), block: size(4, 6) };
+        assert_eq!((blocks.of(size(5, 7)), blocks.of(size(30, 47))), (size(8, 12), size(12, 24)));
     }
 
     #[test]

@@ -55,14 +55,14 @@ impl Loader {
         Ok(LanguageModel::new(self.model(&checkpoint)?, tokenizer))
     }
 
-    /// The language model within a larger one, and what `others` makes of the rest of the checkpoint.
+    /// The decoder within a larger model, and what `others` makes of the rest of the checkpoint.
     ///
     /// # Errors
     /// Those of `others`, or a weight is missing, misshapen, or used by neither.
     pub fn load_around<T: Module, E: From<Error>>(
         self,
         others: impl FnOnce(&Surroundings<'_>) -> Result<T, E>,
-    ) -> Result<(LanguageModel, T), E> {
+    ) -> Result<(Model, T), E> {
         let checkpoint = self.source.resolve().map_err(Error::from)?;
         let mut config = config(&checkpoint)?;
         let weights = self.weights(&checkpoint, &mut config)?;
@@ -72,7 +72,7 @@ impl Loader {
         drop(weights);
         compute(model.decoder_mut())?;
         compute(&mut others)?;
-        Ok((LanguageModel::new(model, tokenizer(&checkpoint)?), others))
+        Ok((model, others))
     }
 
     /// The model on tokens, for which the checkpoint needs no tokenizer.

@@ -55,6 +55,11 @@ impl Prompt {
         tokenizer: &Tokenizer,
     ) -> Result<Self> {
         let tokens = tokenizer.encode(&expanded(text, &seen, family)?, false)?;
+        Self::of_tokens(tokens, seen.into_iter().map(|(_, seen)| seen).collect(), family)
+    }
+
+    /// Tokens in which placeholders stand for the vectors of each of `seen`.
+    pub(crate) fn of_tokens(tokens: Vec<u32>, seen: Vec<Rc<Seen>>, family: &dyn Family) -> Result<Self> {
         let shown = spans(&tokens, seen, family.tokens())?;
         let spans: Vec<_> = shown
             .iter()
@@ -120,10 +125,10 @@ fn next_marker<'m>(text: &str, image: &'m str, video: Option<&'m str>) -> Option
 }
 
 /// Where the placeholders of each stand.
-fn spans(tokens: &[u32], seen: Vec<(Kind, Rc<Seen>)>, placeholders: &[u32]) -> Result<Vec<Shown>> {
+fn spans(tokens: &[u32], seen: Vec<Rc<Seen>>, placeholders: &[u32]) -> Result<Vec<Shown>> {
     let mut places = tokens.iter().enumerate().filter(|(_, token)| placeholders.contains(token));
     let mut shown = Vec::with_capacity(seen.len());
-    for (_, seen) in seen {
+    for seen in seen {
         let own: Vec<_> = places.by_ref().take(seen.about.tokens).map(|(at, _)| at).collect();
         match (own.first(), own.last()) {
             (Some(first), Some(last)) if own.len() == seen.about.tokens => {
@@ -131,7 +136,8 @@ fn spans(tokens: &[u32], seen: Vec<(Kind, Rc<Seen>)>, placeholders: &[u32]) -> R
             }
             _ => {
                 let wanted = seen.about.tokens;
-                let problem = format!("the tokenizer makes {} placeholders of {wanted}", own.len());
+                let problem =
+                    format!("the prompt has {} placeholders for {wanted} vectors of an image", own.len());
                 return Err(Error::Prompt(problem));
             }
         }

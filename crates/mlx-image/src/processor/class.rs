@@ -22,9 +22,6 @@ pub(crate) const CLIP: Normal = Normal {
 /// From -1 to 1.
 pub(crate) const HALVES: Normal = Normal { mean: [0.5; 3], std: [0.5; 3] };
 
-/// Those of ImageNet.
-pub(crate) const IMAGENET: Normal = Normal { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
-
 /// From 0 to 1.
 pub(crate) const UNCHANGED: Normal = Normal { mean: [0.0; 3], std: [1.0; 3] };
 

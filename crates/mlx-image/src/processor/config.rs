@@ -23,6 +23,8 @@ struct Fields {
     /// The older name of the same.
     feature_extractor_type: Option<String>,
     video_processor_type: Option<String>,
+    /// The class that a processor of images is a part of, which counts where that has none.
+    processor_class: Option<String>,
     do_resize: Option<bool>,
     size: Option<Value>,
     resample: Option<i64>,
@@ -31,7 +33,9 @@ struct Fields {
     do_rescale: Option<bool>,
     rescale_factor: Option<f64>,
     do_normalize: Option<bool>,
+    #[serde(alias = "norm_mean")]
     image_mean: Option<Channels>,
+    #[serde(alias = "norm_std")]
     image_std: Option<Channels>,
     do_pad: Option<bool>,
 }
@@ -68,8 +72,12 @@ impl<'a> Config<'a> {
     /// The fields of a processor of one of these classes, and what belongs to that.
     pub(crate) fn parse<F: Copy>(file: &'a Value, classes: &[(Class, F)]) -> Result<(Self, F)> {
         let fields = parse::<Fields>(file)?;
-        let types =
-            [&fields.video_processor_type, &fields.image_processor_type, &fields.feature_extractor_type];
+        let types = [
+            &fields.video_processor_type,
+            &fields.image_processor_type,
+            &fields.feature_extractor_type,
+            &fields.processor_class,
+        ];
         let types: Vec<_> = types.into_iter().flatten().collect();
         let known = |found: &&String| classes.iter().find(|(class, _)| class.is(found)).copied();
         let Some((class, family)) = types.iter().find_map(known) else {

@@ -7,6 +7,12 @@ mod decode;
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]
+mod picture;
+#[cfg(test)]
 mod processors;
 #[cfg(test)]
 mod resize;
+#[cfg(test)]
+mod tiles;
+#[cfg(test)]
+mod tubelets;

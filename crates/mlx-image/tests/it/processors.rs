@@ -65,7 +65,8 @@ fn what_cannot_be_done_says_why() {
     assert_eq!(
         other,
         "preprocessor_config.json: image_processor_type `Siglip2ImageProcessor` is not supported \
-         (known: CLIPImageProcessor, SiglipImageProcessor, ViTImageProcessor)"
+         (known: CLIPImageProcessor, SiglipImageProcessor, ViTImageProcessor, LlavaImageProcessor, \
+         PixtralImageProcessor, FastVLMImageProcessor)"
     );
     for (fields, why) in [
         (json!({"resample": 9}), "resample is 9: it must be between 0 and 5"),

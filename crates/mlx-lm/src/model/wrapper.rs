@@ -32,16 +32,18 @@ const BODIES: &[&str] = &["model.language_model.", "model.text_model.", "model."
 /// The arrays of a model around a decoder by the names that MLX gives them: those of the decoder are in the scope
 /// `language_model`, and the others in scopes of their own.
 pub(crate) fn spelled(arrays: Arrays) -> Arrays {
-    if arrays.keys().any(|name| name.starts_with("language_model.")) {
-        return arrays;
-    }
-    arrays.into_iter().map(|(name, array)| (spelling(name), array)).collect()
+    let is_apart = arrays.keys().any(|name| name.starts_with("language_model."));
+    arrays.into_iter().map(|(name, array)| (spelling(name, is_apart), array)).collect()
 }
 
-fn spelling(name: String) -> String {
+/// The name of an array, where the decoder `is_apart` from the others or not.
+fn spelling(name: String, is_apart: bool) -> String {
     let inner = name.strip_prefix("model.").unwrap_or(&name);
     if OTHERS.iter().any(|other| inner.starts_with(other)) {
         return inner.to_owned();
+    }
+    if is_apart {
+        return name;
     }
     if name.starts_with("lm_head.") {
         return format!("language_model.{name}");
