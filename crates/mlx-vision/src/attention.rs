@@ -2,7 +2,7 @@
 
 use mlx_core::fast::{Mask, scaled_dot_product_attention};
 use mlx_core::{Array, Result as MlxResult, concatenate};
-use mlx_nn::{Linear, Module, Result, Weights};
+use mlx_nn::{Error, Linear, Module, Result, RmsNorm, Weights};
 
 use crate::Rotation;
 
@@ -12,7 +12,16 @@ use crate::Rotation;
 pub struct Attention {
     projections: Projections,
     output: Linear,
+    norms: Option<HeadNorms>,
     heads: i32,
+}
+
+/// What queries and keys are normalised by, each head by itself.
+#[derive(Module)]
+#[module(no_tree)]
+struct HeadNorms {
+    query: RmsNorm,
+    key: RmsNorm,
 }
 
 #[derive(Module)]
@@ -32,15 +41,35 @@ pub enum AttentionNames<'n> {
     Apart([&'n str; 4]),
 }
 
+/// How towers differ in it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AttentionOptions {
+    /// Queries, keys and values have biases.
+    pub bias: bool,
+    /// The output has one.
+    pub output_bias: bool,
+    /// What is added to the mean square of heads where `q_norm` and `k_norm` normalise queries and keys.
+    pub head_norms: Option<f32>,
+}
+
 impl Attention {
+    /// The layers at the path of `w`, for vectors `width` wide in so many heads. All of them have biases, or none.
+    pub fn load(w: &Weights, names: AttentionNames<'_>, sizes: [i32; 2], bias: bool) -> Result<Self> {
+        Self::load_with(w, names, sizes, AttentionOptions { bias, output_bias: bias, head_norms: None })
+    }
+
     /// The layers at the path of `w`, for vectors `width` wide in so many heads.
-    pub fn load(
+    pub fn load_with(
         w: &Weights,
         names: AttentionNames<'_>,
         [width, heads]: [i32; 2],
-        bias: bool,
+        options: AttentionOptions,
     ) -> Result<Self> {
+        let AttentionOptions { bias, output_bias, head_norms } = options;
         let square = |name| w.linear_with_bias(name, [width, width], bias);
+        let norm = |name, eps| w.rms_norm(name, width / heads.max(1), eps);
+        let norms =
+            |eps| Ok::<_, Error>(HeadNorms { query: norm("q_norm", eps)?, key: norm("k_norm", eps)? });
         let (projections, output) = match names {
             AttentionNames::Fused([qkv, output]) => {
                 (Projections::Fused { qkv: w.linear_with_bias(qkv, [3 * width, width], bias)? }, output)
@@ -50,7 +79,8 @@ impl Attention {
                 (Projections::Apart { query, key, value }, output)
             }
         };
-        Ok(Self { projections, output: square(output)?, heads })
+        let output = w.linear_with_bias(output, [width, width], output_bias)?;
+        Ok(Self { projections, output, norms: head_norms.map(norms).transpose()?, heads })
     }
 
     /// `[patches, width] -> [patches, width]`, and `plus`. Patches see those of their own group, of which `groups` are the
@@ -63,6 +93,9 @@ impl Attention {
         plus: &Array,
     ) -> MlxResult<Array> {
         let [mut q, mut k, v] = self.projections.forward(x)?.map(|part| part.unflatten(-1, [self.heads, -1]));
+        if let Some(HeadNorms { query, key }) = &self.norms {
+            (q, k) = (q.and_then(|q| query.forward(&q)), k.and_then(|k| key.forward(&k)));
+        }
         if let Some(rotation) = rotation {
             (q, k) = (q.and_then(|q| rotation.turn(&q)), k.and_then(|k| rotation.turn(&k)));
         }
@@ -85,29 +118,27 @@ impl Projections {
     }
 }
 
-/// What queries see of keys and values, each `[patches, heads, width]`, within groups.
+/// What queries see of keys and values, each `[patches, heads, width]`, within groups. Those of one size that follow each
+/// other are one op.
 fn see(qkv: [&Array; 3], groups: &[i32]) -> MlxResult<Array> {
     let [q, ..] = qkv;
-    let first = groups.first().copied().unwrap_or_default();
-    if groups.len() < 2 {
-        return attend(qkv, 1);
+    let runs: Vec<_> = groups.chunk_by(|one, next| one == next).collect();
+    let patches: i64 = groups.iter().map(|&size| i64::from(size)).sum();
+    if !groups.is_empty() && patches != i64::from(q.dim(0)?) {
+        return Err(mlx_core::Error::custom("attention", "groups are not of all patches"));
     }
-    if groups.iter().all(|&size| size == first) {
-        return attend(qkv, i32::try_from(groups.len()).unwrap_or(i32::MAX));
+    if runs.len() < 2 {
+        return attend(qkv, i32::try_from(groups.len().max(1)).unwrap_or(i32::MAX));
     }
-    let (mut seen, mut at) = (Vec::with_capacity(groups.len()), 0);
-    for size in groups {
-        let group = |part: &Array| part.index(at..at + size);
-        let [q, k, v] = qkv;
-        seen.push(attend([&group(q)?, &group(k)?, &group(v)?], 1)?);
-        at += size;
+    let (mut seen, mut at) = (Vec::with_capacity(runs.len()), 0);
+    for run in runs {
+        let end = at + run.iter().sum::<i32>();
+        let part = |part: &Array| part.index(at..end);
+        let [q, k, v] = qkv.map(part);
+        seen.push(attend([&q?, &k?, &v?], i32::try_from(run.len()).unwrap_or(i32::MAX))?);
+        at = end;
     }
-    let seen = concatenate(&seen, 0)?;
-    if at == q.dim(0)? {
-        Ok(seen)
-    } else {
-        Err(mlx_core::Error::custom("attention", "groups leave patches out"))
-    }
+    concatenate(&seen, 0)
 }
 
 /// Attention within so many groups of one size.

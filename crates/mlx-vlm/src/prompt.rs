@@ -63,7 +63,11 @@ impl Prompt {
         let shown = spans(&tokens, seen, family.tokens())?;
         let spans: Vec<_> = shown
             .iter()
-            .map(|shown| Span { tokens: shown.tokens.clone(), about: &shown.seen.about })
+            .map(|shown| Span {
+                tokens: shown.tokens.clone(),
+                runs: runs(&tokens, shown.tokens.clone(), family.tokens()),
+                about: &shown.seen.about,
+            })
             .collect();
         let layout = Rc::new(family.layout(tokens.len(), &spans));
         Ok(Self { tokens, shown, layout })
@@ -148,4 +152,18 @@ fn spans(tokens: &[u32], seen: Vec<Rc<Seen>>, placeholders: &[u32]) -> Result<Ve
             Err(Error::Prompt(format!("the text has {more} placeholders of images that it does not show")))
         }
     }
+}
+
+/// Placeholders within a range, by the text that stands between them.
+fn runs(tokens: &[u32], range: Range<usize>, placeholders: &[u32]) -> Vec<Range<usize>> {
+    let own = tokens.get(range.clone()).unwrap_or_default();
+    let kinds = own.chunk_by(|one, next| placeholders.contains(one) == placeholders.contains(next));
+    let mut at = range.start;
+    let all = kinds.map(|run| {
+        at += run.len();
+        (run, at - run.len()..at)
+    });
+    all.filter(|(run, _)| run.first().is_some_and(|token| placeholders.contains(token)))
+        .map(|(_, at)| at)
+        .collect()
 }

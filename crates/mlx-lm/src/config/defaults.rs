@@ -19,6 +19,19 @@ pub(super) fn of(model_type: &str) -> Map<String, Value> {
     }
 }
 
+/// The values of fields that a decoder need not have within a larger model, where they are others than by itself.
+pub(super) fn within(model_type: &str) -> Map<String, Value> {
+    let defaults = match model_type {
+        "qwen3_vl_moe_text" => json!({"norm_topk_prob": true, "rope_theta": 5e5}),
+        "qwen3_vl_text" => json!({"rope_theta": 5e5}),
+        _ => Value::Null,
+    };
+    match defaults {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
+    }
+}
+
 /// Those of a Gemma.
 fn gemma(model_type: &str) -> Value {
     match model_type {

@@ -1,7 +1,9 @@
 //! The families: how each prepares images, what its tower makes of them, and where that stands in a text.
 
+mod film;
 mod layout;
 mod qwen_vl;
+mod tubelets;
 
 use mlx_core::Array;
 use mlx_hub::Directory;
@@ -86,7 +88,7 @@ macro_rules! families {
 }
 
 families! {
-    "qwen2_vl" => qwen_vl,
+    "qwen2_5_vl" | "qwen2_vl" | "qwen3_5" | "qwen3_5_moe" | "qwen3_vl" | "qwen3_vl_moe" => qwen_vl,
 }
 
 #[derive(Deserialize)]
