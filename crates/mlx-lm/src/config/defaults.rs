@@ -35,9 +35,12 @@ pub(super) fn within(model_type: &str) -> Map<String, Value> {
 /// Those of a Gemma.
 fn gemma(model_type: &str) -> Value {
     match model_type {
-        "gemma" => json!({"hidden_act": "gelu_pytorch_tanh"}),
+        "gemma" => json!({"hidden_act": "gelu_pytorch_tanh", "head_dim": 256, "rms_norm_eps": 1e-6}),
         "gemma2" => json!({
             "hidden_act": "gelu_pytorch_tanh",
+            "num_attention_heads": 8,
+            "head_dim": 256,
+            "rms_norm_eps": 1e-6,
             "attn_logit_softcapping": 50.0,
             "final_logit_softcapping": 30.0,
             "query_pre_attn_scalar": 144.0,
@@ -111,6 +114,7 @@ pub(super) fn part_of(whole: &str) -> &str {
         "gemma4" | "gemma4_unified" => "gemma4_text",
         "kimi_k25" => "kimi_k2",
         "mistral3" | "llava" => "mistral",
+        "paligemma" => "gemma",
         "qwen2_vl" | "qwen2_5_vl" => "qwen2",
         "qwen3_vl" => "qwen3",
         "qwen3_vl_moe" => "qwen3_moe",

@@ -104,6 +104,7 @@ pub const WRAPPERS: &[&str] = &[
     "kimi_k25",
     "llava",
     "mistral3",
+    "paligemma",
     "qwen2_5_vl",
     "qwen2_vl",
     "qwen3_5",
