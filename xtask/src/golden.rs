@@ -22,6 +22,7 @@ pub const TOPICS: &[&str] = &[
     "embed",
     "foreign",
     "gemma",
+    "gemma_vl",
     "hear",
     "hybrid",
     "init",
@@ -64,7 +65,7 @@ pub const TOPICS: &[&str] = &[
 
 /// Those whose reference is torch, which is large.
 const WITH_TORCH: &[&str] =
-    &["embed", "minilm", "qwen_vl", "rerank", "retrieval", "tiles", "tubelets", "vision"];
+    &["embed", "gemma_vl", "minilm", "qwen_vl", "rerank", "retrieval", "tiles", "tubelets", "vision"];
 
 /// Those whose references are of speech.
 const WITH_SPEECH: &[&str] =

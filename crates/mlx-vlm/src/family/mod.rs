@@ -1,8 +1,12 @@
 //! The families: how each prepares images, what its tower makes of them, and where that stands in a text.
 
 mod film;
+mod gemma3;
+mod gemma4;
 mod layout;
+mod paligemma;
 mod qwen_vl;
+mod siglip;
 mod tubelets;
 
 use mlx_core::Array;
@@ -88,6 +92,9 @@ macro_rules! families {
 }
 
 families! {
+    "gemma3" => gemma3,
+    "gemma4" => gemma4,
+    "paligemma" => paligemma,
     "qwen2_5_vl" | "qwen2_vl" | "qwen3_5" | "qwen3_5_moe" | "qwen3_vl" | "qwen3_vl_moe" => qwen_vl,
 }
 
@@ -95,6 +102,28 @@ families! {
 struct Kind {
     #[serde(default)]
     model_type: String,
+}
+
+/// How wide the decoder is, by the `text_config` of a `config.json`; `default` if that does not say.
+pub(crate) fn decoder_width(config: &Value, default: Option<i32>) -> Result<i32> {
+    #[derive(Deserialize)]
+    struct Whole {
+        text_config: Option<Decoder>,
+    }
+    #[derive(Deserialize)]
+    struct Decoder {
+        hidden_size: Option<i32>,
+    }
+    let whole: Whole = parse(config)?;
+    let width = whole.text_config.and_then(|decoder| decoder.hidden_size).or(default);
+    match width {
+        Some(width) if (1..=1 << 17).contains(&width) => Ok(width),
+        Some(width) => Err(Error::config(format!(
+            "text_config: hidden_size is {width}: it must be from 1 to {}",
+            1 << 17
+        ))),
+        None => Err(Error::config("text_config: hidden_size is missing")),
+    }
 }
 
 /// The fields of `T` in a `config.json`.

@@ -1,6 +1,6 @@
 //! Conversations of the golden models, which `xtask/golden/shown.py` writes, and what every family must do with them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use mlx_core::{Array, Dtype, Precision};
@@ -64,12 +64,17 @@ fn turns(case: &Value) -> Vec<Turn> {
 
 impl Family {
     pub(crate) fn open(name: &str) -> Self {
-        let source = Source::path(folder(name));
-        let cases = std::fs::read_to_string(folder(name).join("cases.json")).unwrap();
+        Self::at(&folder(name))
+    }
+
+    /// The model in a folder.
+    pub(crate) fn at(folder: &Path) -> Self {
+        let source = Source::path(folder);
+        let cases = std::fs::read_to_string(folder.join("cases.json")).unwrap();
         Self {
             model: VisionLanguageModel::load(source, Some(Dtype::Float32), Precision::Exact).unwrap(),
             cases: serde_json::from_str(&cases).unwrap(),
-            logits: Golden::open(folder(name).join("logits.safetensors")),
+            logits: Golden::open(folder.join("logits.safetensors")),
         }
     }
 
