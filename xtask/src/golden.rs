@@ -23,6 +23,7 @@ pub const TOPICS: &[&str] = &[
     "florence2",
     "foreign",
     "gemma",
+    "gemma_vl",
     "glm_vl",
     "hear",
     "hybrid",
@@ -72,7 +73,25 @@ pub const TOPICS: &[&str] = &[
 ];
 
 /// Those whose reference is torch, which is large.
-    &["embed", "florence2", "glm_vl", "idefics3", "internvl", "lfm2_vl", "llava", "minilm", "paddle_ocr", "pixtral", "qwen_vl", "rerank", "retrieval", "tiles", "tubelets", "vision"];
+const WITH_TORCH: &[&str] = &[
+    "embed",
+    "florence2",
+    "gemma_vl",
+    "glm_vl",
+    "idefics3",
+    "internvl",
+    "lfm2_vl",
+    "llava",
+    "minilm",
+    "paddle_ocr",
+    "pixtral",
+    "qwen_vl",
+    "rerank",
+    "retrieval",
+    "tiles",
+    "tubelets",
+    "vision",
+];
 
 /// Those whose references are of speech.
 const WITH_SPEECH: &[&str] =

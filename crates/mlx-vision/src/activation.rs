@@ -1,7 +1,7 @@
 //! The activations of towers.
 
 use mlx_core::{Array, Result as MlxResult, fast};
-use mlx_nn::{Error, Linear, Result, gelu_fast_approx};
+use mlx_nn::{Error, Linear, Result, gelu, gelu_approx, gelu_fast_approx, silu};
 
 /// An activation of a tower.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -28,6 +28,16 @@ impl Activation {
                 return Err(Error::Config { field: "hidden_act".into(), problem });
             }
         })
+    }
+
+    /// What it makes of `x`.
+    pub fn of(self, x: &Array) -> MlxResult<Array> {
+        match self {
+            Self::Fast(fast::Activation::Gelu) => gelu(x),
+            Self::Fast(fast::Activation::GeluApprox) => gelu_approx(x),
+            Self::Fast(fast::Activation::Silu) => silu(x),
+            Self::QuickGelu => gelu_fast_approx(x),
+        }
     }
 
     /// What it makes of what `layer` makes of `x`.

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use mlx_lm::cache::KvCache;
 use mlx_lm::chat::{ChatSession, ChatStream, Passage, Reader};
@@ -163,6 +164,7 @@ impl Passage for Scene<'_> {
 
 impl Prompt {
     /// What tells the placeholders of different images apart: a part of the image's key and the number among its own.
+    /// Tokens that see each other are told apart by all of these.
     fn marks(&self, placeholders: &[u32]) -> Vec<u64> {
         let mut marks = vec![0; self.tokens.len()];
         for shown in &self.shown {
@@ -172,6 +174,13 @@ impl Prompt {
             for (place, _) in places.filter(|(_, token)| placeholders.contains(token)) {
                 marks.iter_mut().skip(place).take(1).for_each(|mark| *mark = key);
             }
+        }
+        for range in &self.layout.together {
+            let places = [range.start, range.end].map(|place| place.unsigned_abs() as usize);
+            let mut hash = DefaultHasher::new();
+            self.tokens.get(places[0]..places[1]).unwrap_or_default().hash(&mut hash);
+            let hash = hash.finish();
+            marks.iter_mut().take(places[1]).skip(places[0]).for_each(|mark| *mark ^= hash);
         }
         marks
     }

@@ -16,6 +16,13 @@ impl Prompt {
         i32::try_from(count).unwrap_or(i32::MAX)
     }
 
+    /// How far must run that shows something up to `end`: beyond it, where tokens before it see what is behind it.
+    pub(crate) fn run_end(&self, end: usize) -> usize {
+        let places = |range: &Range<i32>| [range.start, range.end].map(|place| place.unsigned_abs() as usize);
+        let seen = self.layout.together.iter().map(places).filter(|[start, _]| *start < end);
+        self.text_from().min(end).max(seen.map(|[_, stop]| stop).max().unwrap_or_default())
+    }
+
     /// Where a chunk of about `step` tokens ends: not among tokens that see each other.
     pub(crate) fn chunk_end(&self, at: usize, step: usize) -> usize {
         let mut end = at.saturating_add(step.max(1));
@@ -37,12 +44,12 @@ impl Prompt {
         let together = layout.together.iter().filter(|other| inside(other)).cloned().collect();
         let Some(positions) = layout.positions.get(range.clone()).filter(|_| !layout.positions.is_empty())
         else {
-            return Ok(Upcoming { positions: None, together });
+            return Ok(Upcoming { positions: None, together, sight: layout.sight });
         };
         let axes = (0..3).flat_map(|axis| positions.iter().filter_map(move |place| place.get(axis)));
         let axes: Vec<i32> = axes.copied().collect();
         let places = Array::from_slice(&axes, [3, 1, i32::try_from(positions.len()).unwrap_or(i32::MAX)])?;
         let next = layout.positions.get(range.end).map_or(layout.next, |[time, ..]| *time);
-        Ok(Upcoming { positions: Some((Places::new(places)?, next)), together })
+        Ok(Upcoming { positions: Some((Places::new(places)?, next)), together, sight: layout.sight })
     }
 }

@@ -71,7 +71,7 @@ impl Sight {
     }
 
     /// Runs the tokens of `prompt` that `cache` does not hold yet, up to what is behind the last image or to `end`, `step`
-    /// at a time.
+    /// at a time. Tokens from `end` on that earlier ones see are run with those, and then taken back.
     pub(crate) fn run(
         &self,
         model: &Model,
@@ -79,16 +79,23 @@ impl Sight {
         cache: &mut KvCache,
         (end, step): (usize, usize),
     ) -> Result<()> {
-        let end = prompt.text_from().min(end);
+        let stop = prompt.run_end(end);
         let mut at = cache.offset().unsigned_abs() as usize;
-        while at < end {
-            let next = prompt.chunk_end(at, step).min(end);
+        while at < stop {
+            let next = prompt.chunk_end(at, step).min(stop);
             let hidden = self.hidden(model, prompt, at..next)?;
             cache.expect(prompt.upcoming(at..next)?)?;
             model.prefill_hidden(&hidden, cache)?;
             at = next;
         }
-        Ok(())
+        let back = i32::try_from(at.saturating_sub(end)).unwrap_or(i32::MAX);
+        if back > cache.trimmable() {
+            let problem = format!(
+                "{at} tokens see each other, which is more than the windows of the model hold: shorten the prompt"
+            );
+            return Err(Error::Prompt(problem));
+        }
+        Ok(cache.trim(back)?)
     }
 
     pub(crate) fn family(&self) -> &dyn Family {

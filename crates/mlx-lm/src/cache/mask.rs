@@ -1,11 +1,12 @@
 //! Which earlier tokens a token may see.
 
 use std::cell::RefCell;
-use std::ops::Range;
 use std::rc::Rc;
 
 use mlx_core::{Array, Result, concatenate, select};
 use mlx_nn::LeftPadding;
+
+use super::upcoming::{Sight, Together};
 
 /// The rule of one pass through the layers. What it means for the keys that a layer holds is worked out when the
 /// layer attends, once for all layers that hold the same.
@@ -53,7 +54,7 @@ pub(super) struct View {
     pub(super) keep: i32,
     pub(super) padding: Option<Rc<LeftPadding>>,
     /// Places that see all of each other, which not every rule would let them.
-    pub(super) together: Option<Rc<[Range<i32>]>>,
+    pub(super) together: Option<Rc<Together>>,
 }
 
 impl Mask {
@@ -86,7 +87,8 @@ impl Mask {
         if let Rule::Array(array) = &self.rule {
             return Ok(Visible::These(array.clone()));
         }
-        if view.padding.is_none() && self.hides_nothing(view) && view.together.is_none() {
+        let mixed = view.together.as_deref().is_some_and(|together| self.mixes(together));
+        if view.padding.is_none() && self.hides_nothing(view) && !mixed {
             let all = view.length == 1 || matches!(self.rule, Rule::Near(_));
             return Ok(if all { Visible::All } else { Visible::Causal });
         }
@@ -130,12 +132,25 @@ impl Mask {
         };
         let keys = view.places(&shift)?;
         let mut seen = self.by_rule(view, [&queries, &keys], &shift)?;
-        for range in view.together.as_deref().unwrap_or_default() {
+        let Some(together) = view.together.as_deref().filter(|together| self.mixes(together)) else {
+            return Ok(seen);
+        };
+        for range in &together.places {
             let within =
                 |places: &Array| places.greater_equal(range.start)?.logical_and(places.less(range.end)?);
-            seen = seen.logical_or(within(&queries)?.logical_and(within(&keys)?)?)?;
+            let mut both = within(&queries)?.logical_and(within(&keys)?)?;
+            if let (Rule::Sliding(window), Sight::Windowed | Sight::InWindows) = (&self.rule, together.sight)
+            {
+                both = both.logical_and((&queries - &keys)?.less(*window)?)?;
+            }
+            seen = seen.logical_or(both)?;
         }
         Ok(seen)
+    }
+
+    /// Whether this lets tokens see later ones that see them.
+    fn mixes(&self, together: &Together) -> bool {
+        together.sight != Sight::InWindows || matches!(self.rule, Rule::Sliding(_))
     }
 
     /// True where the rule lets a query see a key, both given by their places.

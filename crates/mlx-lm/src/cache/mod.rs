@@ -31,7 +31,7 @@ pub use prompt::PromptCache;
 pub use score::Scoring;
 pub use seen::Seen;
 pub use state::StateCache;
-pub use upcoming::Upcoming;
+pub use upcoming::{Sight, Upcoming};
 
 use mlx_core::{Array, Result};
 

@@ -16,6 +16,27 @@ pub struct Upcoming {
     pub positions: Option<(Places, i32)>,
     /// Places of tokens that see all of each other, the later ones too, counted from the first token of the text.
     pub together: Vec<Range<i32>>,
+    /// How far they do.
+    pub sight: Sight,
+}
+
+/// How far tokens see that see later ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sight {
+    /// To all of their own, however far those are.
+    #[default]
+    Far,
+    /// As `Far`; but where layers see a window, what is before that is hidden.
+    Windowed,
+    /// As `Windowed`, and in layers without a window they see what is before them only.
+    InWindows,
+}
+
+/// Tokens that see all of each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Together {
+    pub(super) places: Vec<Range<i32>>,
+    pub(super) sight: Sight,
 }
 
 /// How positions differ from places in one text, from some places on.
@@ -41,7 +62,7 @@ pub(super) struct Ahead {
 #[derive(Debug)]
 pub(super) struct Awaited {
     positions: Option<(Places, i32)>,
-    pub(super) together: Rc<[Range<i32>]>,
+    pub(super) together: Rc<Together>,
 }
 
 impl KvCache {
@@ -53,8 +74,9 @@ impl KvCache {
         if !self.padding().is_empty() || self.layers.iter().flat_map(LayerCache::arrays).any(is_several) {
             return Err(error("images come into a text before it joins others"));
         }
-        let Upcoming { positions, together } = next;
-        let awaited = Rc::new(Awaited { positions, together: together.into() });
+        let Upcoming { positions, together, sight } = next;
+        let together = Rc::new(Together { places: together, sight });
+        let awaited = Rc::new(Awaited { positions, together });
         for layer in self.layers.iter_mut().flat_map(LayerCache::leaves_mut) {
             if let LayerCache::Attention(cache) = layer {
                 cache.awaited = Some(Rc::clone(&awaited));
@@ -136,7 +158,7 @@ impl AttentionCache {
     }
 
     /// Takes up `length` tokens that were awaited, and where those after them go on.
-    pub(super) fn take_awaited(&mut self, length: i32, end: i32) -> Result<Option<Rc<[Range<i32>]>>> {
+    pub(super) fn take_awaited(&mut self, length: i32, end: i32) -> Result<Option<Rc<Together>>> {
         let Some(awaited) = self.awaited.take() else { return Ok(None) };
         if let Some((places, next)) = &awaited.positions {
             if places.count() != length {
@@ -147,6 +169,6 @@ impl AttentionCache {
             texts.iter_mut().for_each(|leaps| leaps.leap(end, *next));
             self.ahead = Ahead::new(texts, end, self.padding.as_deref())?;
         }
-        Ok(Some(Rc::clone(&awaited.together)).filter(|together| !together.is_empty()))
+        Ok(Some(Rc::clone(&awaited.together)).filter(|together| !together.places.is_empty()))
     }
 }

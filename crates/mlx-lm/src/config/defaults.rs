@@ -59,9 +59,12 @@ pub(super) fn sizes_within(model_type: &str) -> Map<String, Value> {
 /// Those of a Gemma.
 fn gemma(model_type: &str) -> Value {
     match model_type {
-        "gemma" => json!({"hidden_act": "gelu_pytorch_tanh"}),
+        "gemma" => json!({"hidden_act": "gelu_pytorch_tanh", "head_dim": 256, "rms_norm_eps": 1e-6}),
         "gemma2" => json!({
             "hidden_act": "gelu_pytorch_tanh",
+            "num_attention_heads": 8,
+            "head_dim": 256,
+            "rms_norm_eps": 1e-6,
             "attn_logit_softcapping": 50.0,
             "final_logit_softcapping": 30.0,
             "query_pre_attn_scalar": 144.0,
@@ -142,6 +145,7 @@ pub(super) fn part_of(whole: &str) -> &str {
         "lfm2_vl" => "lfm2",
         "mistral3" | "llava" => "mistral",
         "paddleocr_vl" => "paddleocr_vl_text",
+        "paligemma" => "gemma",
         "qwen2_vl" | "qwen2_5_vl" => "qwen2",
         "qwen3_vl" => "qwen3_vl_text",
         "qwen3_vl_moe" => "qwen3_vl_moe_text",

@@ -107,6 +107,13 @@ fn unwrap(mut fields: Fields) -> (Fields, Option<String>) {
         return (fields, Some(whole).filter(|_| is_around));
     };
     text.entry("model_type").or_insert_with(|| defaults::part_of(&whole).into());
+    if whole == "paligemma" {
+        // Its prompts are read in both directions, but not what follows them; and its head is that of its weights.
+        for name in ["use_bidirectional_attention", "tie_word_embeddings"] {
+            text.remove(name);
+            fields.remove(name);
+        }
+    }
     for name in WHOLE {
         if fields.get(*name).is_some_and(|value| !value.is_null()) {
             text.remove(*name);

@@ -115,6 +115,7 @@ pub const WRAPPERS: &[&str] = &[
     "llava_onevision",
     "mistral3",
     "paddleocr_vl",
+    "paligemma",
     "qwen2_5_vl",
     "qwen2_vl",
     "qwen3_5",

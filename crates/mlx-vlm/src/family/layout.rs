@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use mlx_lm::cache::Sight;
+
 use super::About;
 
 /// What is shown, and which tokens it takes the place of.
@@ -23,9 +25,19 @@ pub(crate) struct Layout {
     pub(crate) next: i32,
     /// Tokens that see all of each other.
     pub(crate) together: Vec<Range<i32>>,
+    /// How far they do.
+    pub(crate) sight: Sight,
 }
 
 impl Layout {
+    /// Tokens stand in a row, and those of an image see each other, or those of a part of it that text is around.
+    pub(crate) fn together(spans: &[Span<'_>], sight: Sight) -> Self {
+        let place = |at: usize| i32::try_from(at).unwrap_or(i32::MAX);
+        let runs = spans.iter().flat_map(|span| &span.runs);
+        let together = runs.map(|run| place(run.start)..place(run.end)).collect();
+        Self { together, sight, ..Self::default() }
+    }
+
     /// Text goes on along all three axes, and what is shown spreads over them from there; what follows it is behind the
     /// last of these positions. Wang et al., "Qwen2-VL", section 2.1. Frames that text stands between are spread each by
     /// itself.
@@ -46,7 +58,7 @@ impl Layout {
             }
         }
         text(&mut positions, length, &mut next);
-        Self { positions, next, together: Vec::new() }
+        Self { positions, next, ..Self::default() }
     }
 }
 

@@ -2,6 +2,8 @@
 
 mod bounds;
 mod film;
+mod gemma3;
+mod gemma4;
 mod glm_v;
 mod idefics3;
 mod internvl;
@@ -9,8 +11,10 @@ mod layout;
 mod lfm2_vl;
 mod llava;
 mod paddle_ocr;
+mod paligemma;
 mod pixtral;
 mod qwen_vl;
+mod siglip;
 mod tiled;
 mod tubelets;
 
@@ -107,6 +111,8 @@ macro_rules! families {
 }
 
 families! {
+    "gemma3" => gemma3,
+    "gemma4" => gemma4,
     "glm46v" | "glm4v" | "glm4v_moe" | "glm_ocr" => glm_v,
     "idefics3" | "smolvlm" => idefics3,
     "internvl" | "internvl_chat" => internvl,
@@ -116,6 +122,7 @@ families! {
     "llava_onevision" => llava::one_vision,
     "mistral3" => pixtral,
     "paddleocr_vl" => paddle_ocr,
+    "paligemma" => paligemma,
     "qwen2_5_vl" | "qwen2_vl" | "qwen3_5" | "qwen3_5_moe" | "qwen3_vl" | "qwen3_vl_moe" => qwen_vl,
 }
 
@@ -123,6 +130,28 @@ families! {
 struct Kind {
     #[serde(default)]
     model_type: String,
+}
+
+/// How wide the decoder is, by the `text_config` of a `config.json`; `default` if that does not say.
+pub(crate) fn decoder_width(config: &Value, default: Option<i32>) -> Result<i32> {
+    #[derive(Deserialize)]
+    struct Whole {
+        text_config: Option<Decoder>,
+    }
+    #[derive(Deserialize)]
+    struct Decoder {
+        hidden_size: Option<i32>,
+    }
+    let whole: Whole = parse(config)?;
+    let width = whole.text_config.and_then(|decoder| decoder.hidden_size).or(default);
+    match width {
+        Some(width) if (1..=1 << 17).contains(&width) => Ok(width),
+        Some(width) => Err(Error::config(format!(
+            "text_config: hidden_size is {width}: it must be from 1 to {}",
+            1 << 17
+        ))),
+        None => Err(Error::config("text_config: hidden_size is missing")),
+    }
 }
 
 /// The fields of `T` in a `config.json`.

@@ -160,7 +160,7 @@ impl Florence2 {
     /// # Errors
     /// As [`ask`](Self::ask).
     pub fn encode(&self, image: &Image, task: &Task) -> Result<Array> {
-        let seen = self.features.of(&Media::from(image.clone()), &self.eye)?;
+        let seen = self.features.of(&Media::from(image.clone()), false, &self.eye)?;
         let [begin, end, _] = self.around;
         let mut question = vec![begin];
         question.extend(self.tokenizer.encode(&task.words()?, false)?);

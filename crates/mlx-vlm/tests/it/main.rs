@@ -9,6 +9,8 @@ mod convert;
 #[cfg(test)]
 mod florence2;
 #[cfg(test)]
+mod gemma_vl;
+#[cfg(test)]
 mod glm_vl;
 #[cfg(test)]
 mod paddle_ocr;
@@ -16,6 +18,8 @@ mod paddle_ocr;
 mod qwen_vl;
 #[cfg(test)]
 mod qwen_vl_checkpoints;
+#[cfg(test)]
+mod stored;
 #[cfg(test)]
 mod tiled;
 #[cfg(test)]
