@@ -5,6 +5,7 @@ import io
 
 import numpy as np
 from mlx_vlm.models.deepseekocr import processing_deepseekocr as deepseek
+from mlx_vlm.models.fastvlm.processing import FastVLMImageProcessor
 from mlx_vlm.models.moondream3.image_crops import create_crops, select_crop_grid
 from mlx_vlm.models.phi3_v.processing_phi3_v import Phi3VImageProcessor, _calc_hd_transform_size
 from pictures import digest, picture, planned, write
@@ -27,6 +28,13 @@ def case(name, config, size, tiles, grid):
 def phi3(config, size):
     values, (height, width) = Phi3VImageProcessor(**config)._process_single_image(Image.fromarray(picture(*size)))
     return case("Phi3VImageProcessor", config, size, values.transpose(0, 2, 3, 1), [height // 336, width // 336])
+
+
+def fastvlm(config, size):
+    """What FastVLM sees of an image, which is made square."""
+    output = FastVLMImageProcessor(**config)(images=[Image.fromarray(picture(*size))])
+    values = np.asarray(output["pixel_values"])[0].transpose(1, 2, 0)
+    return {"config": named("FastVLMImageProcessor", config), "size": size, "whole": values.shape[:2]} | digest(values)
 
 
 def moondream(config, size):
@@ -87,8 +95,11 @@ def main():
     cases = [phi3({"num_crops": crops}, size) for crops in (1, 4) for size in SIZES]
     small = {"crop_size": 70, "max_crops": 12, "overlap_margin": 1}
     cases += [moondream(small, size) for size in SIZES + [(150, 333)]]
-    cases += [moondream(small | {"max_crops": 1}, SIZES[0]), moondream(small | {"max_crops": 5}, (180, 90))]
+    cases += [moondream(small | {"max_crops": 1}, SIZES[0]), moondream(small | {"max_crops": 5}, (180, 90)), moondream(small, (54, 84))]
     cases += [deepseek_ocr(size) for size in SIZES[:2] + LARGE]
+    square = {"size": {"shortest_edge": 32}, "crop_size": {"height": 32, "width": 32}}
+    cases += [fastvlm(square, size) for size in SIZES]
+    cases += [fastvlm({"size": {"shortest_edge": 32}, "crop_size": {"height": 27, "width": 20}}, SIZES[0])]
     cases += [deepseek_ocr(LARGE[0], edge) for edge in (512, 1024)]
     cases += [{"config": config, "plans": sizes} for config, sizes in plans()]
     write("parts.json", cases)

@@ -37,7 +37,7 @@ PINS = {"size": {"shortest_edge": 24}, "crop_size": {"height": 24, "width": 24},
 SQUARES = {"size": {"height": 24, "width": 24}, "image_grid_pinpoints": [[a, b] for a in (24, 48, 72) for b in (24, 48, 72)]}
 TILED = [
     ("Gemma3ImageProcessor", {"size": {"height": 28, "width": 28}}, SIZES[:2]),
-    ("Gemma3ImageProcessor", {"size": {"height": 28, "width": 20}, "resample": 3} | SCAN, SIZES),
+    ("Gemma3ImageProcessor", {"size": {"height": 28, "width": 20}, "resample": 3} | SCAN, SIZES + [(40, 110)]),
     ("Idefics3ImageProcessor", EDGES, SIZES),
     ("Idefics3ImageProcessor", EDGES | {"do_image_splitting": False}, SIZES[:2]),
     ("Idefics3ImageProcessor", EDGES | {"do_resize": False}, SIZES),
@@ -58,7 +58,7 @@ LFM2 = [
 ]
 CPM = {"scale_resolution": 56, "patch_size": 4}
 SLICED = [
-    (CPM, SIZES + [(300, 500), (150, 150)]),
+    (CPM, SIZES + [(300, 500), (150, 150), (75, 75)]),
     (CPM | {"downsample_mode": "4x", "max_slice_nums": 4, "resample": 2}, SIZES),
     (CPM | {"slice_mode": False}, SIZES[:2]),
 ]

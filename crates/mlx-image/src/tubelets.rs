@@ -93,7 +93,7 @@ impl TubeletProcessor {
     ///
     /// # Errors
     /// As [`from_dir`](Self::from_dir), for `Qwen2VLVideoProcessor`, `Qwen3VLVideoProcessor`, `Glm4vVideoProcessor`,
-    /// `Glm46VVideoProcessor` and `Qwen2VLImageProcessor`.
+    /// `Glm46VVideoProcessor`, and the processors of images of these families.
     pub fn video_from_dir(dir: impl AsRef<Path>) -> Result<Self> {
         Self::video_from_json(&read_video(dir.as_ref())?)
     }

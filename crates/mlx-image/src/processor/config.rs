@@ -105,9 +105,9 @@ impl<'a> Config<'a> {
         self.fields.do_pad.unwrap_or(by_itself)
     }
 
-    /// What is cut out of the middle, where the class does so or not by itself.
-    pub(crate) fn crop(&self, by_itself: bool) -> Result<Option<Size>> {
-        let crop = || match self.fields.crop_size.unwrap_or(Lengths::Edge(224)).parts() {
+    /// What is cut out of the middle, a square of `edge` if nothing is said, where the class does so or not by itself.
+    pub(crate) fn crop(&self, by_itself: bool, edge: usize) -> Result<Option<Size>> {
+        let crop = || match self.fields.crop_size.unwrap_or(Lengths::Edge(edge)).parts() {
             [Some(height), Some(width), None, None] => Ok(Size { height, width }),
             _ => Err(Error::config("crop_size has no height and width")),
         };

@@ -88,8 +88,9 @@ impl Processor {
         });
         let resize = resize.transpose()?;
         let crop = match family {
-            Family::FastVlm => None,
-            _ => config.crop(matches!(family, Family::Clip | Family::Llava))?,
+            Family::FastVlm => config.crop(true, 1024)?,
+            Family::Clip | Family::Llava => config.crop(true, 224)?,
+            _ => config.crop(false, 224)?,
         };
         Ok(Self { square, beside, resize, filter: config.filter()?, crop, levels: config.levels()? })
     }

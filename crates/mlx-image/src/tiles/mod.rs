@@ -44,7 +44,9 @@ pub struct TileProcessor {
 pub struct TileLayout {
     /// How many tiles there are in a column and in a row; 0 x 0 where the image is seen as a whole only.
     pub grid: Size,
-    /// What each tile shows, in the order that the model takes them; one that shows the whole image may be among them.
+    /// What each tile shows, row by row, and the whole image: first for Gemma 3, LLaVA, MiniCPM-V, Phi-3-V and Moondream;
+    /// last for Idefics3, SmolVLM, LFM2-VL, InternVL and DeepSeek-OCR. One tile of a grid shows the whole by itself, and
+    /// checkpoints of LFM2-VL may leave it out.
     pub views: Vec<View>,
 }
 

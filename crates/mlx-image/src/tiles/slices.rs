@@ -4,6 +4,7 @@
 
 use serde::Deserialize;
 
+use super::closest_ratio::times;
 use super::plan::Plan;
 use crate::canvas::Canvas;
 use crate::processor::Config;
@@ -63,26 +64,18 @@ impl Slices {
         let [height, width] = [source.height, source.width].map(|length| length as f64);
         let grid = if cuts { self.grid(height, width) } else { None };
         let canvas = Canvas::whole(source);
-        let whole = canvas.clone().resized(self.fitted(height, width, grid.is_none()));
+        let whole = canvas.clone().resized(self.fitted(height, width));
         let Some(grid) = grid else { return Plan::whole(whole) };
         let [rows, columns] = [grid.height, grid.width].map(|count| count as f64);
-        let slice =
-            self.fitted(whole_blocks(height, rows) / rows, whole_blocks(width, columns) / columns, true);
-        let size = Size {
-            height: slice.height.saturating_mul(grid.height),
-            width: slice.width.saturating_mul(grid.width),
-        };
-        Plan { grid, canvases: vec![whole, canvas.resized(size).cut(slice)] }
+        let slice = self.fitted(whole_blocks(height, rows) / rows, whole_blocks(width, columns) / columns);
+        Plan { grid, canvases: vec![whole, canvas.resized(times(slice, grid)).cut(slice)] }
     }
 
-    /// The size of an image in whole blocks, with the pixels of a slice if it has more or `grows`.
-    fn fitted(&self, mut height: f64, mut width: f64, grows: bool) -> Size {
-        let resolution = self.resolution as f64;
-        if grows || height * width > resolution * resolution {
-            let ratio = width / height;
-            height = (resolution / ratio.sqrt()).trunc();
-            width = (height * ratio).trunc();
-        }
+    /// The size of an image in whole blocks, with about the pixels of a slice.
+    fn fitted(&self, height: f64, width: f64) -> Size {
+        let ratio = width / height;
+        let height = (self.resolution as f64 / ratio.sqrt()).trunc();
+        let width = (height * ratio).trunc();
         let blocks = |length: f64| whole_blocks(length, self.block as f64) as usize;
         Size { height: blocks(height), width: blocks(width) }
     }

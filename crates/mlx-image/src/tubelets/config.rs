@@ -66,13 +66,15 @@ const IMAGES: [(Class, Family); 4] = [
     (Class::new("PaddleOCRVLImageProcessor", Filter::Bicubic, CLIP), PADDLE),
 ];
 
-const VIDEOS: [(Class, Family); 6] = [
+/// Those of images count where a checkpoint says no more of videos.
+const VIDEOS: [(Class, Family); 7] = [
     (Class::new("Qwen2VLVideoProcessor", Filter::Bicubic, CLIP), QWEN2_VIDEO),
     (Class::new("Qwen3VLVideoProcessor", Filter::Bicubic, HALVES), QWEN3_VIDEO),
     (Class::new("Glm4vVideoProcessor", Filter::Bicubic, CLIP), GLM_VIDEO),
     (Class::new("Glm46VVideoProcessor", Filter::Bicubic, CLIP), GLM_VIDEO),
     (Class::new("Qwen2VLImageProcessor", Filter::Bicubic, CLIP), QWEN2_VIDEO),
     (Class::new("Glm4vImageProcessor", Filter::Bicubic, CLIP), GLM_VIDEO),
+    (Class::new("Glm46VImageProcessor", Filter::Bicubic, CLIP), GLM_VIDEO),
 ];
 
 #[derive(Deserialize)]

@@ -93,7 +93,7 @@ fn tiles_of_deepseek_ocr_are_smaller_than_the_whole() {
 }
 
 #[test]
-fn every_processor_gives_the_wholes_of_transformers() {
+fn every_processor_gives_the_wholes_of_the_reference() {
     for case in with("whole") {
         let source = size(&case, "size");
         let processor = Processor::from_json(&case["config"]).unwrap();
@@ -257,7 +257,7 @@ fn images_of_mistral_3_are_whole_blocks_of_patches() {
 
 #[test]
 fn fast_vlm_makes_images_square_with_black_beside_them() {
-    let config = json!({"image_processor_type": "FastVLMImageProcessor", "size": {"shortest_edge": 6}});
+    let config = json!({"image_processor_type": "FastVLMImageProcessor", "size": 6, "crop_size": 6});
     let fast = Processor::from_json(&config).unwrap();
     let image = picture(Size { height: 2, width: 6 }, 0);
     let pixels = fast.apply(&image).unwrap();
