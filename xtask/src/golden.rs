@@ -36,6 +36,7 @@ pub const TOPICS: &[&str] = &[
     "norm",
     "ops",
     "optim",
+    "pictures",
     "pool",
     "positional",
     "prompt_cache",
@@ -59,7 +60,7 @@ pub const TOPICS: &[&str] = &[
 ];
 
 /// Those whose reference is torch, which is large.
-const WITH_TORCH: &[&str] = &["embed", "minilm", "rerank", "retrieval", "vision"];
+const WITH_TORCH: &[&str] = &["embed", "minilm", "pictures", "rerank", "retrieval", "vision"];
 
 /// Those whose references are of speech.
 const WITH_SPEECH: &[&str] =

@@ -12,22 +12,25 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod crop;
 mod decode;
 mod error;
 mod filter;
-mod frame;
+mod frames;
 mod image;
 mod levels;
+mod opening;
 mod patches;
 mod processor;
 mod resize;
 mod size;
 
 pub use self::image::Image;
-pub use decode::Limits;
 pub use error::{Error, Result};
 pub use filter::Filter;
+pub use frames::{Frame, Frames, Sampling, Spread};
 pub use levels::{Levels, Normal, Pixels};
+pub use opening::{Limits, Opening, Profile, Transparency};
 pub use patches::{PatchProcessor, Patches};
 pub use processor::Processor;
 pub use size::Size;

@@ -1,12 +1,22 @@
 //! Images against Pillow and the processors of transformers.
 
 #[cfg(test)]
+mod animations;
+#[cfg(test)]
 mod damaged;
 #[cfg(test)]
 mod decode;
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]
+mod formats;
+#[cfg(test)]
+mod frames;
+#[cfg(test)]
 mod processors;
 #[cfg(test)]
+mod profiles;
+#[cfg(test)]
 mod resize;
+#[cfg(test)]
+mod sizes;
