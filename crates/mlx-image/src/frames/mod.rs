@@ -8,6 +8,8 @@ pub(crate) mod gif;
 mod natural;
 mod sampling;
 mod times;
+#[cfg(feature = "video")]
+mod video;
 pub(crate) mod webp;
 
 use std::fmt;
@@ -71,7 +73,7 @@ impl Frames {
 
     /// The frames of a file, or of all images in a folder, by their names in natural order: `2.png` before `10.png`.
     ///
-    /// A file that is no animation has one frame.
+    /// A file that is no animation has one frame. Videos (MP4 with H.264) need the feature `video`.
     ///
     /// # Errors
     /// As [`Image::open`], or a folder has no images.
@@ -119,8 +121,17 @@ impl Frames {
         Ok(Self::new(name, source, times))
     }
 
+    #[cfg(feature = "video")]
+    fn of_video(path: &Path, opening: &Opening) -> Result<Self> {
+        let name = path.display().to_string();
+        let (source, times) = guarded(&name, || video::open(path, *opening))?;
+        Ok(Self::new(name, Box::new(source), times))
+    }
+
+    #[cfg(not(feature = "video"))]
     fn of_video(path: &Path, _: &Opening) -> Result<Self> {
-        let problem = "is a video: extract its frames into a folder";
+        let problem = "is a video, which this program was built without (feature `video` of mlx-image): extract \
+                       its frames into a folder";
         Err(Error::NoFile { path: path.to_owned(), problem })
     }
 

@@ -128,3 +128,16 @@ fn what_cannot_be_sampled_says_why() {
     let message = frames.sample(&Sampling::fps(2.0)).unwrap_err().to_string();
     assert!(message.contains("rgb.png: 0 frames were to be taken of its 1"), "{message}");
 }
+
+#[cfg(not(feature = "video"))]
+#[test]
+fn a_video_without_its_feature_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("clip.mov");
+    fs::write(&path, b"\0\0\0\x14ftypqt  \0\0\0\0qt  ").unwrap();
+    let message = Frames::open(&path, &Opening::default()).unwrap_err().to_string();
+    assert!(
+        message.ends_with("(feature `video` of mlx-image): extract its frames into a folder"),
+        "{message}"
+    );
+}

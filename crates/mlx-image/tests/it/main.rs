@@ -20,3 +20,6 @@ mod profiles;
 mod resize;
 #[cfg(test)]
 mod sizes;
+#[cfg(feature = "video")]
+#[cfg(test)]
+mod video;
