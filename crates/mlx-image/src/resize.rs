@@ -95,11 +95,14 @@ impl WithSimd for Across<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        let mut wide = Vec::new();
+        let (mut wide, mut resized) = (Vec::new(), vec![[0; 4]; self.columns.len()]);
         let targets = self.target.chunks_exact_mut(3 * self.columns.len());
         for (row, target) in self.rows.chunks_exact(self.width).zip(targets) {
             widened(row, &mut wide);
-            row_resized(&wide, self.columns, target);
+            row_resized(&wide, self.columns, &mut resized);
+            for (target, [red, green, blue, _]) in target.as_chunks_mut::<3>().0.iter_mut().zip(&resized) {
+                *target = [*red, *green, *blue];
+            }
         }
     }
 }
@@ -146,27 +149,30 @@ impl Spread {
 /// A row with a fourth number for each pixel, and room for the other half of a last pair: eight numbers are added at once.
 #[inline(always)]
 fn widened(row: &[u8], wide: &mut Vec<u8>) {
-    wide.clear();
     let (pixels, _) = row.as_chunks::<3>();
-    wide.extend(pixels.iter().flat_map(|&[red, green, blue]| [red, green, blue, 0]));
-    wide.extend([0; 4]);
+    wide.resize(4 * pixels.len() + 4, 0);
+    for (wide, &[red, green, blue]) in wide.as_chunks_mut::<4>().0.iter_mut().zip(pixels) {
+        *wide = [red, green, blue, 0];
+    }
 }
 
 /// A row of new pixels from a widened one. Sums fit: no filter's weights are more than 2 together, whatever their sign.
+///
+/// New pixels have a fourth number too. Without it the compiler would not keep the sums of a pixel together.
 #[inline(always)]
-fn row_resized(wide: &[u8], columns: &[Spread], target: &mut [u8]) {
-    let (targets, _) = target.as_chunks_mut::<3>();
-    for (target, Spread { first, pairs }) in targets.iter_mut().zip(columns) {
+fn row_resized(wide: &[u8], columns: &[Spread], target: &mut [[u8; 4]]) {
+    for (target, Spread { first, pairs }) in target.iter_mut().zip(columns) {
         let (pixels, _) = wide.get(4 * first..).unwrap_or_default().as_chunks::<8>();
-        let mut sums = [0; 8];
+        let mut sums = [0_i32; 8];
         for (pixels, weights) in pixels.iter().zip(pairs) {
             for ((sum, &pixel), &weight) in sums.iter_mut().zip(pixels).zip(weights) {
-                *sum = i32::wrapping_add(*sum, i32::from(pixel).wrapping_mul(weight));
+                *sum = sum.wrapping_add(i32::from(pixel).wrapping_mul(weight));
             }
         }
-        let [red, green, blue, _, more_red, more_green, more_blue, _] = sums;
-        let sums = [(red, more_red), (green, more_green), (blue, more_blue)];
-        *target = sums.map(|(sum, more)| rounded(HALF.wrapping_add(sum).wrapping_add(more)));
+        let (left, right) = sums.split_at(4);
+        for ((target, left), &right) in target.iter_mut().zip(left).zip(right) {
+            *target = rounded(HALF.wrapping_add(*left).wrapping_add(right));
+        }
     }
 }
 
