@@ -20,6 +20,15 @@ pub enum Error {
         source: io::Error,
     },
 
+    /// A path is no file.
+    #[error("{}: {problem}", .path.display())]
+    NoFile {
+        /// The path.
+        path: PathBuf,
+        /// What it is, and the way out.
+        problem: &'static str,
+    },
+
     /// Bytes are no image, or a damaged one.
     #[error("{name}: {problem}")]
     Decode {

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::path::Path;
 
-use crate::{Error, Limits, Result, Size, decode};
+use crate::decode::{self, source};
+use crate::{Error, Opening, Result, Size};
 
 /// An image in RGB, 8 bits a channel.
 #[derive(Clone, PartialEq, Eq)]
@@ -29,31 +30,33 @@ impl Image {
         Ok(Self { size, pixels })
     }
 
-    /// Reads a PNG, JPEG, WebP, GIF (its first frame) or BMP within the default [`Limits`].
+    /// Reads a PNG, JPEG, WebP, GIF, BMP or TIFF, of several images the first, with the default [`Opening`].
     ///
-    /// It is turned as its EXIF orientation says. Transparency is dropped, as Pillow's `convert("RGB")` does, and of
-    /// 16 bits the upper 8 count.
+    /// It is turned as its EXIF orientation says. Transparency is dropped and a colour profile ignored, as Pillow's
+    /// `convert("RGB")` does. Of 16 bits the upper 8 count, also in gray, which Pillow makes white instead.
     ///
     /// # Errors
-    /// The file cannot be read, is no image of these formats, is damaged, or is larger than the limits.
+    /// The path is no file, or the file cannot be read, is no image of these formats, is damaged or cut off, or is
+    /// larger than the limits.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        Self::open_within(path, &Limits::default())
+        Self::open_with(path, &Opening::default())
     }
 
-    /// Reads a file as [`open`](Self::open), within these limits.
-    pub fn open_within(path: impl AsRef<Path>, limits: &Limits) -> Result<Self> {
+    /// Reads a file as [`open`](Self::open), but so.
+    pub fn open_with(path: impl AsRef<Path>, opening: &Opening) -> Result<Self> {
         let path = path.as_ref();
-        decode::decode(&path.display().to_string(), &decode::read(path, limits)?, limits)
+        let bytes = source::read(path, &opening.limits)?;
+        decode::decode(&path.display().to_string(), &bytes, opening)
     }
 
     /// Reads the bytes of a file as [`open`](Self::open) does.
     pub fn decode(bytes: &[u8]) -> Result<Self> {
-        Self::decode_within(bytes, &Limits::default())
+        Self::decode_with(bytes, &Opening::default())
     }
 
-    /// Reads the bytes of a file as [`open`](Self::open) does, within these limits.
-    pub fn decode_within(bytes: &[u8], limits: &Limits) -> Result<Self> {
-        decode::decode("image", bytes, limits)
+    /// Reads the bytes of a file as [`open`](Self::open) does, but so.
+    pub fn decode_with(bytes: &[u8], opening: &Opening) -> Result<Self> {
+        decode::decode("image", bytes, opening)
     }
 
     /// The height and the width.
