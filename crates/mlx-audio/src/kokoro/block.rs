@@ -3,9 +3,9 @@
 use std::f32::consts::FRAC_1_SQRT_2;
 
 use mlx_core::{Array, Result as MlxResult};
-use mlx_nn::{Module, Weights, leaky_relu};
+use mlx_nn::{Conv1d, Module, Weights, leaky_relu};
 
-use super::convolution::{Convolution, Doubling, Shape};
+use super::convolution::{Doubling, Shape, convolution};
 use super::norm::AdaIn;
 use crate::Result;
 
@@ -14,11 +14,11 @@ use crate::Result;
 pub(super) struct StyleBlock {
     norm1: AdaIn,
     pool: Option<Doubling>,
-    conv1: Convolution,
+    conv1: Conv1d,
     norm2: AdaIn,
-    conv2: Convolution,
+    conv2: Conv1d,
     /// What the input goes through where its width is another.
-    conv1x1: Option<Convolution>,
+    conv1x1: Option<Conv1d>,
 }
 
 const SLOPE: f32 = 0.2;
@@ -26,13 +26,13 @@ const SLOPE: f32 = 0.2;
 impl StyleBlock {
     pub(super) fn load(w: &Weights, [outputs, inputs]: [i32; 2], style: i32, doubles: bool) -> Result<Self> {
         let three = Shape::same(3, 1);
-        let through = || Convolution::without_bias(&w.at("conv1x1"), [outputs, inputs], Shape::same(1, 1));
+        let through = || convolution(&w.at("conv1x1"), [outputs, inputs], Shape::same(1, 1), false);
         Ok(Self {
             norm1: AdaIn::load(&w.at("norm1"), inputs, style)?,
             pool: doubles.then(|| Doubling::load(&w.at("pool"), inputs)).transpose()?,
-            conv1: Convolution::load(&w.at("conv1"), [outputs, inputs], three)?,
+            conv1: convolution(&w.at("conv1"), [outputs, inputs], three, true)?,
             norm2: AdaIn::load(&w.at("norm2"), outputs, style)?,
-            conv2: Convolution::load(&w.at("conv2"), [outputs, outputs], three)?,
+            conv2: convolution(&w.at("conv2"), [outputs, outputs], three, true)?,
             conv1x1: (outputs != inputs).then(through).transpose()?,
         })
     }

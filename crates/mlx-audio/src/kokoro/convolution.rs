@@ -1,9 +1,9 @@
-//! Convolutions as products of matrices, which MLX multiplies on all cores.
+//! Convolutions and their transposes, which as products of matrices run on all cores.
 //!
 //! Arrays are `[1, length, channels]`.
 
-use mlx_core::{Array, Device, Result as MlxResult, Slice, concatenate};
-use mlx_nn::{Linear, Module, Weights};
+use mlx_core::{Array, Conv, Device, Result as MlxResult};
+use mlx_nn::{Conv1d, Linear, Module, Weights};
 
 use super::weights::{floats, kernel};
 use crate::Result;
@@ -24,69 +24,17 @@ impl Shape {
     }
 }
 
-/// A convolution, as one linear layer of the neighbours of each place side by side.
-#[derive(Module)]
-pub(super) struct Convolution {
-    #[module(flatten)]
-    linear: Linear,
-    /// Inputs of the linear layer.
-    inner: i32,
-    kernel: i32,
-    stride: i32,
-    padding: i32,
-    dilation: i32,
-}
-
-/// The most numbers that are put side by side at once.
-const MOST: i32 = 1 << 24;
-
-impl Convolution {
-    pub(super) fn load(w: &Weights, channels: [i32; 2], shape: Shape) -> Result<Self> {
-        Self::with(w, channels, shape, true)
-    }
-
-    pub(super) fn without_bias(w: &Weights, channels: [i32; 2], shape: Shape) -> Result<Self> {
-        Self::with(w, channels, shape, false)
-    }
-
-    fn with(w: &Weights, [outputs, inputs]: [i32; 2], shape: Shape, bias: bool) -> Result<Self> {
-        let Shape { kernel: width, stride, padding, dilation } = shape;
-        let inner = width * inputs;
-        let weight = kernel(w, [outputs, inputs], width)?.reshape([outputs, inner])?;
-        let bias = bias.then(|| floats(w, "bias", [outputs])).transpose()?;
-        Ok(Self { linear: Linear::new(weight, bias), inner, kernel: width, stride, padding, dilation })
-    }
-
-    /// `[1, length, inputs] -> [1, outer, outputs]`.
-    pub(super) fn forward(&self, x: &Array) -> MlxResult<Array> {
-        if self.kernel == 1 && self.stride == 1 {
-            return self.linear.forward(x);
-        }
-        let x = x.pad([(1, self.padding, self.padding)], 0)?;
-        let span = (self.kernel - 1) * self.dilation + 1;
-        let length = (x.dim(1)? - span).max(0) / self.stride + 1;
-        let together = (MOST / self.inner.max(1)).max(1);
-        if length <= together {
-            return self.part(&x, 0, length);
-        }
-        let mut parts = Vec::new();
-        for first in (0..length).step_by(together as usize) {
-            let part = self.part(&x, first, together.min(length - first))?;
-            settle(&part)?;
-            parts.push(part);
-        }
-        concatenate(&parts, 1)
-    }
-
-    /// `count` places of the output from the `first`.
-    fn part(&self, x: &Array, first: i32, count: i32) -> MlxResult<Array> {
-        let shifted = |at: i32| {
-            let start = first * self.stride + at * self.dilation;
-            x.index((.., Slice::step_by(start..start + (count - 1) * self.stride + 1, self.stride)))
-        };
-        let shifted = (0..self.kernel).map(shifted).collect::<MlxResult<Vec<_>>>()?;
-        self.linear.forward(&concatenate(&shifted, -1)?)
-    }
+/// The convolution at the path of `w`: `[1, length, inputs] -> [1, outer, outputs]`.
+pub(super) fn convolution(
+    w: &Weights,
+    [outputs, inputs]: [i32; 2],
+    Shape { kernel: width, stride, padding, dilation }: Shape,
+    bias: bool,
+) -> Result<Conv1d> {
+    let weight = kernel(w, [outputs, inputs], width)?.contiguous(false)?;
+    let bias = bias.then(|| floats(w, "bias", [outputs])).transpose()?;
+    let how = Conv { stride: [stride], padding: [padding], dilation: [dilation], groups: 1 };
+    Ok(Conv1d::new(weight, bias, how))
 }
 
 /// The transpose of a convolution, which makes `stride` elements of every one: a linear layer makes all places that an

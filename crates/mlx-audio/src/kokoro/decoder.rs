@@ -1,11 +1,11 @@
 //! From phonemes in time, with height and loudness, to sound.
 
 use mlx_core::{Array, Result as MlxResult, concatenate};
-use mlx_nn::{Module, Weights};
+use mlx_nn::{Conv1d, Module, Weights};
 
 use super::block::StyleBlock;
 use super::config::Config;
-use super::convolution::{Convolution, Shape, settle};
+use super::convolution::{Shape, convolution, settle};
 use super::generator::Generator;
 use super::weights::first_length;
 use crate::Result;
@@ -13,9 +13,9 @@ use crate::Result;
 /// The decoder.
 #[derive(Module)]
 pub(super) struct Decoder {
-    f0_conv: Convolution,
-    energy_conv: Convolution,
-    asr_res: Convolution,
+    f0_conv: Conv1d,
+    energy_conv: Conv1d,
+    asr_res: Conv1d,
     encode: StyleBlock,
     decode: Vec<StyleBlock>,
     generator: Generator,
@@ -42,7 +42,7 @@ impl Decoder {
         let wide = first_length(w, "encode.conv1.weight", 1024);
         let beside = first_length(w, "asr_res.0.weight", 64);
         let halved = Shape { kernel: 3, stride: 2, padding: 1, dilation: 1 };
-        let curve = |name: &str| Convolution::load(&w.at(name), [1, 1], halved);
+        let curve = |name: &str| convolution(&w.at(name), [1, 1], halved, true);
         let block = |at: usize| {
             let is_last = at + 1 == BLOCKS;
             let outputs = if is_last { config.istftnet.upsample_initial_channel } else { wide };
@@ -52,7 +52,7 @@ impl Decoder {
         Ok(Self {
             f0_conv: curve("F0_conv")?,
             energy_conv: curve("N_conv")?,
-            asr_res: Convolution::load(&w.at("asr_res.0"), [beside, hidden], Shape::same(1, 1))?,
+            asr_res: convolution(&w.at("asr_res.0"), [beside, hidden], Shape::same(1, 1), true)?,
             encode: StyleBlock::load(&w.at("encode"), [wide, hidden + 2], style, false)?,
             decode: (0..BLOCKS).map(block).collect::<Result<_>>()?,
             generator: Generator::load(&w.at("generator"), &config.istftnet, style)?,
@@ -67,7 +67,7 @@ impl Decoder {
     /// The samples of what was heard: `[2 · frames · samples of half a frame]`.
     pub(super) fn forward(&self, heard: &Heard<'_>, noise: &Array) -> MlxResult<Array> {
         let Heard { text, style, .. } = heard;
-        let curve = |values: &[f32], conv: &Convolution| {
+        let curve = |values: &[f32], conv: &Conv1d| {
             conv.forward(&Array::from_slice(values, [1, values.len() as i32, 1])?)
         };
         let height = curve(heard.f0, &self.f0_conv)?;

@@ -4,10 +4,10 @@
 //! Transform".
 
 use mlx_core::{Array, Result as MlxResult, concatenate};
-use mlx_nn::{Module, Weights, leaky_relu};
+use mlx_nn::{Conv1d, Module, Weights, leaky_relu};
 
 use super::config::Istft;
-use super::convolution::{Convolution, Shape, Transposed, settle};
+use super::convolution::{Shape, Transposed, convolution, settle};
 use super::norm::AdaIn;
 use super::source::{Source, WAVES};
 use super::spectrum::Spectrum;
@@ -19,7 +19,7 @@ use crate::Result;
 pub(super) struct Generator {
     source: Source,
     stages: Vec<Stage>,
-    conv_post: Convolution,
+    conv_post: Conv1d,
     spectrum: Spectrum,
     /// Samples of half a frame.
     samples: i32,
@@ -29,7 +29,7 @@ pub(super) struct Generator {
 #[derive(Module)]
 struct Stage {
     up: Transposed,
-    noise_conv: Convolution,
+    noise_conv: Conv1d,
     noise_block: WaveBlock,
     blocks: Vec<WaveBlock>,
 }
@@ -50,7 +50,7 @@ struct WaveStep {
 struct Half {
     norm: AdaIn,
     alpha: Array,
-    conv: Convolution,
+    conv: Conv1d,
 }
 
 impl Generator {
@@ -63,7 +63,7 @@ impl Generator {
         Ok(Self {
             source: Source::load(&w.at("m_source"), samples)?,
             stages: stages.collect::<Result<_>>()?,
-            conv_post: Convolution::load(&w.at("conv_post"), [2 * spectrum.bins(), last], shape)?,
+            conv_post: convolution(&w.at("conv_post"), [2 * spectrum.bins(), last], shape, true)?,
             spectrum,
             samples,
         })
@@ -113,7 +113,7 @@ impl Stage {
         let noise = w.at(format!("noise_res.{at}"));
         Ok(Self {
             up: Transposed::load(&w.at(format!("ups.{at}")), [narrow, wide], up)?,
-            noise_conv: Convolution::load(&w.at(format!("noise_convs.{at}")), [narrow, bins], shape)?,
+            noise_conv: convolution(&w.at(format!("noise_convs.{at}")), [narrow, bins], shape, true)?,
             noise_block: WaveBlock::load(&noise, narrow, around, [1, 3, 5], style)?,
             blocks: blocks.collect::<Result<_>>()?,
         })
@@ -148,10 +148,11 @@ impl WaveBlock {
             Ok(Half {
                 norm: AdaIn::load(&w.at(format!("adain{list}.{at}")), channels, style)?,
                 alpha: floats(&alpha, &at.to_string(), [1, channels, 1])?.reshape([channels])?,
-                conv: Convolution::load(
+                conv: convolution(
                     &w.at(format!("convs{list}.{at}")),
                     [channels, channels],
                     Shape::same(kernel, dilation),
+                    true,
                 )?,
             })
         };

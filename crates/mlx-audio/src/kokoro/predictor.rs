@@ -1,11 +1,11 @@
 //! How long each phoneme lasts, how high the voice is, and how loud.
 
 use mlx_core::{Array, Result as MlxResult, concatenate};
-use mlx_nn::{Linear, Module, Weights};
+use mlx_nn::{Conv1d, Linear, Module, Weights};
 
 use super::block::StyleBlock;
 use super::config::Config;
-use super::convolution::{Convolution, Shape};
+use super::convolution::{Shape, convolution};
 use super::lstm::BiLstm;
 use super::norm::AdaLayerNorm;
 use super::weights::linear;
@@ -32,7 +32,7 @@ struct Step {
 #[derive(Module)]
 struct Curve {
     blocks: Vec<StyleBlock>,
-    proj: Convolution,
+    proj: Conv1d,
 }
 
 impl Predictor {
@@ -90,7 +90,7 @@ impl Curve {
                 StyleBlock::load(&list.at(1), [half, width], style, true)?,
                 StyleBlock::load(&list.at(2), [half, half], style, false)?,
             ],
-            proj: Convolution::load(&proj, [1, half], Shape::same(1, 1))?,
+            proj: convolution(&proj, [1, half], Shape::same(1, 1), true)?,
         })
     }
 

@@ -1,10 +1,10 @@
 //! What phonemes sound like, beside what they mean.
 
 use mlx_core::{Array, Result as MlxResult, fast};
-use mlx_nn::{Embedding, Module, Weights, leaky_relu};
+use mlx_nn::{Conv1d, Embedding, Module, Weights, leaky_relu};
 
 use super::config::Config;
-use super::convolution::{Convolution, Shape};
+use super::convolution::{Shape, convolution};
 use super::lstm::BiLstm;
 use super::weights::floats;
 use crate::Result;
@@ -19,7 +19,7 @@ pub(super) struct TextEncoder {
 
 #[derive(Module)]
 struct Step {
-    conv: Convolution,
+    conv: Conv1d,
     gamma: Array,
     beta: Array,
 }
@@ -31,7 +31,7 @@ impl TextEncoder {
             let (norm, shape) = (w.at(1), Shape::same(config.text_encoder_kernel_size, 1));
             let [gamma, beta] = if norm.contains("weight") { ["weight", "bias"] } else { ["gamma", "beta"] };
             Ok(Step {
-                conv: Convolution::load(&w.at(0), [width, width], shape)?,
+                conv: convolution(&w.at(0), [width, width], shape, true)?,
                 gamma: floats(&norm, gamma, [width])?,
                 beta: floats(&norm, beta, [width])?,
             })

@@ -39,9 +39,9 @@ pub struct Token {
 
 /// Turns texts of a language into phonemes.
 ///
-/// American English is read by dictionaries of 180,000 words, with numbers, dates, times, money, units and abbreviations; words
-/// in none of them are read by `espeak-ng` where it is installed, else by rules. British English, Spanish, French, Hindi, Italian and
-/// Portuguese need `espeak-ng`.
+/// American English is read by dictionaries of 180,000 words, with numbers, dates, times, money, units and abbreviations;
+/// words in none of them are read by `espeak-ng` where it is installed, else by rules. British English, Spanish, French,
+/// Hindi, Italian and Portuguese need `espeak-ng`.
 pub struct Phonemizer {
     language: Language,
     engine: Engine,

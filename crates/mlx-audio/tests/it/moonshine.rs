@@ -188,19 +188,31 @@ fn half_a_minute_is_heard_whole() {
 
 #[test]
 fn special_tokens_are_in_no_text() {
-    let (model, sound) = (load(&folder()), &sounds()[0]);
-    let plain = model.recognize(sound, &Options::default()).unwrap().remove(0);
-    let first = plain.tokens[0];
+    let model = load(&folder());
+    let tokenizer: Value =
+        serde_json::from_slice(&fs::read(folder().join("tokenizer.json")).unwrap()).unwrap();
+    let vocabulary = tokenizer["model"]["vocab"].as_object().unwrap();
+    // A token that is a sign of its own, as most bytes are not.
+    let readable = |sound: &Vec<f32>| {
+        let found = model.recognize(sound, &Options::default()).unwrap().remove(0);
+        let is_plain = |(text, id): &(&String, &Value)| {
+            text.len() == 1 && found.tokens.iter().any(|token| **id == *token)
+        };
+        vocabulary
+            .iter()
+            .find(is_plain)
+            .map(|(text, id)| (found.clone(), text.clone(), id.clone(), sound.clone()))
+    };
+    let (plain, text, id, sound) = sounds().iter().find_map(readable).unwrap();
+    assert!(plain.text.contains(&text), "{plain:?}");
     let with_special = changed("tokenizer.json", |tokenizer| {
-        let vocabulary = tokenizer["model"]["vocab"].as_object().unwrap();
-        let (text, _) = vocabulary.iter().find(|(_, id)| **id == first).unwrap();
-        let token = json!({"id": first, "content": text, "special": true, "single_word": false, "lstrip": false,
+        let token = json!({"id": id, "content": text, "special": true, "single_word": false, "lstrip": false,
             "rstrip": false, "normalized": false});
         tokenizer["added_tokens"].as_array_mut().unwrap().push(token);
     });
-    let special = load(with_special.path()).recognize(sound, &Options::default()).unwrap().remove(0);
+    let special = load(with_special.path()).recognize(&sound, &Options::default()).unwrap().remove(0);
     assert_eq!(special.tokens, plain.tokens);
-    assert_ne!(special.text, plain.text);
+    assert!(!special.text.contains(&text), "{special:?}");
 }
 
 #[test]

@@ -178,6 +178,8 @@ fn prompts_and_answers_have_the_places_of_the_decoder() {
     let found = model.recognize(sound, &with(507 - beside)).unwrap();
     assert_eq!(found.segments[0].tokens.len(), 5);
     assert_eq!(model.recognize(sound, &with(1)).unwrap().segments[0].tokens.len(), 12);
+    // Of less than a second: 64 tokens, and 16 for the second that was begun.
+    assert_eq!(model.recognize(sound, &Options::default()).unwrap().segments[0].tokens.len(), 80);
     // A prompt that is read in several steps.
     let mut config = config();
     config["thinker_config"]["text_config"]["max_position_embeddings"] = 4096.into();
