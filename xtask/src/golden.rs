@@ -20,6 +20,7 @@ pub const TOPICS: &[&str] = &[
     "dense",
     "dropout",
     "embed",
+    "fast_vlm",
     "foreign",
     "gemma",
     "hear",
@@ -67,6 +68,7 @@ pub const TOPICS: &[&str] = &[
 /// Those whose reference is torch, which is large.
 const WITH_TORCH: &[&str] = &[
     "embed",
+    "fast_vlm",
     "idefics3",
     "internvl",
     "lfm2_vl",

@@ -118,7 +118,7 @@ pub(super) fn part_of(whole: &str) -> &str {
         "gemma3n" => "gemma3n_text",
         "gemma4" | "gemma4_unified" => "gemma4_text",
         "idefics3" | "llava_next" | "smolvlm" => "llama",
-        "internvl" | "llava_onevision" => "qwen2",
+        "fast_vlm" | "internvl" | "llava_onevision" => "qwen2",
         "kimi_k25" => "kimi_k2",
         "lfm2_vl" => "lfm2",
         "mistral3" | "llava" => "mistral",

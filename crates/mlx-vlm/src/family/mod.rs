@@ -1,5 +1,6 @@
 //! The families: how each prepares images, what its tower makes of them, and where that stands in a text.
 
+mod fast_vlm;
 mod idefics3;
 mod internvl;
 mod layout;
@@ -102,6 +103,7 @@ macro_rules! families {
 }
 
 families! {
+    "fast_vlm" => fast_vlm,
     "idefics3" | "smolvlm" => idefics3,
     "internvl" | "internvl_chat" => internvl,
     "lfm2_vl" => lfm2_vl,
