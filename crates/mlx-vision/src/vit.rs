@@ -62,7 +62,8 @@ impl Vit {
         } else {
             w.clone()
         };
-        w.ignore(|key| key.ends_with("embeddings.position_ids") || key.starts_with("head."));
+        w.ignore(|key| key.ends_with("embeddings.position_ids"));
+        w.at("head").ignore(|_| true);
         let VitSizes { encoder, patch, channels, side, clip } = *sizes;
         let (embeddings, width) = (w.at("embeddings"), encoder.width);
         let patches = PatchSizes { frames: 1, edge: patch, channels };
