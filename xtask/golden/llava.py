@@ -123,14 +123,14 @@ def main():
     write("llava-next", config, MISTRAL, files, STILL | SMALL, next_, 6)
 
     qwen = TEXT | {"vocab_size": 262, "model_type": "qwen2"}
-    own = {"video_token_index": 259, "vision_aspect_ratio": "anyres_max_2", "image_grid_pinpoints": MANY}
+    own = {"video_token_index": 259, "vision_aspect_ratio": "anyres_max_3", "image_grid_pinpoints": MANY}
     config = AutoConfig.for_model("llava_onevision", text_config=qwen, vision_config=SIGLIP, **own, **WHOLE)
     square = {"size": {"height": EDGE, "width": EDGE}}
     files = {
         "preprocessor_config.json": {"image_processor_type": "LlavaOnevisionImageProcessor", "image_grid_pinpoints": MANY} | square,
         "video_preprocessor_config.json": {"video_processor_type": "LlavaOnevisionVideoProcessor"} | square,
     }
-    write("llava-onevision", config, QWEN, files, STILL | SMALL | MOVING, one_vision("anyres_max_2"), 7)
+    write("llava-onevision", config, QWEN, files, STILL | SMALL | MOVING, one_vision("anyres_max_3"), 7)
 
 
 main()

@@ -20,6 +20,7 @@ pub const TOPICS: &[&str] = &[
     "dense",
     "dropout",
     "embed",
+    "fast_vlm",
     "florence2",
     "foreign",
     "gemma",
@@ -76,6 +77,7 @@ pub const TOPICS: &[&str] = &[
 /// Those whose reference is torch, which is large.
 const WITH_TORCH: &[&str] = &[
     "embed",
+    "fast_vlm",
     "florence2",
     "gemma_vl",
     "glm_vl",

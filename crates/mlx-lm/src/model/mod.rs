@@ -97,6 +97,7 @@ models! {
 
 /// The values of `model_type` that are wrapped around a decoder.
 pub const WRAPPERS: &[&str] = &[
+    "fast_vlm",
     "gemma3",
     "gemma3n",
     "gemma4",

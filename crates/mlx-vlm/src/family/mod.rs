@@ -1,6 +1,7 @@
 //! The families: how each prepares images, what its tower makes of them, and where that stands in a text.
 
 mod bounds;
+mod fast_vlm;
 mod film;
 mod gemma3;
 mod gemma4;
@@ -111,6 +112,7 @@ macro_rules! families {
 }
 
 families! {
+    "fast_vlm" => fast_vlm,
     "gemma3" => gemma3,
     "gemma4" => gemma4,
     "glm46v" | "glm4v" | "glm4v_moe" | "glm_ocr" => glm_v,

@@ -38,6 +38,11 @@ fn llava_onevision_sees_what_transformers_sees() {
 }
 
 #[test]
+fn fast_vlm_sees_what_transformers_sees() {
+    Family::open("fast-vlm").check();
+}
+
+#[test]
 fn idefics3_sees_what_transformers_sees() {
     Family::open("idefics3").check();
 }

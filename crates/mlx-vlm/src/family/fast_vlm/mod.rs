@@ -1,0 +1,76 @@
+//! FastVLM: a square image through a tower of convolutions, in the end with attention.
+//!
+//! Vasu et al., "FastVLM: Efficient Vision Encoding for Vision Language Models"; the tower is that of timm, as transformers
+//! has it, for inference.
+
+mod block;
+mod config;
+mod conv;
+mod tower;
+
+use mlx_core::Array;
+use mlx_image::{Pixels, Processor};
+use mlx_nn::Module;
+
+use self::config::Config;
+use self::tower::Tower;
+use super::tiled::Projector;
+use super::{About, Checkpoint, Family, Markers, Prepared};
+use crate::{Error, Media, Result};
+
+/// The tower with its processor.
+#[derive(Module)]
+#[module(no_tree)]
+pub(super) struct FastVlm {
+    vision_tower: Tower,
+    multi_modal_projector: Projector,
+    #[module(skip)]
+    images: Processor,
+    #[module(skip)]
+    tokens: [u32; 1],
+}
+
+/// What stands for an image in a text.
+const IMAGE: &str = "<image>";
+
+pub(super) fn load(checkpoint: &Checkpoint<'_>) -> Result<FastVlm> {
+    let config = Config::read(checkpoint.config)?;
+    let weights = checkpoint.weights;
+    Ok(FastVlm {
+        vision_tower: Tower::load(&weights.at("vision_tower.timm_model"), &config.stages)?,
+        multi_modal_projector: Projector::load(&weights.at("multi_modal_projector"), config.connector()?)?,
+        images: Processor::from_dir(checkpoint.directory.path())?,
+        tokens: [config.image_token_index],
+    })
+}
+
+impl Family for FastVlm {
+    fn markers(&self) -> Markers {
+        Markers { image: IMAGE.into(), video: None }
+    }
+
+    fn prepare(&self, media: &Media) -> Result<Prepared> {
+        let Media::Image(image) = media else {
+            return Err(Error::Prompt("the model takes no videos: show its frames as images".into()));
+        };
+        let Pixels { size, values } = self.images.apply(image)?;
+        let edges = [size.height, size.width];
+        let tokens = edges.map(|edge| self.vision_tower.shrunk(edge)).iter().product();
+        let [rows, columns] = edges.map(|edge| i32::try_from(edge).unwrap_or(i32::MAX));
+        let pixels = Array::from_vec(values, [1, rows, columns, 3])?;
+        Ok(Prepared { about: About::row(IMAGE.repeat(tokens), tokens), inputs: vec![pixels] })
+    }
+
+    fn see(&self, _about: &About, inputs: &[Array]) -> Result<Array> {
+        let mut seen = Vec::with_capacity(inputs.len());
+        for pixels in inputs {
+            let x = self.vision_tower.forward(pixels)?.flatten(0, 2)?;
+            seen.push(self.multi_modal_projector.forward(&x)?);
+        }
+        Ok(mlx_core::concatenate(&seen, 0)?)
+    }
+
+    fn tokens(&self) -> &[u32] {
+        &self.tokens
+    }
+}
