@@ -85,6 +85,7 @@ mod tests {
         let layout = Layout::spread(4, &[span(std::slice::from_ref(&(0..3)), &film)]);
         assert_eq!(layout.positions, [[0, 0, 0], [2, 0, 0], [5, 0, 0], [6; 3]]);
     }
+
     #[test]
     fn frames_that_text_stands_between_are_spread_each_by_itself() {
         let film = about([2, 2, 1], 1.0);
