@@ -118,10 +118,10 @@ def expander(processor, seconds=False, film=None):
     return expand
 
 
-def write(name, model_type, text, vision, files, **options):
+def write(name, model_type, text, vision, files, tied=False, **options):
     """The conversations of one model."""
     config = AutoConfig.for_model(
-        model_type, text_config=text, vision_config=vision, tie_word_embeddings=False, **TOKENS
+        model_type, text_config=text, vision_config=vision, tie_word_embeddings=tied, **TOKENS
     )
     shown = Shown(name, build(config), SPECIAL, TEMPLATE, files)
     own = {key: value for key, value in files["preprocessor_config.json"].items() if key != "image_processor_type"}
@@ -149,7 +149,8 @@ def third():
     experts = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 8}
     vision = VISION | {"num_position_embeddings": 25, "deepstack_visual_indexes": [0, 2]}
     options = {"film": FILM["size"]}
-    write("qwen3-vl", "qwen3_vl", text, vision, files, **options)
+    # What is added behind the last layer of the decoder would reach no later token.
+    write("qwen3-vl", "qwen3_vl", text | {"num_hidden_layers": 3}, vision, files, tied=True, **options)
     write("qwen3-vl-moe", "qwen3_vl_moe", text | experts, vision, files, **options)
     vision.pop("deepstack_visual_indexes")
     part = {"partial_rotary_factor": 0.5, "rope_theta": 1000.0}

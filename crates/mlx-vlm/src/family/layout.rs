@@ -86,7 +86,7 @@ mod tests {
     #[test]
     fn text_goes_on_behind_the_longest_edge() {
         let wide = about([1, 1, 2], 1.0);
-        let layout = Layout::spread(5, &[span(&[1..3], &wide)]);
+        let layout = Layout::spread(5, &[span(std::slice::from_ref(&(1..3)), &wide)]);
         assert_eq!(layout.positions, [[0; 3], [1; 3], [1, 1, 2], [3; 3], [4; 3]]);
         assert_eq!(layout.next, 5);
     }
@@ -94,9 +94,10 @@ mod tests {
     #[test]
     fn frames_are_apart_by_their_pace() {
         let film = about([3, 1, 1], 2.5);
-        let layout = Layout::spread(4, &[span(&[0..3], &film)]);
+        let layout = Layout::spread(4, &[span(std::slice::from_ref(&(0..3)), &film)]);
         assert_eq!(layout.positions, [[0, 0, 0], [2, 0, 0], [5, 0, 0], [6; 3]]);
     }
+
     #[test]
     fn frames_that_text_stands_between_are_spread_each_by_itself() {
         let film = about([2, 2, 1], 1.0);

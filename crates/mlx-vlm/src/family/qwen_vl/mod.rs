@@ -16,7 +16,6 @@ use mlx_image::{TubeletProcessor, Tubelets};
 use mlx_nn::Module;
 
 use self::config::{Config, Kind};
-
 use self::tower::Tower;
 use super::film::{times, tokens_of_frame};
 use super::tubelets;
