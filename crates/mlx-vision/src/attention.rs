@@ -100,17 +100,35 @@ impl Attention {
         groups: &[i32],
         plus: &Array,
     ) -> MlxResult<Array> {
-        let [q, k, v] = self.projections.forward(x)?;
-        let split = |part: Array| part.unflatten(-1, [self.heads, -1]);
-        let ([mut q, mut k], v) = match &self.norms {
-            None => ([split(q)?, split(k)?], split(v)?),
-            Some(norms) => (norms.forward([q, k], split)?, split(v)?),
-        };
+        let [mut q, mut k, v] = self.heads(x)?;
         if let Some(rotation) = rotation {
             (q, k) = (rotation.turn(&q)?, rotation.turn(&k)?);
         }
         let seen = see([&q, &k, &v], groups)?;
         self.output.forward_then(&seen.flatten(-2, -1)?, None, Some(plus))
+    }
+
+    /// As [`forward`](Self::forward), for texts of one length, `[texts, length, width]`, of whose tokens `mask` says which
+    /// see which.
+    pub fn forward_texts(&self, x: &Array, mask: Mask<'_>, plus: &Array) -> MlxResult<Array> {
+        let [texts, length, width] = x.dims()?;
+        let shape = [texts, length, self.heads, width / self.heads.max(1)];
+        let [q, k, v] =
+            self.heads(&x.flatten(0, 1)?)?.map(|part| part.reshape(shape)?.transpose([0, 2, 1, 3]));
+        let scale = f64::from(shape[3]).recip().sqrt() as f32;
+        let seen = scaled_dot_product_attention(&q?, &k?, &v?, scale, mask, None)?;
+        self.output.forward_then(&seen.transpose([0, 2, 1, 3])?.flatten(-2, -1)?, None, Some(plus))
+    }
+
+    /// Queries, keys and values of `[patches, width]`, each `[patches, heads, width]`.
+    fn heads(&self, x: &Array) -> MlxResult<[Array; 3]> {
+        let [q, k, v] = self.projections.forward(x)?;
+        let split = |part: Array| part.unflatten(-1, [self.heads, -1]);
+        let [q, k] = match &self.norms {
+            None => [split(q)?, split(k)?],
+            Some(norms) => norms.forward([q, k], split)?,
+        };
+        Ok([q, k, split(v)?])
     }
 }
 

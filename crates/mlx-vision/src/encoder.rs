@@ -1,6 +1,7 @@
 //! The layers that CLIP and SigLIP share.
 
-use mlx_core::{Array, Result as MlxResult};
+use mlx_core::fast::Mask;
+use mlx_core::{Array, Device, Result as MlxResult};
 use mlx_nn::{LayerNorm, LayerNormOptions, Module, Result, Weights};
 
 use crate::{Activation, Attention, AttentionNames, FeedForward};
@@ -82,9 +83,7 @@ impl Encoder {
         keep(0, &x);
         let mut x = x;
         for (layer, number) in layers.iter().zip(1..) {
-            x = layer.forward(&x, groups)?;
-            // One layer's memory is enough.
-            x.eval()?;
+            x = waited(layer.forward(&x, groups)?)?;
             keep(number, &x);
         }
         Ok(wanted.into_iter().flatten().collect())
@@ -93,8 +92,15 @@ impl Encoder {
     /// `[patches, width]` behind the last layer.
     pub fn forward(&self, mut x: Array, groups: &[i32]) -> MlxResult<Array> {
         for layer in &self.layers {
-            x = layer.forward(&x, groups)?;
-            x.eval()?;
+            x = waited(layer.forward(&x, groups)?)?;
+        }
+        Ok(x)
+    }
+
+    /// `[texts, length, width]` behind the last layer, where `mask` says which tokens see which.
+    pub fn forward_texts(&self, mut x: Array, mask: Mask<'_>) -> MlxResult<Array> {
+        for layer in &self.layers {
+            x = waited(layer.forward_texts(&x, mask)?)?;
         }
         Ok(x)
     }
@@ -118,4 +124,18 @@ impl EncoderLayer {
         let x = self.self_attn.forward(&self.layer_norm1.forward(x)?, None, groups, x)?;
         self.mlp.forward(&self.layer_norm2.forward(&x)?, &x)
     }
+
+    /// As [`forward`](Self::forward), for texts of one length, `[texts, length, width]`.
+    pub fn forward_texts(&self, x: &Array, mask: Mask<'_>) -> MlxResult<Array> {
+        let x = self.self_attn.forward_texts(&self.layer_norm1.forward(x)?, mask, x)?;
+        self.mlp.forward(&self.layer_norm2.forward(&x)?, &x)
+    }
+}
+
+/// Computes what a layer made before the next is begun, so that one layer's memory is enough. A GPU is not waited for.
+fn waited(x: Array) -> MlxResult<Array> {
+    if Device::current().is_cpu() {
+        x.eval()?;
+    }
+    Ok(x)
 }

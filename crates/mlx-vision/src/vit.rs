@@ -57,13 +57,20 @@ impl Vit {
     ///
     /// A head that makes one vector of an image is left out, and a norm behind the layers if the checkpoint has none.
     pub fn load(w: &Weights, sizes: &VitSizes) -> Result<Self> {
+        for scope in ["head", "vision_model.head"] {
+            w.at(scope).ignore(|_| true);
+        }
+        Self::load_before_head(w, sizes)
+    }
+
+    /// As [`load`](Self::load), where something else takes the head.
+    pub fn load_before_head(w: &Weights, sizes: &VitSizes) -> Result<Self> {
         let w = if w.shape("vision_model.embeddings.position_embedding.weight").is_some() {
             w.at("vision_model")
         } else {
             w.clone()
         };
         w.ignore(|key| key.ends_with("embeddings.position_ids"));
-        w.at("head").ignore(|_| true);
         let VitSizes { encoder, patch, channels, side, clip } = *sizes;
         let (embeddings, width) = (w.at("embeddings"), encoder.width);
         let patches = PatchSizes { frames: 1, edge: patch, channels };

@@ -1,9 +1,9 @@
 //! `config.json` of two towers, with what transformers takes for fields that are not there.
 
+use mlx_vision::{Activation, EncoderSizes};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::layer::Activation;
 use crate::encoder::{check_sizes, parse};
 use crate::{Error, Result};
 
@@ -171,8 +171,15 @@ impl Config {
 }
 
 impl Layers {
-    pub(super) fn activation(&self) -> Result<Activation> {
-        Activation::named(&self.hidden_act)
+    pub(super) fn sizes(&self) -> Result<EncoderSizes> {
+        Ok(EncoderSizes {
+            layers: self.num_hidden_layers,
+            width: self.hidden_size,
+            inner: self.intermediate_size,
+            heads: self.num_attention_heads,
+            eps: self.layer_norm_eps,
+            activation: Activation::named(&self.hidden_act)?,
+        })
     }
 
     fn check(&self, others: &[(&str, i32)]) -> Result<()> {

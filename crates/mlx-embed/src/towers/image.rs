@@ -1,27 +1,21 @@
 //! The tower for images.
 
-use mlx_core::fast::Mask;
-use mlx_core::{Array, Result as MlxResult, concatenate};
+use mlx_core::{Array, Result as MlxResult};
 use mlx_image::{Patches, Size};
-use mlx_nn::{LayerNorm, Linear, Module, Weights};
+use mlx_nn::{Linear, Module, Weights};
+use mlx_vision::{PatchPlaces, Vit, VitSizes};
 
 use super::config::{Config, Family};
-use super::layer::{Layer, norm};
 use super::pooling::AttentionPooling;
-use super::positions;
-use crate::layers::through;
 use crate::{Error, Result};
 
 /// Patches of images in, a vector of each out.
 ///
 /// Dosovitskiy et al., "An Image is Worth 16x16 Words".
 #[derive(Module)]
+#[module(no_tree)]
 pub struct ImageTower {
-    /// What a patch becomes: a convolution whose steps are as long as its kernel.
-    patches: Linear,
-    positions: Array,
-    layers: Vec<Layer>,
-    norm: LayerNorm,
+    vision_model: Vit,
     pooling: Pooling,
     #[module(skip)]
     shape: Shape,
@@ -29,12 +23,11 @@ pub struct ImageTower {
 
 /// How one vector is made of the hidden states.
 #[derive(Module)]
+#[module(no_tree)]
 #[expect(clippy::large_enum_variant, reason = "one for a model")]
 enum Pooling {
     /// That of a place before the patches, projected.
     Class {
-        class: Array,
-        first_norm: LayerNorm,
         projection: Linear,
     },
     Attention(AttentionPooling),
@@ -53,22 +46,18 @@ struct Shape {
 impl ImageTower {
     pub(super) fn load(w: &Weights, config: &Config) -> Result<Self> {
         let (body, layers) = (w.at("vision_model"), &config.image.layers);
-        let (hidden, patch, side) = (layers.hidden_size, config.image.patch_size, config.side());
-        let embeddings = body.at("embeddings");
-        let pooling = match config.family {
-            Family::Clip => Pooling::Class {
-                class: embeddings.array("class_embedding", [hidden])?,
-                first_norm: norm(&body, "pre_layrnorm", layers)?,
-                projection: w.linear("visual_projection", [config.width, hidden])?,
-            },
-            _ => Pooling::Attention(AttentionPooling::load(&body.at("head"), layers)?),
+        let (patch, side, encoder) = (config.image.patch_size, config.side(), layers.sizes()?);
+        let clip = config.family == Family::Clip;
+        let pooling = if clip {
+            Pooling::Class { projection: w.linear("visual_projection", [config.width, encoder.width])? }
+        } else {
+            Pooling::Attention(AttentionPooling::load(&body.at("head"), &encoder)?)
         };
-        let extra = i32::from(config.family == Family::Clip);
         Ok(Self {
-            patches: load_patches(&embeddings.at("patch_embedding"), [hidden, patch], config.family)?,
-            positions: embeddings.array("position_embedding.weight", [side * side + extra, hidden])?,
-            layers: Layer::load_all(&body, layers)?,
-            norm: norm(&body, "post_layernorm", layers)?,
+            vision_model: Vit::load_before_head(
+                &body,
+                &VitSizes { encoder, patch, channels: 3, side, clip },
+            )?,
             pooling,
             shape: Shape { patch, side, flexible: config.family == Family::Siglip2 },
         })
@@ -101,22 +90,12 @@ impl ImageTower {
 
     /// `[images, patches, elements] -> [images, width]`.
     fn vectors(&self, patches: &Array, grid: Size) -> MlxResult<Array> {
-        let mut x = self.patches.forward(&patches.astype(self.positions.dtype())?)?;
-        if let Pooling::Class { class, .. } = &self.pooling {
-            x = concatenate([&class.broadcast_to([x.dim(0)?, 1, x.dim(-1)?])?, &x], 1)?;
-        }
-        x = if self.shape.flexible {
-            (x + positions::resized(&self.positions, self.shape.side, grid)?)?
-        } else {
-            (x + &self.positions)?
-        };
-        if let Pooling::Class { first_norm, .. } = &self.pooling {
-            x = first_norm.forward(&x)?;
-        }
-        let x = through(&self.layers, x, |layer, x| layer.forward(x, Mask::None))?;
+        let edges = [grid.height, grid.width].map(|edge| i32::try_from(edge).unwrap_or(i32::MAX));
+        let places = if self.shape.flexible { PatchPlaces::Resized(edges) } else { PatchPlaces::Square };
+        let x = self.vision_model.forward(patches, places)?;
         match &self.pooling {
-            Pooling::Class { projection, .. } => projection.forward(&self.norm.forward(&x.index((.., 0))?)?),
-            Pooling::Attention(pooling) => pooling.forward(&self.norm.forward(&x)?),
+            Pooling::Class { projection } => projection.forward(&x.index((.., 0))?),
+            Pooling::Attention(pooling) => pooling.forward(&x),
         }
     }
 }
@@ -126,16 +105,4 @@ impl Shape {
     fn elements(self) -> i32 {
         3 * self.patch * self.patch
     }
-}
-
-/// What a patch of `patch · patch · 3` numbers becomes, stored as a convolution, channels first, or as a linear layer.
-fn load_patches(w: &Weights, [hidden, patch]: [i32; 2], family: Family) -> Result<Linear> {
-    let elements = 3 * patch * patch;
-    if family == Family::Siglip2 {
-        return Ok(Linear::load(w, [hidden, elements], true)?);
-    }
-    let weight = w.array("weight", [hidden, 3, patch, patch])?;
-    let weight = weight.transpose([0, 2, 3, 1])?.reshape([hidden, elements])?;
-    let bias = (family == Family::Siglip).then(|| w.array("bias", [hidden])).transpose()?;
-    Ok(Linear::new(weight, bias))
 }

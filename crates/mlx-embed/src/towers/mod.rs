@@ -5,9 +5,7 @@
 
 mod config;
 mod image;
-mod layer;
 mod pooling;
-mod positions;
 mod text;
 
 use mlx_core::{Array, Dtype, Result as MlxResult};
@@ -25,6 +23,7 @@ pub const KNOWN: &[&str] = FAMILIES;
 
 /// A tower for texts and one for images.
 #[derive(Module)]
+#[module(no_tree)]
 pub struct Towers {
     /// The one for texts.
     pub text: TextTower,

@@ -1,17 +1,17 @@
 //! From the hidden states of an image to one.
 
-use mlx_core::fast::Mask;
+use mlx_core::fast::{Mask, scaled_dot_product_attention};
 use mlx_core::{Array, Result as MlxResult};
 use mlx_nn::{LayerNorm, Linear, Module, Weights};
+use mlx_vision::{EncoderSizes, FeedForward};
 
-use super::config::Layers;
-use super::layer::{FeedForward, attend, norm};
 use crate::Result;
 
 /// A learned query that attends to all hidden states, and two linear layers behind it.
 ///
 /// Zhai et al., "Scaling Vision Transformers".
 #[derive(Module)]
+#[module(no_tree)]
 pub(super) struct AttentionPooling {
     probe: Array,
     query: Linear,
@@ -24,8 +24,8 @@ pub(super) struct AttentionPooling {
 }
 
 impl AttentionPooling {
-    pub(super) fn load(w: &Weights, config: &Layers) -> Result<Self> {
-        let (attention, hidden) = (w.at("attention"), config.hidden_size);
+    pub(super) fn load(w: &Weights, sizes: &EncoderSizes) -> Result<Self> {
+        let (attention, hidden) = (w.at("attention"), sizes.width);
         // Queries, keys and values are one matrix.
         let weight = attention.array("in_proj_weight", [3 * hidden, hidden])?;
         let bias = attention.array("in_proj_bias", [3 * hidden])?;
@@ -39,9 +39,9 @@ impl AttentionPooling {
             key: third(1)?,
             value: third(2)?,
             output: attention.linear_with_bias("out_proj", [hidden, hidden], true)?,
-            norm: norm(w, "layernorm", config)?,
-            feed: FeedForward::load(&w.at("mlp"), config)?,
-            heads: config.num_attention_heads,
+            norm: sizes.norm(w, "layernorm")?,
+            feed: FeedForward::load(&w.at("mlp"), ["fc1", "fc2"], [hidden, sizes.inner], sizes.activation)?,
+            heads: sizes.heads,
         })
     }
 
@@ -50,7 +50,16 @@ impl AttentionPooling {
         let probe = self.query.forward(&self.probe)?;
         let probe = probe.broadcast_to([x.dim(0)?, 1, probe.dim(-1)?])?;
         let (key, value) = (self.key.forward(x)?, self.value.forward(x)?);
-        let seen = self.output.forward(&attend([&probe, &key, &value], self.heads, Mask::None)?)?;
+        let seen = self.output.forward(&attend([&probe, &key, &value], self.heads)?)?;
         self.feed.forward(&self.norm.forward(&seen)?, &seen)?.index((.., 0))
     }
+}
+
+/// What queries `[batch, queries, hidden]` see of keys and values `[batch, length, hidden]`: `[batch, queries, hidden]`.
+fn attend([q, k, v]: [&Array; 3], heads: i32) -> MlxResult<Array> {
+    let split = |x: &Array| x.unflatten(-1, [heads, -1])?.transpose([0, 2, 1, 3]);
+    let (q, k, v) = (split(q)?, split(k)?, split(v)?);
+    let scale = f64::from(q.dim(-1)?).recip().sqrt() as f32;
+    let seen = scaled_dot_product_attention(&q, &k, &v, scale, Mask::None, None)?;
+    seen.transpose([0, 2, 1, 3])?.flatten(-2, -1)
 }

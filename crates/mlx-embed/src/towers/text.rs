@@ -3,18 +3,18 @@
 use mlx_core::fast::Mask;
 use mlx_core::{Array, Result as MlxResult};
 use mlx_nn::{Embedding, LayerNorm, Linear, Module, Weights};
+use mlx_vision::Encoder;
 
 use super::config::{Config, Family};
-use super::layer::{Layer, norm};
 use crate::Result;
-use crate::layers::through;
 
 /// Token ids of texts in, a vector of each out.
 #[derive(Module)]
+#[module(no_tree)]
 pub struct TextTower {
     tokens: Embedding,
     positions: Embedding,
-    layers: Vec<Layer>,
+    encoder: Encoder,
     norm: LayerNorm,
     head: Linear,
     #[module(skip)]
@@ -48,12 +48,12 @@ impl TextTower {
             Family::Clip => w.linear("text_projection", [config.width, hidden])?,
             _ => body.linear_with_bias("head", [config.width, hidden], true)?,
         };
-        let embeddings = body.at("embeddings");
+        let (embeddings, sizes) = (body.at("embeddings"), layers.sizes()?);
         Ok(Self {
             tokens: embeddings.embedding("token_embedding", [text.vocab_size, hidden])?,
             positions: embeddings.embedding("position_embedding", [text.max_position_embeddings, hidden])?,
-            layers: Layer::load_all(&body, layers)?,
-            norm: norm(&body, "final_layer_norm", layers)?,
+            encoder: Encoder::load(&body.at("encoder"), &sizes)?,
+            norm: sizes.norm(&body, "final_layer_norm")?,
             head,
             reading: match (config.family, text.eos_token_id) {
                 // Published configs say 2 where the tokenizer has another, which has the highest id of all.
@@ -96,7 +96,7 @@ impl TextTower {
         let tokens = Array::from_slice(&tokens, [count, length])?;
         let places = Array::arange(0..length)?;
         let x = (self.tokens.forward(&tokens)? + self.positions.forward(&places)?)?;
-        let x = through(&self.layers, x, |layer, x| layer.forward(x, mask))?;
+        let x = self.encoder.forward_texts(x, mask)?;
         let places = texts.iter().zip(0..).map(|(text, at)| at * length + self.place(text, length));
         let places = Array::from_slice(&places.collect::<Vec<_>>(), [count])?;
         // What the norm does to a hidden state depends on no other.

@@ -150,9 +150,11 @@ fn what_cannot_be_built_says_why() {
     assert!(message("clip", read("clip").with("logit_bias", &[1])).contains("unused: logit_bias"));
     let misshapen = message(
         "siglip",
-        read("siglip").with("vision_model.embeddings.patch_embedding.weight", &[16, 6, 6, 3]),
+        read("siglip").with("vision_model.embeddings.patch_embedding.weight", &[16, 5, 6, 3]),
     );
     assert!(misshapen.contains("patch_embedding.weight"), "{misshapen}");
+    let extra = message("siglip", read("siglip").with("vision_model.head.more", &[1]));
+    assert!(extra.contains("unused: vision_model.head.more"), "{extra}");
     assert!(
         load(checkpoint("clip", &read("clip").with("text_model.embeddings.position_ids", &[1, 12])).path())
             .is_ok()
