@@ -246,6 +246,39 @@ mod tests {
     }
 
     #[test]
+    fn whole_texts_are_compared_by_their_scores_for_a_token() {
+        let search = search();
+        let mut beams = Beams::new(&search, MARKS);
+        beams.advance(&mut [vec![-0.9, -5.0, -1.0]]);
+        beams.advance(&mut [vec![-3.0, -3.0, -0.9], vec![-9.0; 3]]);
+        let scores: Vec<_> = beams.ended.iter().map(|text| text.score).collect();
+        assert!((scores[0] + 0.9).abs() < 1e-6 && (scores[1] + 1.0).abs() < 1e-6, "{scores:?}");
+        assert_eq!(beams.best(), [0, 2]);
+    }
+
+    #[test]
+    fn enough_whole_texts_end_a_search_at_once_or_when_no_other_is_better() {
+        for (early_stopping, goes_on) in [(EarlyStopping::Always, false), (EarlyStopping::Heuristic, true)] {
+            let search = Search { early_stopping, max_tokens: 10, ..search() };
+            let mut beams = Beams::new(&search, MARKS);
+            beams.advance(&mut [vec![-0.1, -5.0, -3.0]]);
+            let next = beams.advance(&mut [vec![-0.1, -9.0, -0.5], vec![-9.0; 3]]);
+            assert_eq!(next.is_some(), goes_on, "{early_stopping:?}");
+        }
+    }
+
+    #[test]
+    fn a_search_can_wait_for_what_texts_could_become() {
+        for (early_stopping, goes_on) in [(EarlyStopping::Heuristic, false), (EarlyStopping::Never, true)] {
+            let search = Search { early_stopping, max_tokens: 10, ..search() };
+            let mut beams = Beams::new(&search, MARKS);
+            beams.advance(&mut [vec![-4.0, -5.0, -1.0]]);
+            let next = beams.advance(&mut [vec![-3.0, -9.0, -0.1], vec![-9.0; 3]]);
+            assert_eq!(next.is_some(), goes_on, "{early_stopping:?}");
+        }
+    }
+
+    #[test]
     fn what_came_once_does_not_come_again() {
         let search = Search { no_repeat_ngram: 2, ..search() };
         let beams = Beams::new(&search, MARKS);
