@@ -4,7 +4,7 @@
 
 use mlx_core::{Array, Result as MlxResult};
 use mlx_nn::{LayerNorm, LayerNormOptions, Module, Weights, gelu};
-use mlx_vision::{Attention, AttentionNames};
+use mlx_vision::{Attention, AttentionNames, AttentionOptions};
 
 use super::config::Stage;
 use super::conv::{Conv, Shape};
