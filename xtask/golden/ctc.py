@@ -3,13 +3,12 @@
 import json
 import pathlib
 
-import numpy as np
 import torch
 import transformers
 from safetensors.torch import save_file
+from tones import RATE, SPANS, sound
 
 FOLDER = pathlib.Path(__file__).resolve().parents[2] / "crates" / "mlx-audio" / "tests" / "golden" / "recognizer"
-RATE = 16000
 TOKENS = ["<pad>", "<s>", "</s>", "<unk>", "|", "E", "T", "A", "O", "N", "I", "'"]
 WAV2VEC2 = {
     "hidden_size": 24,
@@ -44,16 +43,6 @@ PARAKEET = {
     "dropout": 0.0,
     "layerdrop": 0.0,
 }
-LENGTHS = [20_000, 31_337]
-
-
-def sound(samples, first=0):
-    """Tones that rise, grow and beat."""
-    time = (first + np.arange(samples)) / RATE
-    rising = 0.3 * np.sin(2 * np.pi * (200 + 300 * time) * time)
-    growing = 0.1 * time * np.sin(2 * np.pi * 1250 * time)
-    beating = 0.2 * np.sin(2 * np.pi * 3 * time) * np.sin(2 * np.pi * 2700 * time)
-    return (rising + growing + beating).astype(np.float32)
 
 
 def shake(model, seed):
@@ -152,7 +141,7 @@ def parakeet(name, kind, fields, seed):
     preprocessor |= {"win_length": 400, "preemphasis": 0.97}
     extractor = transformers.ParakeetFeatureExtractor(**preprocessor)
     expected = {}
-    sounds = [sound(LENGTHS[0]), sound(LENGTHS[1], 5000)]
+    sounds = [sound(*span) for span in SPANS]
     padded = extractor(sounds, sampling_rate=RATE, return_tensors="pt")
     with torch.no_grad():
         encoded = model.encoder(**padded)

@@ -7,9 +7,9 @@ import numpy as np
 from fixture import golden, write_tensors
 from mlx.utils import tree_flatten, tree_unflatten
 from mlx_audio.stt.models.parakeet import parakeet
+from tones import RATE, SPANS, sound
 
 FOLDER = golden("mlx-audio") / "recognizer"
-RATE = 16000
 PIECES = ["<unk>", "▁", "▁the", "s", "▁a", "in", ".", "▁of", "e", "<|en|>", "t"]
 PREPROCESSOR = {
     "sample_rate": RATE,
@@ -71,15 +71,6 @@ CTC = {
 }
 
 
-def sound(samples, first=0):
-    """Tones that rise, grow and beat."""
-    time = (first + np.arange(samples)) / RATE
-    rising = 0.3 * np.sin(2 * np.pi * (200 + 300 * time) * time)
-    growing = 0.1 * time * np.sin(2 * np.pi * 1250 * time)
-    beating = 0.2 * np.sin(2 * np.pi * 3 * time) * np.sin(2 * np.pi * 2700 * time)
-    return (rising + growing + beating).astype(np.float32)
-
-
 def shaken(model, seed):
     """Weights that are large enough for every part to matter, of half precision."""
     generator = np.random.default_rng(seed)
@@ -100,7 +91,7 @@ def shaken(model, seed):
 
 def centre(model, weights):
     """Has each token be the likeliest in some frames."""
-    hidden, _ = model.encoder(parakeet.log_mel_spectrogram(mx.array(sound(20_000)), model.preprocessor_config))
+    hidden, _ = model.encoder(parakeet.log_mel_spectrogram(mx.array(sound(*SPANS[0])), model.preprocessor_config))
     heads = []
     head = getattr(model, "ctc_decoder", model.decoder)
     if hasattr(head, "decoder_layers"):
@@ -124,8 +115,8 @@ def make(name, config, seed):
     weights = shaken(model, seed)
     centre(model, weights)
     expected = {}
-    for at, (length, first) in enumerate([(20_000, 0), (31_337, 5000)]):
-        mel = parakeet.log_mel_spectrogram(mx.array(sound(length, first)), model.preprocessor_config)
+    for at, span in enumerate(SPANS):
+        mel = parakeet.log_mel_spectrogram(mx.array(sound(*span)), model.preprocessor_config)
         hidden, _ = model.encoder(mel)
         expected[f"mel.{at}"] = mel[0, ::10]
         expected[f"hidden.{at}"] = hidden[0]

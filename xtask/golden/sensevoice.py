@@ -9,7 +9,7 @@ from mlx.utils import tree_flatten, tree_unflatten
 from mlx_audio.dsp import get_mel_banks_kaldi
 from mlx_audio.stt.models.sensevoice import sensevoice
 from mlx_audio.stt.models.sensevoice.config import ModelConfig
-from nemo import RATE, sound
+from tones import RATE, sound
 
 FOLDER = golden("mlx-audio") / "recognizer" / "sensevoice"
 TOKENS = ["<unk>", "<s>", "</s>", "▁the", "s", "▁a", "你", "好", ".", "▁of", "e", "t"]

@@ -21,8 +21,10 @@ pub const TOPICS: &[&str] = &[
     "dropout",
     "embed",
     "fast_vlm",
+    "florence2",
     "foreign",
     "gemma",
+    "glm_vl",
     "hear",
     "hybrid",
     "idefics3",
@@ -41,24 +43,29 @@ pub const TOPICS: &[&str] = &[
     "norm",
     "ops",
     "optim",
+    "paddle_ocr",
+    "parts",
     "pixtral",
     "pool",
     "positional",
     "prompt_cache",
     "quant",
     "quantized",
-    "qwen_vl",
     "qwen3_asr",
+    "qwen_vl",
     "recurrent",
     "rerank",
     "retrieval",
     "rope",
     "sampling",
+    "score",
     "sensevoice",
     "sound",
     "speaker",
+    "tiles",
     "tools",
     "transformer",
+    "tubelets",
     "upsample",
     "vision",
     "vocoder",
@@ -69,24 +76,32 @@ pub const TOPICS: &[&str] = &[
 const WITH_TORCH: &[&str] = &[
     "embed",
     "fast_vlm",
+    "florence2",
+    "glm_vl",
     "idefics3",
     "internvl",
     "lfm2_vl",
     "llava",
     "minilm",
+    "paddle_ocr",
     "pixtral",
     "qwen_vl",
     "rerank",
     "retrieval",
+    "tiles",
+    "tubelets",
     "vision",
 ];
 
 /// Those whose references are of speech.
 const WITH_SPEECH: &[&str] =
-    &["codec", "ctc", "hear", "kokoro", "moonshine", "sound", "speaker", "vocoder", "voice"];
+    &["codec", "ctc", "hear", "kokoro", "moonshine", "score", "sound", "speaker", "vocoder", "voice"];
 
 /// Those whose reference is mlx-audio, which takes another MLX.
 const WITH_MLX_AUDIO: &[&str] = &["nemo", "qwen3_asr", "sensevoice"];
+
+/// Those whose reference is mlx-vlm, where transformers has no processor.
+const WITH_MLX_VLM: &[&str] = &["parts"];
 
 /// A folder of packages for Python, and what lists them.
 struct Environment {
@@ -102,6 +117,9 @@ const SPEECH: Environment = Environment { folder: ".venv-speech", requirements: 
 
 const MLX_AUDIO: Environment =
     Environment { folder: ".venv-mlx-audio", requirements: "requirements-mlx-audio.txt" };
+
+const MLX_VLM: Environment =
+    Environment { folder: ".venv-mlx-vlm", requirements: "requirements-mlx-vlm.txt" };
 
 /// Rewrite the reference data of the tests with Python's MLX and mlx-lm.
 #[derive(Args)]
@@ -124,6 +142,7 @@ pub fn run(options: &Options) -> Result<()> {
             _ if WITH_TORCH.contains(&topic) => &TORCH,
             _ if WITH_SPEECH.contains(&topic) => &SPEECH,
             _ if WITH_MLX_AUDIO.contains(&topic) => &MLX_AUDIO,
+            _ if WITH_MLX_VLM.contains(&topic) => &MLX_VLM,
             _ => &MLX,
         };
         let python = ready(&root, environment)?;

@@ -32,6 +32,7 @@ pub mod phonemes;
 pub mod qwen3_asr;
 pub mod recognizer;
 mod resample;
+pub mod score;
 pub mod sensevoice;
 pub mod speaker;
 mod torch;

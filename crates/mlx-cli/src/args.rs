@@ -23,6 +23,7 @@ use crate::command::vad::Vad;
 use crate::drafting::Drafting;
 use crate::form::Form;
 use crate::sampling::Sampling;
+use crate::shown::Shown;
 
 /// Run models of language and speech on MLX.
 #[derive(Debug, Parser)]
@@ -76,10 +77,13 @@ Examples:
   mlx generate --model ./model --prompt 'Yes or no?' --max-tokens 1 --json --logprobs 5
   mlx generate --model ./model --prompt 'Correct this: Teh cat sat.' --prompt-lookup 10
   mlx generate --model ./model --prompt-cache-file book.safetensors --prompt 'Who wrote this?'
+  mlx generate --model Qwen/Qwen2-VL-2B-Instruct --image cat.jpg --prompt 'What is this?'
   echo 'Summarise this.' | mlx generate --model ./model --prompt -")]
 pub(crate) struct Generate {
     #[command(flatten)]
     pub(crate) model: ModelArgs,
+    #[command(flatten)]
+    pub(crate) shown: Shown,
     /// What to answer; `-` reads it from stdin
     #[arg(long, short)]
     pub(crate) prompt: String,
@@ -115,7 +119,7 @@ pub(crate) struct Generate {
     #[command(flatten)]
     pub(crate) drafting: Drafting,
     /// Go on from what `mlx cache-prompt` wrote; the prompt is the rest of its message
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["system_prompt", "max_kv_size", "kv_bits"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["system_prompt", "max_kv_size", "kv_bits", "image"])]
     pub(crate) prompt_cache_file: Option<PathBuf>,
 }
 
@@ -123,13 +127,15 @@ pub(crate) struct Generate {
 ///
 /// `prefill` [T, V] holds the scores after each token, in float32; `decode` [N, V] those after each continued
 /// token, which are fed one at a time through the cache. A Whisper hears the first half minute of `--audio`; a
-/// model for CTC all of it, and `prefill` has the scores of each of its frames, without tokens.
+/// model for CTC all of it, and `prefill` has the scores of each of its frames, without tokens. Tokens that go with
+/// `--image` hold a placeholder for each vector that the model sees of it.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
   mlx logits --model ./model --tokens 1,2,3 --continue 4,5,6 --output logits.safetensors
   mlx logits --model ./whisper-base --audio talk.mp3 --tokens 50258,50259,50359 --output logits.safetensors
-  mlx logits --model ./wav2vec2-base-960h --audio talk.mp3 --output logits.safetensors")]
+  mlx logits --model ./wav2vec2-base-960h --audio talk.mp3 --output logits.safetensors
+  mlx logits --model ./qwen2-vl --image cat.png --tokens 1,151655,151655,2 --output logits.safetensors")]
 pub(crate) struct Logits {
     #[command(flatten)]
     pub(crate) model: ModelArgs,
@@ -140,8 +146,10 @@ pub(crate) struct Logits {
     #[arg(long = "continue", value_delimiter = ',', requires = "tokens", value_name = "IDS")]
     pub(crate) continued: Vec<u32>,
     /// A recording that a model of speech hears
-    #[arg(long, value_name = "AUDIO")]
+    #[arg(long, value_name = "AUDIO", conflicts_with = "image")]
     pub(crate) audio: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) shown: Shown,
     /// The file to write
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: PathBuf,

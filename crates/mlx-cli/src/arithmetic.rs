@@ -4,6 +4,7 @@ use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use mlx_core::{Dtype, Precision};
 use mlx_lm::Loader;
+use mlx_vlm::VisionLanguageModel;
 
 use crate::args::ModelArgs;
 use crate::download;
@@ -25,6 +26,11 @@ fn precisions() -> impl TypedValueParser<Value = Precision> {
 }
 
 impl Arithmetic {
+    /// Loads a model that sees, and computes so.
+    pub(crate) fn seeing(&self, model: &ModelArgs) -> mlx_vlm::Result<VisionLanguageModel> {
+        VisionLanguageModel::load(download::source(model)?, self.dtype, self.precision)
+    }
+
     /// Loads a model that computes so.
     pub(crate) fn loader(&self, model: &ModelArgs) -> mlx_hub::Result<Loader> {
         Ok(Loader::new(download::source(model)?).dtype(self.dtype).precision(self.precision))

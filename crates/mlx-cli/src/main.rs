@@ -1,4 +1,4 @@
-//! `mlx`: language models on MLX from the command line.
+//! `mlx`: models of language, images and speech on MLX from the command line.
 
 #![forbid(unsafe_code)]
 
@@ -7,6 +7,7 @@ mod arithmetic;
 mod cache;
 mod command;
 mod cpus;
+mod device;
 mod download;
 mod drafting;
 mod failure;
@@ -15,6 +16,7 @@ mod progress;
 mod prompt;
 mod records;
 mod sampling;
+mod shown;
 
 use std::process::ExitCode;
 

@@ -5,20 +5,20 @@
 
 use std::borrow::Cow;
 
-use crate::frame::Frame;
+use crate::crop::Crop;
 use crate::{Filter, Image, Result, Size, View};
 
 /// A part of an image, resized and cut into tiles of one size.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Canvas {
     source: Size,
-    part: Frame,
+    part: Crop,
     /// What is beside the image.
     beside: [u8; 3],
     /// The sizes it is resized to, one after the other.
     sizes: Vec<Size>,
     /// What is taken of the last of them.
-    frame: Frame,
+    crop: Crop,
     /// What is beside that.
     room: [u8; 3],
     tiles: Grid,
@@ -34,32 +34,32 @@ struct Grid {
 impl Canvas {
     /// All of an image of size `source`, as it is, as one tile.
     pub(crate) fn whole(source: Size) -> Self {
-        Self::part(source, Frame::whole(source), [0; 3])
+        Self::part(source, Crop::whole(source), [0; 3])
     }
 
     /// A part of an image of size `source`, with `beside` where it is beside the image.
-    pub(crate) fn part(source: Size, part: Frame, beside: [u8; 3]) -> Self {
-        let (frame, tiles) = (Frame::whole(part.size), Grid::one(part.size));
-        Self { source, part, beside, sizes: Vec::new(), frame, room: [0; 3], tiles }
+    pub(crate) fn part(source: Size, part: Crop, beside: [u8; 3]) -> Self {
+        let (crop, tiles) = (Crop::whole(part.size), Grid::one(part.size));
+        Self { source, part, beside, sizes: Vec::new(), crop, room: [0; 3], tiles }
     }
 
     /// This, resized.
     pub(crate) fn resized(mut self, size: Size) -> Self {
         self.sizes.push(size);
-        (self.frame, self.tiles) = (Frame::whole(size), Grid::one(size));
+        (self.crop, self.tiles) = (Crop::whole(size), Grid::one(size));
         self
     }
 
-    /// What a frame shows of this, with `room` where it is beside it.
-    pub(crate) fn framed(mut self, frame: Frame, room: [u8; 3]) -> Self {
-        (self.frame, self.room, self.tiles) = (frame, room, Grid::one(frame.size));
+    /// What a crop shows of this, with `room` where it is beside it.
+    pub(crate) fn cropped(mut self, crop: Crop, room: [u8; 3]) -> Self {
+        (self.crop, self.room, self.tiles) = (crop, room, Grid::one(crop.size));
         self
     }
 
     /// This, cut into as many tiles of one size as it consists of.
     pub(crate) fn cut(mut self, tile: Size) -> Self {
         let count = |length: usize, tile: usize| length / tile.max(1);
-        let Size { height, width } = self.frame.size;
+        let Size { height, width } = self.crop.size;
         let count = Size { height: count(height, tile.height), width: count(width, tile.width) };
         self.tiles = Grid { tile, count };
         self
@@ -67,7 +67,7 @@ impl Canvas {
 
     /// The size before it is cut, in which room counts.
     pub(crate) fn size(&self) -> Size {
-        self.frame.size
+        self.crop.size
     }
 
     /// How many tiles there are.
@@ -82,36 +82,36 @@ impl Canvas {
             |at: isize, extent: usize, resized: usize| at as f64 * extent as f64 / resized.max(1) as f64;
         let x = |at: isize| along(at, self.part.size.width, resized.width);
         let y = |at: isize| along(at, self.part.size.height, resized.height);
-        let view = |frame: Frame| View {
+        let view = |crop: Crop| View {
             source: self.source,
-            size: frame.size,
+            size: crop.size,
             from: [
-                self.part.left as f64 + x(self.frame.left + frame.left),
-                self.part.top as f64 + y(self.frame.top + frame.top),
+                self.part.left as f64 + x(self.crop.left + crop.left),
+                self.part.top as f64 + y(self.crop.top + crop.top),
             ],
-            extent: [x(frame.size.width as isize), y(frame.size.height as isize)],
+            extent: [x(crop.size.width as isize), y(crop.size.height as isize)],
         };
-        self.tiles.frames().map(view).collect()
+        self.tiles.crops().map(view).collect()
     }
 
     /// The tiles of an image, which has the size that this was made for.
     pub(crate) fn tiles(&self, image: &Image, filter: Filter) -> Result<Vec<Image>> {
         let mut image = Cow::Borrowed(image);
-        if self.part != Frame::whole(image.size()) {
-            image = Cow::Owned(image.framed(self.part, self.beside)?);
+        if self.part != Crop::whole(image.size()) {
+            image = Cow::Owned(image.cropped(self.part, self.beside)?);
         }
         for &size in &self.sizes {
             if size != image.size() {
                 image = Cow::Owned(image.resize(size, filter)?);
             }
         }
-        if self.frame != Frame::whole(image.size()) {
-            image = Cow::Owned(image.framed(self.frame, self.room)?);
+        if self.crop != Crop::whole(image.size()) {
+            image = Cow::Owned(image.cropped(self.crop, self.room)?);
         }
         if self.tiles == Grid::one(image.size()) {
             return Ok(vec![image.into_owned()]);
         }
-        self.tiles.frames().map(|frame| image.framed(frame, self.room)).collect()
+        self.tiles.crops().map(|crop| image.cropped(crop, self.room)).collect()
     }
 }
 
@@ -120,10 +120,10 @@ impl Grid {
         Self { tile: size, count: Size::square(1) }
     }
 
-    fn frames(self) -> impl Iterator<Item = Frame> {
+    fn crops(self) -> impl Iterator<Item = Crop> {
         let Self { tile, count } = self;
         (0..count.height).flat_map(move |row| {
-            (0..count.width).map(move |column| Frame {
+            (0..count.width).map(move |column| Crop {
                 left: (column * tile.width) as isize,
                 top: (row * tile.height) as isize,
                 size: tile,
@@ -143,8 +143,8 @@ mod tests {
     #[test]
     fn tiles_show_their_parts_of_the_source() {
         let canvas = Canvas::whole(size(10, 40)).resized(size(20, 80));
-        let framed = canvas.framed(Frame::middle(size(20, 80), size(40, 80)), [0; 3]).cut(Size::square(40));
-        let views = framed.views();
+        let cropped = canvas.cropped(Crop::middle(size(20, 80), size(40, 80)), [0; 3]).cut(Size::square(40));
+        let views = cropped.views();
         assert_eq!(views.len(), 2);
         assert_eq!((views[0].from, views[0].extent), ([0.0, -5.0], [20.0, 20.0]));
         assert_eq!((views[1].from, views[1].to_source([20.0, 20.0])), ([20.0, -5.0], [30.0, 5.0]));

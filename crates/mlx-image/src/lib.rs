@@ -14,11 +14,11 @@
 #![forbid(unsafe_code)]
 
 mod canvas;
+mod crop;
 mod decode;
 mod error;
 mod filter;
 mod fit;
-mod frame;
 mod image;
 mod levels;
 mod patches;

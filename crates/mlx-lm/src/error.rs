@@ -55,6 +55,9 @@ pub enum Error {
     /// A prompt was not run to its end, as [`PromptProgress`](crate::PromptProgress) asked.
     #[error("cancelled")]
     Cancelled,
+    /// What a conversation shows could not be read.
+    #[error(transparent)]
+    Shown(Box<dyn std::error::Error + Send + Sync>),
     /// A prompt that cannot be run.
     #[error("{0}")]
     Prompt(String),

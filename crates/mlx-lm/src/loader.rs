@@ -10,6 +10,7 @@ use mlx_nn::{Module, Weights};
 use mlx_text::{GgufVocab, Tokenizer};
 
 use crate::quantized::Format;
+use crate::tensors::Arrays;
 use crate::{BudgetOptions, Config, Error, LanguageModel, Model, Result, budget, model, tensors};
 
 /// What is around the decoder of a checkpoint.
@@ -55,24 +56,25 @@ impl Loader {
         Ok(LanguageModel::new(self.model(&checkpoint)?, tokenizer))
     }
 
-    /// The language model within a larger one, and what `others` makes of the rest of the checkpoint.
+    /// The decoder within a larger model, and what `others` makes of the rest of the checkpoint.
     ///
     /// # Errors
     /// Those of `others`, or a weight is missing, misshapen, or used by neither.
     pub fn load_around<T: Module, E: From<Error>>(
         self,
         others: impl FnOnce(&Surroundings<'_>) -> Result<T, E>,
-    ) -> Result<(LanguageModel, T), E> {
+    ) -> Result<(Model, T), E> {
         let checkpoint = self.source.resolve().map_err(Error::from)?;
         let mut config = config(&checkpoint)?;
         let weights = self.weights(&checkpoint, &mut config)?;
+        model::ignore_predictors(&weights);
         let mut model = Model::within(&config, &weights)?;
         let mut others = others(&Surroundings { checkpoint: &checkpoint, weights: &weights })?;
         weights.finish().map_err(Error::from)?;
         drop(weights);
         compute(model.decoder_mut())?;
         compute(&mut others)?;
-        Ok((LanguageModel::new(model, tokenizer(&checkpoint)?), others))
+        Ok((model, others))
     }
 
     /// The model on tokens, for which the checkpoint needs no tokenizer.
@@ -157,19 +159,26 @@ fn compute(module: &mut (impl Module + ?Sized)) -> Result<()> {
     Ok(held?)
 }
 
-/// The model of a checkpoint with floats as they are stored, of which nothing is computed. Those that are made of
-/// several arrays are `float32`.
-pub(crate) fn stored(checkpoint: &Checkpoint) -> Result<(Config, Model)> {
+/// The model of a checkpoint with floats as they are stored, of which nothing is computed, and what else there is than its
+/// decoder. Floats that are made of several arrays are `float32`.
+pub(crate) fn stored(checkpoint: &Checkpoint) -> Result<(Config, Model, Arrays)> {
     let mut config = config(checkpoint)?;
-    let weights = weights(checkpoint, &mut config, Some(Dtype::Float32))?;
+    let mut arrays = named(checkpoint, &mut config)?;
+    let others = model::take_others(&mut arrays);
+    let weights = Format::of(&config)?.convert(&mut config, arrays, Some(Dtype::Float32))?;
     let model = Model::new(&config, weights)?;
-    Ok((config, model))
+    Ok((config, model, others))
+}
+
+/// The arrays of a checkpoint, with one name for each whatever it is called there.
+fn named(checkpoint: &Checkpoint, config: &mut Config) -> Result<Arrays> {
+    let arrays = tensors::read(checkpoint)?;
+    Ok(if config.is_wrapped() { model::spelled(arrays) } else { model::headed(arrays, config) })
 }
 
 /// The arrays of a checkpoint in MLX's form, in which floats that are made of several arrays are of type `made`.
 fn weights(checkpoint: &Checkpoint, config: &mut Config, made: Option<Dtype>) -> Result<Weights> {
-    let arrays = tensors::read(checkpoint)?;
-    let arrays = if config.is_wrapped() { model::spelled(arrays) } else { model::headed(arrays, config) };
+    let arrays = named(checkpoint, config)?;
     Format::of(config)?.convert(config, arrays, made)
 }
 

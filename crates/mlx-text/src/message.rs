@@ -85,6 +85,23 @@ impl Message {
         self
     }
 
+    /// This message with its text as the only one of a list of parts, which is how templates of models that see expect
+    /// it; what a function gave stays as it is.
+    ///
+    /// ```
+    /// use mlx_text::Message;
+    ///
+    /// let parts = Message::user("Hi").in_parts();
+    /// assert_eq!(parts.content, Some(serde_json::json!([{"type": "text", "text": "Hi"}])));
+    /// ```
+    #[must_use]
+    pub fn in_parts(mut self) -> Self {
+        if let Some(text) = self.text().filter(|_| self.role != "tool") {
+            self.content = Some(json!([{"type": "text", "text": text}]));
+        }
+        self
+    }
+
     /// The content, where it is one text.
     pub fn text(&self) -> Option<&str> {
         self.content.as_ref()?.as_str()

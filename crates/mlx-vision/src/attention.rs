@@ -11,9 +11,27 @@ use crate::Rotation;
 #[module(no_tree)]
 pub struct Attention {
     projections: Projections,
-    norms: Option<[RmsNorm; 2]>,
     output: Linear,
+    norms: Option<Norms>,
     heads: i32,
+}
+
+/// What queries and keys are normalised by.
+#[derive(Module)]
+#[module(no_tree)]
+struct Norms {
+    query: RmsNorm,
+    key: RmsNorm,
+    each: bool,
+}
+
+/// How `q_norm` and `k_norm` normalise queries and keys.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AttentionNorms {
+    /// What is added to the mean square.
+    pub eps: f32,
+    /// Each head is normalised by itself; otherwise all of them together.
+    pub each: bool,
 }
 
 #[derive(Module)]
@@ -33,24 +51,31 @@ pub enum AttentionNames<'n> {
     Apart([&'n str; 4]),
 }
 
+/// How towers differ in it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AttentionOptions {
+    /// Queries, keys and values have biases.
+    pub bias: bool,
+    /// The output has one.
+    pub output_bias: bool,
+    /// How queries and keys are normalised, if they are.
+    pub norms: Option<AttentionNorms>,
+}
+
 impl Attention {
-    /// The layers at the path of `w`, for vectors `width` wide in so many heads.
-    pub fn load(
-        w: &Weights,
-        names: AttentionNames<'_>,
-        [width, heads]: [i32; 2],
-        bias: bool,
-    ) -> Result<Self> {
-        Self::with_biases(w, names, [width, heads], [bias; 2])
+    /// The layers at the path of `w`, for vectors `width` wide in so many heads. All of them have biases, or none.
+    pub fn load(w: &Weights, names: AttentionNames<'_>, sizes: [i32; 2], bias: bool) -> Result<Self> {
+        Self::load_with(w, names, sizes, AttentionOptions { bias, output_bias: bias, norms: None })
     }
 
-    /// As [`load`](Self::load), with biases of what goes into attention, and of the output.
-    pub fn with_biases(
+    /// The layers at the path of `w`, for vectors `width` wide in so many heads.
+    pub fn load_with(
         w: &Weights,
         names: AttentionNames<'_>,
         [width, heads]: [i32; 2],
-        [bias, output_bias]: [bool; 2],
+        options: AttentionOptions,
     ) -> Result<Self> {
+        let AttentionOptions { bias, output_bias, norms } = options;
         let square = |name| w.linear_with_bias(name, [width, width], bias);
         let (projections, output) = match names {
             AttentionNames::Fused([qkv, output]) => {
@@ -62,13 +87,8 @@ impl Attention {
             }
         };
         let output = w.linear_with_bias(output, [width, width], output_bias)?;
-        Ok(Self { projections, norms: None, output, heads })
-    }
-
-    /// This, with norms over all heads of a query and of a key.
-    #[must_use]
-    pub fn normed(self, norms: [RmsNorm; 2]) -> Self {
-        Self { norms: Some(norms), ..self }
+        let norms = norms.map(|norms| Norms::load(w, norms, [width, heads])).transpose()?;
+        Ok(Self { projections, output, norms, heads })
     }
 
     /// `[patches, width] -> [patches, width]`, and `plus`. Patches see those of their own group, of which `groups` are the
@@ -80,16 +100,37 @@ impl Attention {
         groups: &[i32],
         plus: &Array,
     ) -> MlxResult<Array> {
-        let [mut q, mut k, v] = self.projections.forward(x)?;
-        if let Some([query, key]) = &self.norms {
-            (q, k) = (query.forward(&q)?, key.forward(&k)?);
-        }
-        let [mut q, mut k, v] = [q, k, v].map(|part| part.unflatten(-1, [self.heads, -1]));
+        let [q, k, v] = self.projections.forward(x)?;
+        let split = |part: Array| part.unflatten(-1, [self.heads, -1]);
+        let ([mut q, mut k], v) = match &self.norms {
+            None => ([split(q)?, split(k)?], split(v)?),
+            Some(norms) => (norms.forward([q, k], split)?, split(v)?),
+        };
         if let Some(rotation) = rotation {
-            (q, k) = (q.and_then(|q| rotation.turn(&q)), k.and_then(|k| rotation.turn(&k)));
+            (q, k) = (rotation.turn(&q)?, rotation.turn(&k)?);
         }
-        let seen = see([&q?, &k?, &v?], groups)?;
+        let seen = see([&q, &k, &v], groups)?;
         self.output.forward_then(&seen.flatten(-2, -1)?, None, Some(plus))
+    }
+}
+
+impl Norms {
+    fn load(w: &Weights, norms: AttentionNorms, [width, heads]: [i32; 2]) -> Result<Self> {
+        let AttentionNorms { eps, each } = norms;
+        let norm = |name| w.rms_norm(name, if each { width / heads.max(1) } else { width }, eps);
+        Ok(Self { query: norm("q_norm")?, key: norm("k_norm")?, each })
+    }
+
+    /// Queries and keys, normalised, and in heads as `split` makes them.
+    fn forward(
+        &self,
+        [q, k]: [Array; 2],
+        split: impl Fn(Array) -> MlxResult<Array>,
+    ) -> MlxResult<[Array; 2]> {
+        if self.each {
+            return Ok([self.query.forward(&split(q)?)?, self.key.forward(&split(k)?)?]);
+        }
+        Ok([split(self.query.forward(&q)?)?, split(self.key.forward(&k)?)?])
     }
 }
 
@@ -107,29 +148,27 @@ impl Projections {
     }
 }
 
-/// What queries see of keys and values, each `[patches, heads, width]`, within groups.
+/// What queries see of keys and values, each `[patches, heads, width]`, within groups. Those of one size that follow each
+/// other are one op.
 fn see(qkv: [&Array; 3], groups: &[i32]) -> MlxResult<Array> {
     let [q, ..] = qkv;
-    let first = groups.first().copied().unwrap_or_default();
-    if groups.len() < 2 {
-        return attend(qkv, 1);
+    let runs: Vec<_> = groups.chunk_by(|one, next| one == next).collect();
+    let patches: i64 = groups.iter().map(|&size| i64::from(size)).sum();
+    if !groups.is_empty() && patches != i64::from(q.dim(0)?) {
+        return Err(mlx_core::Error::custom("attention", "groups are not of all patches"));
     }
-    if groups.iter().all(|&size| size == first) {
-        return attend(qkv, i32::try_from(groups.len()).unwrap_or(i32::MAX));
+    if runs.len() < 2 {
+        return attend(qkv, i32::try_from(groups.len().max(1)).unwrap_or(i32::MAX));
     }
-    let (mut seen, mut at) = (Vec::with_capacity(groups.len()), 0);
-    for size in groups {
-        let group = |part: &Array| part.index(at..at + size);
-        let [q, k, v] = qkv;
-        seen.push(attend([&group(q)?, &group(k)?, &group(v)?], 1)?);
-        at += size;
+    let (mut seen, mut at) = (Vec::with_capacity(runs.len()), 0);
+    for run in runs {
+        let end = at + run.iter().sum::<i32>();
+        let part = |part: &Array| part.index(at..end);
+        let [q, k, v] = qkv.map(part);
+        seen.push(attend([&q?, &k?, &v?], i32::try_from(run.len()).unwrap_or(i32::MAX))?);
+        at = end;
     }
-    let seen = concatenate(&seen, 0)?;
-    if at == q.dim(0)? {
-        Ok(seen)
-    } else {
-        Err(mlx_core::Error::custom("attention", "groups leave patches out"))
-    }
+    concatenate(&seen, 0)
 }
 
 /// Attention within so many groups of one size.

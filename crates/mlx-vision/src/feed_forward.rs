@@ -44,10 +44,18 @@ impl FeedForward {
 
     /// What the layers make of `x`, and `plus`: `[…, width] -> […, width]`.
     pub fn forward(&self, x: &Array, plus: &Array) -> MlxResult<Array> {
-        let inner = match &self.gate {
-            None => self.activation.after(&self.up, x)?,
-            Some(gate) => (self.activation.after(gate, x)? * self.up.forward(x)?)?,
-        };
-        self.down.forward_then(&inner, None, Some(plus))
+        self.down.forward_then(&self.inner(x)?, None, Some(plus))
+    }
+
+    /// What the layers make of `x` by itself.
+    pub fn alone(&self, x: &Array) -> MlxResult<Array> {
+        self.down.forward(&self.inner(x)?)
+    }
+
+    fn inner(&self, x: &Array) -> MlxResult<Array> {
+        match &self.gate {
+            None => self.activation.after(&self.up, x),
+            Some(gate) => self.activation.after(gate, x)? * self.up.forward(x)?,
+        }
     }
 }

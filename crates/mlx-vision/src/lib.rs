@@ -12,14 +12,16 @@ mod feed_forward;
 mod patches;
 mod resized;
 mod rotation;
+mod square;
 mod squares;
 mod vit;
 
 pub use activation::Activation;
-pub use attention::{Attention, AttentionNames};
+pub use attention::{Attention, AttentionNames, AttentionNorms, AttentionOptions};
 pub use encoder::{Encoder, EncoderLayer, EncoderSizes};
 pub use feed_forward::FeedForward;
 pub use patches::{PatchEmbedding, PatchSizes};
 pub use rotation::Rotation;
+pub use square::{Between, SquarePositions};
 pub use squares::squares;
 pub use vit::{PatchPlaces, Vit, VitSizes};

@@ -21,21 +21,27 @@
 
 #![forbid(unsafe_code)]
 
+mod chat;
 mod error;
 mod family;
 mod features;
+pub mod florence2;
+mod hidden;
 mod media;
 mod model;
+mod passage;
 mod prompt;
-mod run;
+mod sight;
 mod turn;
 
+pub use chat::VisionChat;
 pub use error::{Error, Result};
 pub use family::KNOWN;
 pub use features::Features;
 pub use media::{Media, Video};
 pub use model::{VisionLanguageModel, load};
 pub use prompt::Prompt;
+pub use sight::Sight;
 pub use turn::Turn;
 
 pub use {mlx_core, mlx_hub, mlx_image, mlx_lm, mlx_text};

@@ -1,21 +1,18 @@
 //! A model with its tokenizer: turns in, text out.
 
 use mlx_core::{Array, Dtype, Precision};
-use mlx_hub::{Checkpoint as Files, Source};
+use mlx_hub::Source;
 use mlx_lm::cache::KvCache;
-use mlx_lm::{BatchPrompt, GenerateOptions, LanguageModel, Loader, TextStream};
-use mlx_text::{ChatOptions, Message};
+use mlx_lm::{BatchPrompt, GenerateOptions, LanguageModel, TextStream};
+use mlx_text::{ChatOptions, Message, Tokenizer};
 
-use crate::family::{self, Checkpoint, Family};
 use crate::features::Features;
-use crate::prompt::Kind;
-use crate::{Error, Prompt, Result, Turn};
+use crate::{Error, Media, Prompt, Result, Sight, Turn};
 
 /// A language model, and what lets it see.
 pub struct VisionLanguageModel {
     language: LanguageModel,
-    family: Box<dyn Family>,
-    features: Features,
+    sight: Sight,
 }
 
 /// Loads a vision-language model from a folder or a Hub id.
@@ -28,16 +25,11 @@ impl VisionLanguageModel {
     ///
     /// # Errors
     /// A file is missing or damaged, the architecture is not known, or the weights do not fit the config.
-    pub fn load(source: Source, dtype: Option<Dtype>, precision: Precision) -> Result<Self> {
-        let loader = Loader::new(source).dtype(dtype).precision(precision);
-        let (language, family) = loader.load_around(|around| -> Result<_> {
-            let Files::Directory(directory) = around.checkpoint else {
-                return Err(Error::config("a GGUF file holds no images' side: give a folder or a Hub id"));
-            };
-            let config = &directory.config()?;
-            family::load(&Checkpoint { config, directory, weights: around.weights })
-        })?;
-        Ok(Self { language, family, features: Features::new() })
+    pub fn load(source: Source, dtype: impl Into<Option<Dtype>>, precision: Precision) -> Result<Self> {
+        let checkpoint = source.resolve()?;
+        let (model, sight) = Sight::load(Source::path(checkpoint.path()), dtype, precision)?;
+        let language = LanguageModel::new(model, Tokenizer::from_dir(checkpoint.path())?);
+        Ok(Self { language, sight })
     }
 
     /// The language model, which knows text alone.
@@ -47,11 +39,12 @@ impl VisionLanguageModel {
 
     /// What the tower made of images, kept for further questions.
     pub fn features(&self) -> &Features {
-        &self.features
+        self.sight.features()
     }
 
-    pub(crate) fn family(&self) -> &dyn Family {
-        self.family.as_ref()
+    /// What lets the model see.
+    pub fn sight(&self) -> &Sight {
+        &self.sight
     }
 
     /// A conversation as the checkpoint's chat template writes it, up to where the answer begins.
@@ -80,18 +73,8 @@ impl VisionLanguageModel {
     ///
     /// # Errors
     /// There are not as many markers.
-    pub fn prompt<'m>(
-        &self,
-        text: &str,
-        media: impl IntoIterator<Item = &'m crate::Media>,
-    ) -> Result<Prompt> {
-        let media: Vec<_> = media.into_iter().collect();
-        let several = media.iter().filter(|media| matches!(media, crate::Media::Image(_))).count() > 1;
-        let mut seen = Vec::with_capacity(media.len());
-        for media in media {
-            seen.push((Kind::of(media), self.features.of(media, several, self.family())?));
-        }
-        Prompt::new(text, seen, self.family(), self.language.tokenizer())
+    pub fn prompt<'m>(&self, text: &str, media: impl IntoIterator<Item = &'m Media>) -> Result<Prompt> {
+        Prompt::new(text, self.sight.of(media)?, self.sight.family(), self.language.tokenizer())
     }
 
     /// The cache behind the images of `prompt`, for [`LanguageModel::generate_from`] and for batches; empty if it has
@@ -102,7 +85,8 @@ impl VisionLanguageModel {
     pub fn prefill(&self, prompt: &Prompt, options: &GenerateOptions) -> Result<KvCache> {
         let mut cache = self.language.model().cache().with(&options.cache)?;
         cache.reserve(prompt.tokens.len() + options.max_tokens.min(256));
-        self.run_shown(prompt, &mut cache, options.prefill_step)?;
+        let last = prompt.tokens.len().saturating_sub(1);
+        self.sight.run(self.language.model(), prompt, &mut cache, (last, options.prefill_step))?;
         Ok(cache)
     }
 
@@ -123,9 +107,6 @@ impl VisionLanguageModel {
     /// # Errors
     /// The prompt is longer than the model's context.
     pub fn logits(&self, prompt: &Prompt, cache: &mut KvCache) -> Result<Array> {
-        let held = cache.offset().unsigned_abs() as usize;
-        let hidden = self.hidden(prompt, held..prompt.tokens.len())?;
-        cache.expect(prompt.upcoming(held..prompt.tokens.len())?)?;
-        Ok(self.language.model().decoder().decode(hidden, cache)?)
+        self.sight.logits(self.language.model(), prompt, cache)
     }
 }

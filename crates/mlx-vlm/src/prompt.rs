@@ -55,10 +55,19 @@ impl Prompt {
         tokenizer: &Tokenizer,
     ) -> Result<Self> {
         let tokens = tokenizer.encode(&expanded(text, &seen, family)?, false)?;
+        Self::of_tokens(tokens, seen.into_iter().map(|(_, seen)| seen).collect(), family)
+    }
+
+    /// Tokens in which placeholders stand for the vectors of each of `seen`.
+    pub(crate) fn of_tokens(tokens: Vec<u32>, seen: Vec<Rc<Seen>>, family: &dyn Family) -> Result<Self> {
         let shown = spans(&tokens, seen, family.tokens())?;
         let spans: Vec<_> = shown
             .iter()
-            .map(|shown| Span { tokens: shown.tokens.clone(), about: &shown.seen.about })
+            .map(|shown| Span {
+                tokens: shown.tokens.clone(),
+                runs: runs(&tokens, shown.tokens.clone(), family.tokens()),
+                about: &shown.seen.about,
+            })
             .collect();
         let layout = Rc::new(family.layout(tokens.len(), &spans));
         Ok(Self { tokens, shown, layout })
@@ -120,10 +129,10 @@ fn next_marker<'m>(text: &str, image: &'m str, video: Option<&'m str>) -> Option
 }
 
 /// Where the placeholders of each stand.
-fn spans(tokens: &[u32], seen: Vec<(Kind, Rc<Seen>)>, placeholders: &[u32]) -> Result<Vec<Shown>> {
+fn spans(tokens: &[u32], seen: Vec<Rc<Seen>>, placeholders: &[u32]) -> Result<Vec<Shown>> {
     let mut places = tokens.iter().enumerate().filter(|(_, token)| placeholders.contains(token));
     let mut shown = Vec::with_capacity(seen.len());
-    for (_, seen) in seen {
+    for seen in seen {
         let own: Vec<_> = places.by_ref().take(seen.about.tokens).map(|(at, _)| at).collect();
         match (own.first(), own.last()) {
             (Some(first), Some(last)) if own.len() == seen.about.tokens => {
@@ -131,7 +140,8 @@ fn spans(tokens: &[u32], seen: Vec<(Kind, Rc<Seen>)>, placeholders: &[u32]) -> R
             }
             _ => {
                 let wanted = seen.about.tokens;
-                let problem = format!("the tokenizer makes {} placeholders of {wanted}", own.len());
+                let problem =
+                    format!("the prompt has {} placeholders for {wanted} vectors of an image", own.len());
                 return Err(Error::Prompt(problem));
             }
         }
@@ -142,4 +152,18 @@ fn spans(tokens: &[u32], seen: Vec<(Kind, Rc<Seen>)>, placeholders: &[u32]) -> R
             Err(Error::Prompt(format!("the text has {more} placeholders of images that it does not show")))
         }
     }
+}
+
+/// Placeholders within a range, by the text that stands between them.
+fn runs(tokens: &[u32], range: Range<usize>, placeholders: &[u32]) -> Vec<Range<usize>> {
+    let own = tokens.get(range.clone()).unwrap_or_default();
+    let kinds = own.chunk_by(|one, next| placeholders.contains(one) == placeholders.contains(next));
+    let mut at = range.start;
+    let all = kinds.map(|run| {
+        at += run.len();
+        (run, at - run.len()..at)
+    });
+    all.filter(|(run, _)| run.first().is_some_and(|token| placeholders.contains(token)))
+        .map(|(_, at)| at)
+        .collect()
 }

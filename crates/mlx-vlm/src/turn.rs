@@ -32,9 +32,7 @@ impl Turn {
 
     /// Text by anyone whom the chat template knows.
     pub fn new(role: impl Into<String>, text: impl Into<String>) -> Self {
-        let mut message = Message::new(role, "");
-        message.content = Some(json!([{"type": "text", "text": text.into()}]));
-        Self { message, media: Vec::new() }
+        Self::from(Message::new(role, text))
     }
 
     /// This turn with an image or a video, which stands behind those that it has and before the text.
@@ -47,7 +45,6 @@ impl Turn {
         };
         let mut parts = match self.message.content.take() {
             Some(Value::Array(parts)) => parts,
-            Some(Value::String(text)) => vec![json!({"type": "text", "text": text})],
             _ => Vec::new(),
         };
         parts.insert(self.media.len().min(parts.len()), json!({"type": kind}));
@@ -60,7 +57,7 @@ impl Turn {
 impl From<Message> for Turn {
     /// A message with which nothing is shown.
     fn from(message: Message) -> Self {
-        Self { message, media: Vec::new() }
+        Self { message: message.in_parts(), media: Vec::new() }
     }
 }
 

@@ -165,8 +165,35 @@ mod tests {
         sender.push_some(&[0.5, 0.5]);
         receiver.fill(&mut out);
         assert_eq!((out, status.missed()), ([49_152, 49_152, 32_768], 0));
+        for missed in [3, 6] {
+            receiver.fill(&mut out);
+            assert_eq!(status.missed(), missed);
+        }
+    }
+
+    #[test]
+    fn channels_stay_in_step_where_a_moment_is_not_whole() {
+        let (mut sender, mut receiver, status) = line(4, 2);
+        sender.push_all(&[1.0_f32, 2.0, 3.0]);
+        assert_eq!(sender.push_some(&[4.0, 5.0, 6.0]), [6.0]);
+        let mut out = [9.0_f32; 3];
         receiver.fill(&mut out);
-        assert_eq!(status.missed(), 3);
+        assert_eq!((out, status.missed()), ([1.0, 2.0, 0.0], 0));
+        let mut out = [9.0_f32; 6];
+        receiver.fill(&mut out);
+        assert_eq!((out, status.missed()), ([4.0, 5.0, 0.0, 0.0, 0.0, 0.0], 2));
+    }
+
+    #[test]
+    fn a_line_is_empty_when_all_was_taken() {
+        let (mut sender, mut receiver, _) = line(4, 1);
+        assert!(sender.is_empty());
+        sender.push_some(&[1.0, 2.0]);
+        let mut out = [0.0_f32];
+        receiver.fill(&mut out);
+        assert!(!sender.is_empty());
+        receiver.fill(&mut out);
+        assert!(sender.is_empty());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::beside::Beside;
 use super::sound;
-use crate::{Audio, Error, Result};
+use crate::{Error, Result};
 
 /// How samples are written. WAV has all of these, FLAC the integers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,15 +167,3 @@ impl WavWriter {
 
 /// The most bytes of samples.
 const MOST_BYTES: u64 = u32::MAX as u64 - 64;
-
-impl Audio {
-    /// Writes a WAV file.
-    ///
-    /// # Errors
-    /// As [`WavWriter`].
-    pub fn save_wav(&self, path: impl AsRef<Path>, format: WavFormat) -> Result<()> {
-        let mut writer = WavWriter::create(path, self.channels(), self.rate(), format)?;
-        self.samples().chunks(1 << 16).try_for_each(|part| writer.write(part))?;
-        writer.finish()
-    }
-}

@@ -51,7 +51,7 @@ use voice::Voices;
 ///
 /// let kokoro = Kokoro::load(&mlx_audio::mlx_hub::Source::parse("mlx-community/Kokoro-82M-bf16")?)?;
 /// let audio = kokoro.speak("Hello world!", "af_heart", &SpeakOptions::default())?;
-/// audio.save_wav("hello.wav", WavFormat::I16)?;
+/// audio.save("hello.wav", WavFormat::I16)?;
 /// # Ok(()) }
 /// ```
 pub struct Kokoro {

@@ -16,7 +16,7 @@ use mlx_nn::{Linear, Module, QuantizationConfig, Weights};
 use serde::Deserialize;
 
 use crate::codec::config::read;
-use crate::recognizer::{Recognize, RecognizeOptions, Recognizer, Spoken, segments};
+use crate::recognizer::{Recognize, RecognizeOptions, Recognizer, TimedToken, segments};
 use crate::transcript::Segment;
 use crate::vad::audible;
 use crate::{Error, Result, checkpoint, ctc};
@@ -74,7 +74,7 @@ impl Parakeet {
     ///
     /// # Errors
     /// The checkpoint has no tokenizer, or an op fails.
-    pub fn spoken(&self, samples: &[f32]) -> Result<Vec<Spoken>> {
+    pub fn spoken(&self, samples: &[f32]) -> Result<Vec<TimedToken>> {
         let Some(pieces) = &self.plan.pieces else {
             return Err(Error::config("tokenizer.json", "is missing: it has the texts of the tokens"));
         };
@@ -85,7 +85,7 @@ impl Parakeet {
         let spoken = |token: u32, start: usize, end: usize, logprob| {
             let text = pieces.get(token as usize).map(|piece| text(piece)).filter(|text| !text.is_empty())?;
             let [start, end] = [start, end].map(|frame| frame as f64 * self.seconds());
-            Some(Spoken { token, text, start, end, logprob })
+            Some(TimedToken { token, text, start, end, logprob })
         };
         match (&self.network.transducer, &self.plan.transducer) {
             (Some(transducer), Some(plan)) => {

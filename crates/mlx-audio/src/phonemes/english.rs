@@ -1,9 +1,11 @@
 //! American English by the dictionaries and rules of `misaki`.
 
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use voice_g2p::{G2P, G2PConfig};
 
+use super::readings::readings;
 use super::sentence::is_shortened;
 use super::{Language, Token, espeak, letters};
 use crate::{Error, Result};
@@ -50,7 +52,8 @@ impl English {
                     if let (true, Some(last)) = (text.starts_with(char::is_whitespace), tokens.last_mut()) {
                         last.space = true;
                     }
-                    tokens.extend(self.known(text)?);
+                    let is_within = tokens.last().is_some_and(|last| !last.space);
+                    tokens.extend(self.known(text, is_within)?);
                 }
             }
         }
@@ -59,11 +62,13 @@ impl English {
 
     /// Takes the words out of a text that are in no dictionary, which would be left out.
     fn apart<'a>(&self, text: &'a str, parts: &mut Vec<Part<'a>>) -> Result<()> {
+        let read = self.read_otherwise(text)?;
         let mut rest = text;
         let mut from = 0;
         while let Some((start, end)) = next_word(rest, from) {
             let word = rest.get(start..end).unwrap_or_default();
-            if self.knows(word)? {
+            let at = text.len() - rest.len() + start;
+            if read.iter().any(|range| range.contains(&at)) || self.knows(word)? {
                 from = end;
                 continue;
             }
@@ -74,6 +79,24 @@ impl English {
         }
         parts.push(Part::Known(rest));
         Ok(())
+    }
+
+    /// Where words are that are read as others, all of which are in a dictionary.
+    fn read_otherwise(&self, text: &str) -> Result<Vec<Range<usize>>> {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let mut found = Vec::new();
+        let mut end = 0;
+        for (word, reading) in words.iter().zip(readings(&words)) {
+            let start = end + text.get(end..).and_then(|rest| rest.find(word)).unwrap_or_default();
+            end = start + word.len();
+            let Some(reading) = reading else { continue };
+            let all = |known: Result<bool>, word: &str| Ok(known? && self.knows(word)?);
+            let mut parts = reading.split(|letter: char| !letter.is_alphabetic() && letter != '\'');
+            if parts.by_ref().filter(|part| !part.is_empty()).fold(Ok(true), all)? {
+                found.push(start..end);
+            }
+        }
+        Ok(found)
     }
 
     /// Whether all of a word is in a dictionary: of `iBlorp` only the first letter is.
@@ -92,8 +115,9 @@ impl English {
         }
     }
 
-    /// A token for each word and for the signs around it, where as much is said of them all as of each.
-    fn known(&self, text: &str) -> Result<Vec<Token>> {
+    /// A token for each word and for the signs around it, where as much is said of them all as of each. A text may begin within
+    /// a word.
+    fn known(&self, text: &str, is_within: bool) -> Result<Vec<Token>> {
         let written: Vec<&str> = text.split_whitespace().collect();
         let last = written.len().saturating_sub(1);
         let ends = text.ends_with(char::is_whitespace);
@@ -102,7 +126,15 @@ impl English {
             Some(bare) if is_shortened(bare) && (at < last || ends) => bare.to_owned(),
             _ => (*word).to_owned(),
         };
-        let plain: Vec<String> = written.iter().enumerate().map(plain).collect();
+        let mut read = written.clone();
+        if let (true, Some(first)) = (is_within, read.first_mut()) {
+            // A hyphen, which would be a minus.
+            *first = first.trim_start_matches('-');
+        }
+        let readings = readings(&read);
+        let plain: Vec<String> = (written.iter().enumerate().zip(readings))
+            .map(|(word, reading)| reading.unwrap_or_else(|| plain(word)))
+            .collect();
         let all = self.convert(&plain.join(" "))?;
         let said: Vec<&str> = all.split_whitespace().collect();
         let each = plain.iter().map(|word| Ok(self.convert(word)?.split_whitespace().count()));

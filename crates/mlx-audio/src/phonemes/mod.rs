@@ -4,13 +4,21 @@
 //! once.
 
 #[cfg(feature = "english")]
+mod amount;
+#[cfg(feature = "english")]
 mod english;
 mod espeak;
 mod language;
 #[cfg(feature = "english")]
 mod letters;
+#[cfg(feature = "english")]
+mod number_names;
 mod pieces;
+#[cfg(feature = "english")]
+mod readings;
 mod sentence;
+#[cfg(feature = "english")]
+mod units;
 
 pub use language::Language;
 pub use pieces::{Piece, pieces};
@@ -31,8 +39,8 @@ pub struct Token {
 
 /// Turns texts of a language into phonemes.
 ///
-/// American English is read by dictionaries of 180,000 words, with numbers, currencies and abbreviations; words in none of
-/// them are read by `espeak-ng` where it is installed, else by rules. British English, Spanish, French, Hindi, Italian and
+/// American English is read by dictionaries of 180,000 words, with numbers, dates, times, money, units and abbreviations; words
+/// in none of them are read by `espeak-ng` where it is installed, else by rules. British English, Spanish, French, Hindi, Italian and
 /// Portuguese need `espeak-ng`.
 pub struct Phonemizer {
     language: Language,

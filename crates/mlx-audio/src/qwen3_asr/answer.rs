@@ -92,6 +92,7 @@ mod tests {
         assert_eq!(without_loops(&"a".repeat(21)), "a");
         assert_eq!(without_loops(&"a".repeat(20)), "a".repeat(20));
         assert_eq!(without_loops(&format!("so {}end", "ha ".repeat(30))), "so ha end");
+        assert_eq!(without_loops(&"ha".repeat(20)), "ha");
         assert_eq!(without_loops(&"ha ".repeat(19)), "ha ".repeat(19));
         let long = "twenty letters long.".repeat(25);
         assert_eq!(without_loops(&long), "twenty letters long.");

@@ -29,9 +29,7 @@ impl Recognize for Qwen3Asr {
         let options = Options { language, context: initial_prompt, max_tokens: None };
         let mut segments = self.recognize(samples, &options)?.segments;
         for segment in &mut segments {
-            if segment.text.starts_with(|letter| letter < UNSPACED) {
-                segment.text.insert(0, ' ');
-            }
+            separate(&mut segment.text);
         }
         Ok(segments)
     }
@@ -43,5 +41,26 @@ impl Recognize for Qwen3Asr {
     fn language(&self, segments: &[Segment]) -> Option<String> {
         let written = self.tokenizer.decode(&segments.first()?.tokens, true).ok()?;
         Answer::parse(&written).language
+    }
+}
+
+/// Puts a space before a text that is to follow another, in scripts that have any.
+fn separate(text: &mut String) {
+    if text.starts_with(|letter| letter < UNSPACED) {
+        text.insert(0, ' ');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_apart_where_their_script_has_spaces() {
+        for (text, expected) in [("So", " So"), ("Ё", " Ё"), ("好", "好"), ("한", "한"), ("", "")] {
+            let mut found = text.to_owned();
+            separate(&mut found);
+            assert_eq!(found, expected);
+        }
     }
 }

@@ -5,7 +5,7 @@
 mod cutter;
 mod kind;
 mod options;
-mod spoken;
+mod timed_token;
 mod transcription;
 
 use std::ops::Range;
@@ -14,7 +14,7 @@ use mlx_core::{Array, Dtype};
 use mlx_hub::Source;
 
 use crate::transcript::{Segment, Transcript};
-use crate::whisper::{Sound, Whisper};
+use crate::whisper::{Live, Sound, Whisper};
 use crate::{Error, Result, checkpoint};
 
 use cutter::Cutter;
@@ -22,7 +22,7 @@ use transcription::Hearing;
 
 pub use kind::KNOWN;
 pub use options::RecognizeOptions;
-pub use spoken::{Spoken, segments};
+pub use timed_token::{TimedToken, segments};
 pub use transcription::Transcription;
 
 /// A model of speech that hears short sound at once: mono samples at [`Recognizer::RATE`].
@@ -132,6 +132,19 @@ impl Recognizer {
             }
         }
         Ok(Transcript::new(segments, &hearing.language))
+    }
+
+    /// Begins to listen to sound that comes piece by piece, such as a microphone's.
+    ///
+    /// # Errors
+    /// The model is no Whisper, or an option is out of its range.
+    pub fn live(&self, options: &RecognizeOptions) -> Result<Live<'_>> {
+        match self {
+            Self::Whisper(whisper) => whisper.live(&options.of_whisper()?),
+            Self::Other(model) => {
+                Err(Error::option("model", model.name(), "it hears whole recordings: take a Whisper"))
+            }
+        }
     }
 
     /// The last states of the encoder for mono samples, `[frames, width]`: by Whisper, for half a minute.

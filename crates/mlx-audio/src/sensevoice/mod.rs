@@ -13,7 +13,7 @@ use mlx_nn::{Embedding, Linear, Module, QuantizationConfig, Weights};
 use serde::Deserialize;
 
 use crate::codec::config::read;
-use crate::recognizer::{Recognize, RecognizeOptions, Recognizer, Spoken, segments};
+use crate::recognizer::{Recognize, RecognizeOptions, Recognizer, TimedToken, segments};
 use crate::transcript::Segment;
 use crate::vad::audible;
 use crate::{Error, Result, checkpoint, ctc};
@@ -49,7 +49,7 @@ pub struct Heard {
     /// What is heard, such as `Speech` or `BGM`.
     pub event: String,
     /// What is said.
-    pub spoken: Vec<Spoken>,
+    pub spoken: Vec<TimedToken>,
     /// The tokens of the language, the emotion, the event and the form of the text.
     pub tags: Vec<u32>,
 }
@@ -130,7 +130,7 @@ impl SenseVoice {
             let [start, end] = [held.frames.start, held.frames.end].map(|frame| frame as f64 * self.seconds);
             let writes = inner(text).is_none() && !["", "<unk>", "<s>", "</s>"].contains(&text);
             let (token, logprob) = (held.token, held.logprob);
-            writes.then(|| Spoken { token, text: text.replace('▁', " "), start, end, logprob })
+            writes.then(|| TimedToken { token, text: text.replace('▁', " "), start, end, logprob })
         };
         Ok(Heard {
             language: tag(0).unwrap_or_default(),

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::codec::config::read;
 use crate::ctc::Emission;
-use crate::recognizer::Spoken;
+use crate::recognizer::TimedToken;
 use crate::{Error, Result};
 
 /// The texts of tokens; nothing for those that stand for none.
@@ -95,10 +95,10 @@ impl Vocabulary {
     }
 
     /// The characters of emissions, of so many seconds a frame.
-    pub(super) fn spoken(&self, emissions: &[Emission], seconds: f64) -> Vec<Spoken> {
+    pub(super) fn spoken(&self, emissions: &[Emission], seconds: f64) -> Vec<TimedToken> {
         let one = |emission: &Emission| {
             let text = self.texts.get(emission.token as usize).filter(|text| !text.is_empty())?;
-            Some(Spoken {
+            Some(TimedToken {
                 token: emission.token,
                 text: text.clone(),
                 start: emission.frames.start as f64 * seconds,

@@ -38,6 +38,8 @@ mod recordings;
 #[cfg(test)]
 mod resample;
 #[cfg(test)]
+mod score;
+#[cfg(test)]
 mod sensevoice;
 #[cfg(test)]
 mod sounds;

@@ -9,6 +9,7 @@ use mlx_audio::mlx_hub::Source;
 use mlx_audio::moonshine::{Moonshine, Options};
 use mlx_audio::{RecognizeOptions, Recognizer};
 use mlx_testkit::{Golden, Tolerance, assert_close, relative_rms};
+use serde_json::{Value, json};
 
 use crate::sounds::growing_tones;
 
@@ -156,17 +157,56 @@ fn what_cannot_be_is_one_clear_error() {
     assert!(model.hear(&[]).is_err());
 }
 
+/// The checkpoint with a change in one of its JSON files.
+fn changed(file: &str, change: impl FnOnce(&mut Value)) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    for name in ["tokenizer.json", "model.safetensors", "config.json"] {
+        fs::copy(folder().join(name), copy.path().join(name)).unwrap();
+    }
+    let mut json = serde_json::from_slice(&fs::read(folder().join(file)).unwrap()).unwrap();
+    change(&mut json);
+    fs::write(copy.path().join(file), json.to_string()).unwrap();
+    copy
+}
+
+#[test]
+fn texts_end_where_the_decoder_has_no_more_places() {
+    let endless = load(changed("config.json", |config| config["eos_token_id"] = 259.into()).path());
+    let most = Options { max_tokens: Some(1000) };
+    // transformers counts the token that every text begins with among the 194.
+    assert_eq!(endless.recognize(&sounds()[2], &most).unwrap()[0].tokens.len(), 193);
+    let mut hearing = endless.hear(&[&[0.5; 2000]]).unwrap();
+    hearing.logits(&[&[1; 190]]).unwrap();
+    let message = hearing.logits(&[&[1; 5]]).unwrap_err().to_string();
+    assert_eq!(message, "tokens is 5: there is room for 1 to 4");
+}
+
+#[test]
+fn half_a_minute_is_heard_whole() {
+    assert_eq!(load(&folder()).hidden(&vec![0.5; 480_000]).unwrap().shape(), [1248, 20]);
+}
+
+#[test]
+fn special_tokens_are_in_no_text() {
+    let (model, sound) = (load(&folder()), &sounds()[0]);
+    let plain = model.recognize(sound, &Options::default()).unwrap().remove(0);
+    let first = plain.tokens[0];
+    let with_special = changed("tokenizer.json", |tokenizer| {
+        let vocabulary = tokenizer["model"]["vocab"].as_object().unwrap();
+        let (text, _) = vocabulary.iter().find(|(_, id)| **id == first).unwrap();
+        let token = json!({"id": first, "content": text, "special": true, "single_word": false, "lstrip": false,
+            "rstrip": false, "normalized": false});
+        tokenizer["added_tokens"].as_array_mut().unwrap().push(token);
+    });
+    let special = load(with_special.path()).recognize(sound, &Options::default()).unwrap().remove(0);
+    assert_eq!(special.tokens, plain.tokens);
+    assert_ne!(special.text, plain.text);
+}
+
 #[test]
 fn a_config_that_cannot_be_names_its_field() {
-    let refused = |field: &str, value: serde_json::Value| {
-        let copy = tempfile::tempdir().unwrap();
-        for name in ["tokenizer.json", "model.safetensors"] {
-            fs::copy(folder().join(name), copy.path().join(name)).unwrap();
-        }
-        let mut config: serde_json::Value =
-            serde_json::from_slice(&fs::read(folder().join("config.json")).unwrap()).unwrap();
-        config[field] = value;
-        fs::write(copy.path().join("config.json"), config.to_string()).unwrap();
+    let refused = |field: &str, value: Value| {
+        let copy = changed("config.json", |config| config[field] = value);
         Moonshine::load(&Source::path(copy.path()), None).err().unwrap().to_string()
     };
     assert!(refused("hidden_size", (-1).into()).contains("hidden_size is -1"));

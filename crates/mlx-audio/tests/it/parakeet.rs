@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use mlx_audio::mlx_core::Dtype;
 use mlx_audio::parakeet::Parakeet;
-use mlx_audio::recognizer::{Recognize, RecognizeOptions, Spoken};
+use mlx_audio::recognizer::{Recognize, RecognizeOptions, TimedToken};
 use mlx_hub::Source;
 use mlx_testkit::Golden;
 use serde_json::json;
@@ -31,7 +31,7 @@ fn sounds() -> [Vec<f32>; 2] {
     [sound(20_000, 0), sound(31_337, 5000)]
 }
 
-fn tokens(spoken: &[Spoken]) -> Vec<u32> {
+fn tokens(spoken: &[TimedToken]) -> Vec<u32> {
     spoken.iter().map(|spoken| spoken.token).collect()
 }
 

@@ -21,11 +21,28 @@ fn american_english_is_read_with_numbers_and_abbreviations() {
         ("It costs $3.50.", "It costs three dollars and fifty cents."),
         ("In 1999", "In nineteen ninety nine"),
         ("Dr. Smith", "Doctor Smith"),
+        ("on the 21st, 10-20", "on the twenty first, ten to twenty"),
+        ("May 5, at 3:05 pm", "May fifth, at three oh five P.M"),
+        ("COVID-19 and 5 km", "COVID nineteen and five kilometers"),
+        ("$5 million", "five million dollars"),
     ] {
         let [short, long] =
             [short, long].map(|text| american.phonemes(text).unwrap().replace(['ˈ', 'ˌ'], ""));
         assert_eq!(short, long);
     }
+}
+
+#[test]
+fn a_number_is_one_token_as_it_is_written() {
+    let american = reader(Language::AMERICAN_ENGLISH);
+    let tokens = american.tokens("The 21st, or $1.5 million (1/2).").unwrap();
+    let words: Vec<_> = tokens.iter().map(|token| token.text.as_str()).collect();
+    assert_eq!(words, ["The", "21st", ",", "or", "$1.5", "million", "(", "1/2", ").",]);
+    assert_eq!(tokens[1].phonemes, "twˈɛnti fˈɜɹst");
+    // A hyphen behind a word that is in no dictionary is no minus.
+    let said = |text| american.phonemes(text).unwrap();
+    assert!(!said("qzx-19").contains("mˈInəs") && said("-19").contains("mˈInəs"));
+    assert!(said("qzx-19").starts_with(&said("qzx")));
 }
 
 #[test]

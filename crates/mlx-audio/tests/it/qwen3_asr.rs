@@ -157,8 +157,34 @@ fn the_prompt_has_the_context_and_the_language() {
     assert_close(&scores(named("EN")), &scores(named("english")), Tolerance::EXACT);
     assert!(relative_rms(&scores(named("en")), &plain) > 1e-2);
     assert!(relative_rms(&scores(named("klingon")), &scores(named("en"))) > 1e-3);
-    let context = Options { context: Some("Fitzwilliam".into()), ..Options::default() };
-    assert!(relative_rms(&scores(context), &plain) > 1e-2);
+    let context = |text: &str| scores(Options { context: Some(text.into()), ..Options::default() });
+    assert!(relative_rms(&context("Fitzwilliam"), &plain) > 1e-2);
+    assert_close(&context(" Fitzwilliam\n"), &context("Fitzwilliam"), Tolerance::EXACT);
+}
+
+#[test]
+fn prompts_and_answers_have_the_places_of_the_decoder() {
+    let (model, sound) = (load(&folder()), &sounds()[3]);
+    let with =
+        |letters: usize| Options { context: Some("x".repeat(letters)), max_tokens: Some(12), language: None };
+    let places = |model: &Qwen3Asr, letters: usize| {
+        let message = model.hear(&[sound], &with(letters)).err().unwrap().to_string();
+        let rest = message.strip_prefix("places of the prompt is ").unwrap().to_owned();
+        rest.split(':').next().unwrap().parse::<usize>().unwrap()
+    };
+    // A letter is a token.
+    let beside = places(&model, 600) - 600;
+    assert_eq!(places(&model, 512 - beside), 512);
+    let found = model.recognize(sound, &with(507 - beside)).unwrap();
+    assert_eq!(found.segments[0].tokens.len(), 5);
+    assert_eq!(model.recognize(sound, &with(1)).unwrap().segments[0].tokens.len(), 12);
+    // A prompt that is read in several steps.
+    let mut config = config();
+    config["thinker_config"]["text_config"]["max_position_embeddings"] = 4096.into();
+    let long = load(rewritten(&config, |name, array| (name.to_owned(), array.clone())).path());
+    let mut hearing = long.hear(&[sound], &with(2100)).unwrap();
+    let message = hearing.logits(&[&[]]).unwrap_err().to_string();
+    assert!(message.ends_with(&format!("room for 1 to {}", 4096 - 2100 - beside)), "{message}");
 }
 
 #[test]

@@ -74,6 +74,8 @@ fn what_a_model_does_not_have_is_refused() {
     let options = RecognizeOptions { beam_size: Some(5), ..RecognizeOptions::default() };
     let message = model.transcribe(&[0.0; 900], &options).unwrap_err().to_string();
     assert_eq!(message, "beam_size is 5: wav2vec2 has no such option, leave it out");
+    let message = model.live(&RecognizeOptions::default()).err().unwrap().to_string();
+    assert_eq!(message, "model is wav2vec2: it hears whole recordings: take a Whisper");
     let options = RecognizeOptions { language: Some("de".into()), ..RecognizeOptions::default() };
     let message = model.transcribe_parts(&[0.0; 900], &[], 1, &options).unwrap_err().to_string();
     assert_eq!(message, "language is de: wav2vec2 has no such option, leave it out");
@@ -184,12 +186,20 @@ fn silence_is_not_heard_and_nothing_is_nothing() {
 }
 
 #[test]
-fn a_long_recording_of_a_real_model_has_times_in_order() {
-    let model = open(&folder("nemo-tdt")).unwrap();
+fn long_recordings_of_real_models_have_times_in_order() {
     let sound = sound(100 * 16_000, 0);
     let options = RecognizeOptions { word_timestamps: true, ..RecognizeOptions::default() };
-    let found = model.transcribe(&sound, &options).unwrap();
-    let edges: Vec<f64> = found.segments.iter().flat_map(|segment| [segment.start, segment.end]).collect();
-    assert!(edges.is_sorted() && edges.iter().all(|edge| (0.0..=100.0).contains(edge)), "{edges:?}");
-    assert!(edges.last().is_some_and(|last| *last > 61.0), "{edges:?}");
+    for name in ["nemo-tdt", "nemo-ctc", "parakeet-tdt", "parakeet-ctc"] {
+        let found = open(&folder(name)).unwrap().transcribe(&sound, &options).unwrap();
+        let edges: Vec<f64> =
+            found.segments.iter().flat_map(|segment| [segment.start, segment.end]).collect();
+        assert!(
+            edges.is_sorted() && edges.iter().all(|edge| (0.0..=100.0).contains(edge)),
+            "{name}: {edges:?}"
+        );
+        assert!(edges.last().is_some_and(|last| *last > 61.0), "{name}: {edges:?}");
+        let words = found.segments.iter().flat_map(|segment| &segment.words);
+        let edges: Vec<f64> = words.flat_map(|word| [word.start, word.end]).collect();
+        assert!(edges.is_sorted() && edges.len() > 2, "{name}: {edges:?}");
+    }
 }

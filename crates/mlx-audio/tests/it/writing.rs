@@ -27,7 +27,7 @@ fn wav_files_come_back() {
     for (format, bits) in [(WavFormat::I16, Some(16)), (WavFormat::I24, Some(24)), (WavFormat::F32, None)] {
         for channels in [1, 2, 3] {
             let audio = Audio::new(loud(), channels, 44_100).unwrap();
-            audio.save_wav(&path, format).unwrap();
+            audio.save(&path, format).unwrap();
             let back = Audio::open(&path).unwrap();
             assert_eq!((back.rate(), back.channels()), (44_100, channels));
             let expected = bits.map_or_else(loud, |bits| rounded(&loud(), bits));
@@ -42,7 +42,7 @@ fn sound_that_comes_in_pieces_is_one_file() {
     let folder = tempdir().unwrap();
     let (whole, pieces) = (folder.path().join("whole.wav"), folder.path().join("pieces.wav"));
     let audio = Audio::new(noise(1001, 22), 1, 8000).unwrap();
-    audio.save_wav(&whole, WavFormat::I24).unwrap();
+    audio.save(&whole, WavFormat::I24).unwrap();
     let mut writer = WavWriter::create(&pieces, 1, 8000, WavFormat::I24).unwrap();
     audio.samples().chunks(100).for_each(|piece| writer.write(piece).unwrap());
     assert!(!pieces.exists());
@@ -68,9 +68,9 @@ fn what_cannot_be_written_is_named() {
     let folder = tempdir().unwrap();
     let audio = Audio::new(vec![0.0; 18], 9, 8000).unwrap();
     let path = folder.path().join("none").join("a.wav");
-    let message = audio.save_wav(&path, WavFormat::I16).unwrap_err().to_string();
+    let message = audio.save(&path, WavFormat::I16).unwrap_err().to_string();
     assert!(message.starts_with(&format!("{}: ", path.display())), "{message}");
-    assert!(audio.save_wav(folder.path(), WavFormat::I16).is_err());
+    assert!(audio.save(folder.path(), WavFormat::I16).is_err());
     assert!(WavEncoder::new(0, 8000, WavFormat::I16).is_err());
     assert!(WavEncoder::new(256, 8000, WavFormat::I16).is_err());
     assert!(WavEncoder::new(1, 0, WavFormat::I16).is_err());

@@ -1,10 +1,13 @@
 //! `mlx chat`: a conversation, line by line.
 
+mod conversation;
+
 use std::io::{self, BufRead, IsTerminal, Write};
 
 use clap::Args;
-use mlx_lm::{ChatEvent, ChatSession, GenerateOptions, LanguageModel};
+use mlx_lm::{ChatEvent, GenerateOptions, LanguageModel};
 
+use self::conversation::{Conversation, Talker};
 use crate::args::ModelArgs;
 use crate::arithmetic::Arithmetic;
 use crate::cache::Cache;
@@ -18,13 +21,15 @@ use crate::sampling::Sampling;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Lines that are commands:
-  q    end
-  r    begin anew
-  h    help
+  q         end
+  r         begin anew
+  i IMAGE   show this image with the next message, to a model that sees
+  h         help
 
 Examples:
   mlx chat --model HuggingFaceTB/SmolLM2-135M-Instruct
-  mlx chat --model ./model --system-prompt 'Answer in one sentence.' --temperature 0.7")]
+  mlx chat --model ./model --system-prompt 'Answer in one sentence.' --temperature 0.7
+  mlx chat --model Qwen/Qwen2-VL-2B-Instruct")]
 pub(crate) struct Chat {
     #[command(flatten)]
     model: ModelArgs,
@@ -45,12 +50,12 @@ pub(crate) struct Chat {
     cache: Cache,
 }
 
-const HELP: &str = "q: end, r: begin anew, h: help; any other line is a message";
+const HELP: &str = "q: end, r: begin anew, i IMAGE: show an image, h: help; any other line is a message";
 
 /// Answers line by line, until the end of stdin.
 pub(crate) fn run(args: &Chat) -> Outcome {
-    let model = args.arithmetic.loader(&args.model)?.load()?;
-    let mut session = begin(&model, args)?;
+    let model = Talker::load(args)?;
+    let mut conversation = model.begin(args)?;
     if io::stdin().is_terminal() {
         writeln!(io::stderr(), "{HELP}")?;
     }
@@ -61,27 +66,28 @@ pub(crate) fn run(args: &Chat) -> Outcome {
         match line.trim() {
             "" => {}
             "q" => return Ok(()),
-            "r" => session = begin(&model, args)?,
+            "r" => conversation = model.begin(args)?,
             "h" => writeln!(io::stderr(), "{HELP}")?,
-            message => answer(&mut session, message)?,
+            line => match line.strip_prefix("i ") {
+                Some(path) => conversation.show(path.trim())?,
+                None => answer(&mut conversation, line)?,
+            },
         }
     }
 }
 
-/// A conversation without messages.
-fn begin<'m>(model: &'m LanguageModel, args: &Chat) -> mlx_lm::Result<ChatSession<'m>> {
-    let session = ChatSession::new(model)?.options(GenerateOptions {
-        max_tokens: args.max_tokens,
-        sampler: args.sampling.sampler(model)?,
-        processors: args.sampling.processors(),
-        prefill_step: args.prefill_step_size,
-        cache: args.cache.options(),
-        ..GenerateOptions::default()
-    })?;
-    Ok(match &args.system_prompt {
-        Some(text) => session.system(text),
-        None => session,
-    })
+impl Chat {
+    /// How answers of `model` are generated.
+    fn options(&self, model: &LanguageModel) -> mlx_lm::Result<GenerateOptions> {
+        Ok(GenerateOptions {
+            max_tokens: self.max_tokens,
+            sampler: self.sampling.sampler(model)?,
+            processors: self.sampling.processors(),
+            prefill_step: self.prefill_step_size,
+            cache: self.cache.options(),
+            ..GenerateOptions::default()
+        })
+    }
 }
 
 /// Shows on a terminal that it is the user's turn.
@@ -93,9 +99,9 @@ fn invite() -> io::Result<()> {
     Ok(())
 }
 
-fn answer(session: &mut ChatSession<'_>, message: &str) -> Outcome {
+fn answer(conversation: &mut Conversation<'_>, message: &str) -> Outcome {
     let mut out = io::stdout();
-    for event in session.send(message)? {
+    for event in conversation.send(message)? {
         match event? {
             ChatEvent::Text(text) => {
                 out.write_all(text.as_bytes())?;

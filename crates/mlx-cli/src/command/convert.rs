@@ -65,6 +65,9 @@ struct Options {
     /// Turn quantized layers into floats
     #[arg(long, short)]
     dequantize: bool,
+    /// Write only the decoder of a model that sees or hears
+    #[arg(long)]
+    text_only: bool,
     /// The most bytes of weights in a file, and so about the memory that this takes
     #[arg(long, value_name = "SIZE", default_value = "5GiB")]
     shard_size: Bytes,
@@ -150,6 +153,9 @@ fn save(options: &Options, layers: Option<Layers>) -> Outcome {
     }
     if let Some(layers) = layers {
         conversion = conversion.quantize(layers);
+    }
+    if !options.text_only {
+        conversion = conversion.keep_others();
     }
     let bar = progress::bytes("weights");
     let report = bar.clone();

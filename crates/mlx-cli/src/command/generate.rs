@@ -14,6 +14,9 @@ use crate::{progress, prompt};
 /// Streams the answer.
 pub(crate) fn run(args: &Generate) -> Outcome {
     let prompt = prompt::text(&args.prompt)?;
+    if !args.shown.is_empty() {
+        return look(args, &prompt);
+    }
     let model = args.arithmetic.loader(&args.model)?.load()?;
     let model = args.drafting.equip(model, &args.model, &args.arithmetic)?;
     let options = options(&model, args)?;
@@ -24,6 +27,14 @@ pub(crate) fn run(args: &Generate) -> Outcome {
             model.generate(&prompt::whole(&model, system, &prompt, args.raw)?, options)?
         }
     };
+    if args.json { write_json(stream) } else { write_text(stream) }
+}
+
+/// Streams the answer to what is shown.
+fn look(args: &Generate, text: &str) -> Outcome {
+    let model = args.arithmetic.seeing(&args.model)?;
+    let prompt = args.shown.prompt(&model, args.system_prompt.as_deref(), text, args.raw)?;
+    let stream = model.generate(&prompt, options(model.language(), args)?)?;
     if args.json { write_json(stream) } else { write_text(stream) }
 }
 

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use mlx_audio::{Audio, Recognizer};
-use mlx_core::{Array, Dtype, concatenate, eval, io};
+use mlx_core::{Array, Dtype, Precision, concatenate, eval, io};
 use mlx_lm::Loader;
+use mlx_vlm::Sight;
 
 use crate::args::Logits;
 use crate::download;
@@ -15,6 +16,7 @@ use crate::failure::Outcome;
 pub(crate) fn run(args: &Logits) -> Outcome {
     match &args.audio {
         Some(path) => of_speech(args, path),
+        None if !args.shown.is_empty() => of_images(args),
         None => of_text(args),
     }
 }
@@ -23,6 +25,21 @@ fn of_text(args: &Logits) -> Outcome {
     let model = Loader::new(download::source(&args.model)?).dtype(args.dtype).load_model()?;
     let mut cache = model.cache();
     write(args, |tokens| Ok(model.logits(tokens, &mut cache)?.index(0)?))
+}
+
+fn of_images(args: &Logits) -> Outcome {
+    let source = download::source(&args.model)?;
+    let (model, sight) = Sight::load(source, args.dtype, Precision::Exact)?;
+    let prompt = sight.prompt(&args.tokens, &args.shown.media()?)?;
+    let mut cache = model.cache();
+    write(args, |tokens| {
+        let scores = if cache.offset() == 0 {
+            sight.logits(&model, &prompt, &mut cache)?
+        } else {
+            model.logits(tokens, &mut cache)?
+        };
+        Ok(scores.index(0)?)
+    })
 }
 
 fn of_speech(args: &Logits, path: &Path) -> Outcome {

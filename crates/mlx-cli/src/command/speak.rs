@@ -7,27 +7,30 @@ use std::time::Duration;
 use clap::{ArgGroup, Args};
 use mlx_audio::kokoro::{Kokoro, Prosody, SpeakOptions, Voice};
 use mlx_audio::phonemes::Language;
-use mlx_audio::{WavFormat, WavWriter};
+use mlx_audio::{SoundWriter, WavFormat};
 use mlx_core::{Array, io as arrays};
 
 use crate::args::ModelArgs;
+use crate::device::Player;
 use crate::download;
 use crate::failure::Outcome;
 use crate::{progress, prompt};
 
-/// Speak a text, and write it to a WAV file.
+/// Speak a text into a WAV or FLAC file or to a loudspeaker.
 ///
 /// American English is read by dictionaries; British English, Spanish, French, Hindi, Italian and Portuguese by espeak-ng, if
 /// it is installed. Other languages are spoken from --phonemes.
 #[derive(Debug, Args)]
 #[command(
     group(ArgGroup::new("what").required(true).args(["text", "file", "phonemes"])),
+    group(ArgGroup::new("where").required(true).multiple(true).args(["output", "play"])),
     after_help = "\
 Examples:
   mlx speak --model mlx-community/Kokoro-82M-bf16 --text 'Hello world!' --voice af_heart --output hello.wav
-  mlx speak --model ./kokoro --file book.txt --voice af_heart:0.6,am_michael:0.4 --speed 1.1 --output book.wav
+  mlx speak --model ./kokoro --file book.txt --voice af_heart:0.6,am_michael:0.4 --speed 1.1 --output book.flac
   echo 'Good evening.' | mlx speak --model ./kokoro --text - --voice am_michael --output evening.wav
   mlx speak --model ./kokoro --phonemes 'həlˈO wˈɜɹld' --voice af_heart --output hello.wav
+  mlx speak --model ./kokoro --file letter.txt --play
   mlx speak --model ./kokoro --text 'Hello!' --voice af_heart --prosody --output prosody.safetensors"
 )]
 pub(crate) struct Speak {
@@ -58,30 +61,62 @@ pub(crate) struct Speak {
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
     /// Write `durations`, `f0` and `energy` of the phonemes to a safetensors file instead of sound
-    #[arg(long)]
+    #[arg(long, requires = "output", conflicts_with = "play")]
     prosody: bool,
-    /// The file to write
+    /// The file to write, which ends in .wav or .flac
     #[arg(long, short, value_name = "FILE")]
-    output: PathBuf,
+    output: Option<PathBuf>,
+    /// Play it while it is spoken, by the loudspeaker of this name or a part of it [default: the system's choice]
+    #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true)]
+    play: Option<Option<String>>,
 }
 
 /// Speaks and writes.
 pub(crate) fn run(args: &Speak) -> Outcome {
     let options = args.options()?;
     let text = args.text()?;
+    let mut outlet = if args.prosody { Outlet::default() } else { args.outlet()? };
     let kokoro = Kokoro::load(&download::source(&args.model)?)?;
     match (text, &args.phonemes) {
-        (Some(text), _) if args.prosody => write_prosody(args, &prosody_of(&kokoro, &text, args, &options)?),
-        (Some(text), _) => speak(&kokoro, &text, args, &options),
+        (Some(text), _) if args.prosody => args.write_prosody(&prosody_of(&kokoro, &text, args, &options)?),
+        (Some(text), _) => speak(&kokoro, &text, args, &options, outlet),
         (None, Some(phonemes)) => {
             let voice = kokoro.voice(&args.voice)?;
             let prosody = kokoro.prosody(phonemes, &voice, args.speed)?;
             if args.prosody {
-                return write_prosody(args, &prosody);
+                return args.write_prosody(&prosody);
             }
-            Ok(kokoro.say(phonemes, &voice, &prosody, args.seed)?.save_wav(&args.output, WavFormat::I16)?)
+            outlet.write(kokoro.say(phonemes, &voice, &prosody, args.seed)?.samples())?;
+            outlet.finish()
         }
         (None, None) => Err("nothing to speak: give --text, --file or --phonemes".into()),
+    }
+}
+
+/// Where the sound goes.
+#[derive(Default)]
+struct Outlet {
+    file: Option<SoundWriter>,
+    player: Option<Player>,
+}
+
+impl Outlet {
+    /// Writes what comes next. A loudspeaker makes it wait until most of that was heard.
+    fn write(&mut self, samples: &[f32]) -> Outcome {
+        if let Some(file) = &mut self.file {
+            file.write(samples)?;
+        }
+        if let Some(player) = &mut self.player {
+            player.play(samples)?;
+        }
+        Ok(())
+    }
+
+    /// Puts the file in place, and waits until all was heard.
+    fn finish(self) -> Outcome {
+        self.file.map(SoundWriter::finish).transpose()?;
+        self.player.map(Player::finish).transpose()?;
+        Ok(())
     }
 }
 
@@ -94,6 +129,12 @@ impl Speak {
         Ok(SpeakOptions { speed: self.speed, language, pause, seed: self.seed })
     }
 
+    fn outlet(&self) -> Outcome<Outlet> {
+        let player = self.play.as_ref().map(|name| Player::open(name.as_deref(), Kokoro::RATE));
+        let create = |path| SoundWriter::create(path, 1, Kokoro::RATE, WavFormat::I16);
+        Ok(Outlet { player: player.transpose()?, file: self.output.as_ref().map(create).transpose()? })
+    }
+
     /// The text, from wherever it is.
     fn text(&self) -> Outcome<Option<String>> {
         if let Some(path) = &self.file {
@@ -103,16 +144,23 @@ impl Speak {
         }
         Ok(self.text.as_deref().map(prompt::text).transpose()?)
     }
+
+    fn write_prosody(&self, Prosody { durations, f0, energy }: &Prosody) -> Outcome {
+        let path = self.output.as_ref().ok_or("--prosody is written to a file: give --output")?;
+        let durations = Array::from_slice(durations, [durations.len() as i32])?;
+        let [f0, energy] = [f0, energy].map(|curve| Array::from_slice(curve, [curve.len() as i32]));
+        let named = [("durations", &durations), ("f0", &f0?), ("energy", &energy?)];
+        Ok(arrays::save_safetensors(path, named, &BTreeMap::new())?)
+    }
 }
 
-/// Writes the sound of each piece when it is there, with a bar of sentences.
-fn speak(kokoro: &Kokoro, text: &str, args: &Speak, options: &SpeakOptions) -> Outcome {
+/// Gives away the sound of each piece when it is there, with a bar of sentences.
+fn speak(kokoro: &Kokoro, text: &str, args: &Speak, options: &SpeakOptions, mut outlet: Outlet) -> Outcome {
     let mut speech = kokoro.speech(text, &args.voice, options)?;
     let bar = progress::count("sentences");
-    let mut writer = WavWriter::create(&args.output, 1, Kokoro::RATE, WavFormat::I16)?;
     let mut is_silent = true;
-    while let Some(spoken) = speech.next() {
-        writer.write(spoken?.audio.samples())?;
+    while let Some(piece) = speech.next() {
+        outlet.write(piece?.audio.samples())?;
         is_silent = false;
         let [done, all] = speech.progress();
         bar.set_length(all as u64);
@@ -122,7 +170,7 @@ fn speak(kokoro: &Kokoro, text: &str, args: &Speak, options: &SpeakOptions) -> O
     if is_silent {
         return Err("the text has no word that can be spoken".into());
     }
-    Ok(writer.finish()?)
+    outlet.finish()
 }
 
 /// The prosody of all pieces of a text, one after the other.
@@ -137,11 +185,4 @@ fn prosody_of(kokoro: &Kokoro, text: &str, args: &Speak, options: &SpeakOptions)
         return Err("the text has no word that can be spoken".into());
     }
     Ok(all)
-}
-
-fn write_prosody(args: &Speak, Prosody { durations, f0, energy }: &Prosody) -> Outcome {
-    let durations = Array::from_slice(durations, [durations.len() as i32])?;
-    let [f0, energy] = [f0, energy].map(|curve| Array::from_slice(curve, [curve.len() as i32]));
-    let named = [("durations", &durations), ("f0", &f0?), ("energy", &energy?)];
-    Ok(arrays::save_safetensors(&args.output, named, &BTreeMap::new())?)
 }

@@ -9,11 +9,12 @@ use indicatif::ProgressBar;
 use mlx_audio::transcript::{Format, Transcript};
 use mlx_audio::vad::{SegmentOptions, SileroVad};
 use mlx_audio::whisper::Task;
-use mlx_audio::{Audio, RecognizeOptions, Recognizer, Segment};
+use mlx_audio::{Audio, RecognizeOptions, Recognizer, Segment, Word};
 use mlx_core::Dtype;
 use serde_json::json;
 
 use crate::args::ModelArgs;
+use crate::device::Microphone;
 use crate::download;
 use crate::failure::Outcome;
 use crate::progress;
@@ -22,7 +23,8 @@ use crate::progress;
 ///
 /// The model is a Whisper, wav2vec2, HuBERT, Parakeet, SenseVoice, Moonshine or Qwen3-ASR; what it does not have is refused. Reads WAV, FLAC, MP3,
 /// OGG, M4A and more, of any rate and number of channels. The text goes to stdout; with several
-/// recordings or --output-dir, into files beside each other.
+/// recordings or --output-dir, into files beside each other. Whispers hear a microphone, too, and write each word when it is
+/// certain.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -32,13 +34,20 @@ Examples:
   mlx transcribe --model ./whisper-base rede.wav --task translate
   mlx transcribe --model mlx-community/parakeet-tdt-0.6b-v3 talk.mp3 --format vtt
   mlx transcribe --model ./whisper-base talk.mp3 --vad-model ./silero-vad
-  mlx transcribe --model ./whisper-base *.wav --output-dir texts --format vtt")]
+  mlx transcribe --model ./whisper-base *.wav --output-dir texts --format vtt
+  mlx transcribe --model ./whisper-base --microphone --beam-size 1")]
 pub(crate) struct Transcribe {
     #[command(flatten)]
     model: ModelArgs,
     /// The recordings
-    #[arg(required = true, value_name = "AUDIO")]
+    #[arg(required_unless_present = "microphone", value_name = "AUDIO")]
     audio: Vec<PathBuf>,
+    /// Listen to the microphone of this name or a part of it [default: the system's choice]
+    #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true, conflicts_with_all = OF_RECORDINGS)]
+    microphone: Option<Option<String>>,
+    /// Stop to listen after so many seconds [default: never]
+    #[arg(long, value_name = "S", requires = "microphone", conflicts_with = "audio")]
+    seconds: Option<f64>,
     /// The form to write: txt, json, srt, vtt or tsv
     #[arg(long, short, default_value_t = Format::Txt)]
     format: Format,
@@ -92,6 +101,18 @@ pub(crate) struct Transcribe {
     dtype: Option<Dtype>,
 }
 
+/// What cannot be asked of sound that has no end.
+const OF_RECORDINGS: [&str; 8] = [
+    "audio",
+    "format",
+    "output_dir",
+    "word_timestamps",
+    "vad_model",
+    "clip_timestamps",
+    "hallucination_silence_threshold",
+    "stats",
+];
+
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum TaskName {
     Transcribe,
@@ -100,6 +121,9 @@ enum TaskName {
 
 /// Transcribes and writes.
 pub(crate) fn run(args: &Transcribe) -> Outcome {
+    if let Some(name) = &args.microphone {
+        return listen(args, Microphone::open(name.as_deref(), Recognizer::RATE)?);
+    }
     let model = Recognizer::load(&download::source(&args.model)?, args.dtype)?;
     let (options, parts) =
         (args.options(), args.vad_model.as_deref().map(|name| args.parts(name)).transpose()?);
@@ -159,6 +183,52 @@ impl Transcribe {
     }
 }
 
+/// Writes down what a microphone hears, a sentence a line.
+fn listen(args: &Transcribe, mut microphone: Microphone) -> Outcome {
+    let model = Recognizer::load(&download::source(&args.model)?, args.dtype)?;
+    let mut live = model.live(&args.options())?;
+    let mut left =
+        args.seconds.map_or(usize::MAX, |seconds| (seconds * f64::from(Recognizer::RATE)) as usize);
+    let mut out = Lines { out: io::stdout(), is_begun: false };
+    while left > 0 {
+        let mut samples = microphone.read()?;
+        samples.truncate(left);
+        left -= samples.len();
+        out.write(&live.push(&samples)?)?;
+    }
+    out.write(&live.finish()?)?;
+    out.end()
+}
+
+/// Words as they come, in lines.
+struct Lines<W> {
+    out: W,
+    /// Whether something is in the line.
+    is_begun: bool,
+}
+
+impl<W: Write> Lines<W> {
+    fn write(&mut self, words: &[Word]) -> Outcome {
+        for Word { word, .. } in words {
+            let word = if self.is_begun { word } else { word.trim_start() };
+            self.out.write_all(word.as_bytes())?;
+            self.is_begun |= !word.is_empty();
+            if word.ends_with(['.', '?', '!', '。', '？', '！']) {
+                self.end()?;
+            }
+        }
+        Ok(self.out.flush()?)
+    }
+
+    /// Ends the line, if there is one.
+    fn end(&mut self) -> Outcome {
+        if std::mem::take(&mut self.is_begun) {
+            self.out.write_all(b"\n")?;
+        }
+        Ok(self.out.flush()?)
+    }
+}
+
 /// A transcript, and how many seconds the recording has.
 type Heard = (Transcript, f64);
 
@@ -208,4 +278,20 @@ fn write(folder: &Path, recording: &Path, format: Format, text: &str) -> Outcome
     file.write_all(text.as_bytes())?;
     file.persist(&path)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sentences_are_lines() {
+        let word = |word: &str| Word { word: word.to_owned(), ..Word::default() };
+        let mut lines = Lines { out: Vec::new(), is_begun: false };
+        lines.write(&[" So", " it"].map(word)).unwrap();
+        lines.write(&[" is.", " Or", " not?", "", " Well"].map(word)).unwrap();
+        lines.end().unwrap();
+        lines.end().unwrap();
+        assert_eq!(String::from_utf8(lines.out).unwrap(), "So it is.\nOr not?\nWell\n");
+    }
 }

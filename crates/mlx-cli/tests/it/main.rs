@@ -30,3 +30,5 @@ mod rerank;
 mod speak;
 #[cfg(test)]
 mod transcribe;
+#[cfg(test)]
+mod vision;

@@ -1,7 +1,8 @@
 //! Runs the program and holds what it printed.
 
+use std::io::Write;
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 /// What a run left behind.
 #[derive(Debug)]
@@ -13,13 +14,28 @@ pub(crate) struct Run {
 
 /// Runs `mlx` offline with these arguments.
 pub(crate) fn mlx(arguments: &[&str]) -> Run {
+    Run::of(command(arguments).output().unwrap())
+}
+
+/// Runs `mlx` as [`mlx`] does, with `lines` in its stdin.
+pub(crate) fn mlx_with_input(arguments: &[&str], lines: &str) -> Run {
+    let mut command = command(arguments);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut program = command.spawn().unwrap();
+    program.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
+    Run::of(program.wait_with_output().unwrap())
+}
+
+fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mlx"));
     command.args(arguments).env("HF_HUB_OFFLINE", "1");
-    let Output { status, stdout, stderr } = command.output().unwrap();
-    Run {
-        ok: status.success(),
-        out: String::from_utf8(stdout).unwrap(),
-        err: String::from_utf8(stderr).unwrap(),
+    command
+}
+
+impl Run {
+    fn of(Output { status, stdout, stderr }: Output) -> Self {
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Self { ok: status.success(), out: text(stdout), err: text(stderr) }
     }
 }
 

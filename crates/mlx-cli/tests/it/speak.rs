@@ -39,6 +39,37 @@ fn a_text_is_spoken() {
 }
 
 #[test]
+fn the_name_says_how_sound_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = random();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let speak = |more: &[&str]| {
+        let common = ["speak", "--model", &model, "--phonemes", "ab, de.", "--voice", "af_one"];
+        mlx(&[&common[..], more].concat())
+    };
+    let sounds = ["a.wav", "a.flac"].map(|name| {
+        let run = speak(&["--output", &path(name)]);
+        assert!(run.ok, "{}", run.err);
+        mlx_audio::Audio::open(path(name)).unwrap()
+    });
+    assert_eq!(sounds[0], sounds[1]);
+    assert!(std::fs::read(path("a.flac")).unwrap().starts_with(b"fLaC"));
+    let run = speak(&["--output", &path("a.mp3")]);
+    assert!(!run.ok && run.err.contains("end it with .wav or .flac"), "{}", run.err);
+    for more in [&[][..], &["--prosody", "--play"]] {
+        assert!(!speak(more).ok, "{more:?}");
+    }
+}
+
+#[test]
+#[cfg(not(feature = "audio-io"))]
+fn a_program_without_loudspeakers_says_how_to_build_one_with_them() {
+    let run = mlx(&["speak", "--model", "none", "--text", "A bee.", "--play"]);
+    let wanted = "--play: this `mlx` was built without loudspeakers; build it with `--features audio-io`";
+    assert!(!run.ok && run.err.lines().count() == 1 && run.err.contains(wanted), "{}", run.err);
+}
+
+#[test]
 fn what_is_wrong_is_one_line() {
     let folder = tempfile::tempdir().unwrap();
     let wav = folder.path().join("a.wav").display().to_string();

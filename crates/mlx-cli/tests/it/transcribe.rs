@@ -99,13 +99,32 @@ fn what_is_no_recording_is_one_error() {
 }
 
 #[test]
+fn what_is_asked_of_recordings_is_not_asked_of_a_microphone() {
+    for more in [&["a.wav"][..], &["--format", "srt"], &["--output-dir", "texts"], &["--stats"]] {
+        let run = mlx(&[&["transcribe", "--model", "none", "--microphone"], more].concat());
+        assert!(!run.ok && run.err.contains("cannot be used with"), "{more:?}: {}", run.err);
+    }
+    let run = mlx(&["transcribe", "--model", "none", "a.wav", "--seconds", "3"]);
+    assert!(!run.ok && run.err.contains("cannot be used with"), "{}", run.err);
+}
+
+#[test]
+#[cfg(not(feature = "audio-io"))]
+fn a_program_without_microphones_says_how_to_build_one_with_them() {
+    let run = mlx(&["transcribe", "--model", "none", "--microphone=USB"]);
+    let wanted =
+        "--microphone: this `mlx` was built without microphones; build it with `--features audio-io`";
+    assert!(!run.ok && run.err.lines().count() == 1 && run.err.contains(wanted), "{}", run.err);
+}
+
+#[test]
 fn models_for_ctc_have_scores_and_states_of_frames_and_refuse_what_they_lack() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).display().to_string();
     let (recording, file) = (path("tone.wav"), path("a.safetensors"));
     let tone: Vec<f32> = (0..16_000).map(|at| (at as f32 * 0.1).sin() * 0.3).collect();
     let audio = mlx_audio::Audio::new(tone, 1, 16_000).unwrap();
-    audio.save_wav(&recording, mlx_audio::WavFormat::F32).unwrap();
+    audio.save(&recording, mlx_audio::WavFormat::F32).unwrap();
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../mlx-audio/tests/golden/recognizer");
     let model = root.join("wav2vec2-base").display().to_string();
     let run = mlx(&["logits", "--model", &model, "--audio", &recording, "--output", &file]);

@@ -14,7 +14,7 @@ pub(crate) use self::config::Config;
 use self::config::{Lengths, count};
 pub(crate) use self::file::{FILE, read, read_video};
 use crate::canvas::Canvas;
-use crate::frame::Frame;
+use crate::crop::Crop;
 use crate::size::Target;
 use crate::{Error, Filter, Image, Levels, Pixels, Result, Size, View};
 
@@ -139,7 +139,7 @@ impl Processor {
         let mut canvas = Canvas::whole(source);
         if self.square {
             let square = Size::square(source.height.max(source.width));
-            canvas = Canvas::part(source, Frame::around(source, square), self.beside);
+            canvas = Canvas::part(source, Crop::around(source, square), self.beside);
         }
         if let Some(target) = self.resize {
             let size = target.of(canvas.size());
@@ -147,8 +147,8 @@ impl Processor {
         }
         match self.crop {
             Some(crop) => {
-                let middle = Frame::middle(canvas.size(), crop);
-                canvas.framed(middle, [0; 3])
+                let middle = Crop::middle(canvas.size(), crop);
+                canvas.cropped(middle, [0; 3])
             }
             None => canvas,
         }

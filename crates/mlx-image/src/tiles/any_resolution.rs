@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::plan::Plan;
 use crate::canvas::Canvas;
-use crate::frame::Frame;
+use crate::crop::Crop;
 use crate::processor::Config;
 use crate::processor::config::{Lengths, count};
 use crate::{Error, Result, Size};
@@ -36,13 +36,13 @@ impl AnyResolution {
         Self::new(config, 224, &pinpoints, None)
     }
 
-    /// LLaVA-OneVision.
-    pub(super) fn one_vision(config: &Config<'_>) -> Result<Self> {
+    /// LLaVA-OneVision, which makes images square that it does not cut, but not frames.
+    pub(super) fn one_vision(config: &Config<'_>, squares: bool) -> Result<Self> {
         let edges = (1..=6).map(|tiles| tiles * 384);
         let pinpoints: Vec<_> =
             edges.clone().flat_map(|height| edges.clone().map(move |width| [height, width])).collect();
         let color = config.mean().map(|mean| (mean * 255.0) as u8);
-        Self::new(config, 384, &pinpoints, Some(color))
+        Self::new(config, 384, &pinpoints, squares.then_some(color))
     }
 
     fn new(
@@ -86,7 +86,7 @@ impl AnyResolution {
         let canvas = Canvas::whole(source);
         match self.square {
             Some(color) if !cuts => {
-                let square = Frame::around(source, Size::square(source.height.max(source.width)));
+                let square = Crop::around(source, Size::square(source.height.max(source.width)));
                 return Ok(Plan::whole(Canvas::part(source, square, color).resized(tile)));
             }
             _ if !cuts => return Ok(Plan::whole(canvas.resized(tile))),
@@ -95,7 +95,7 @@ impl AnyResolution {
         let best = self.best(source)?;
         let inner = inner(source, best);
         let grid = Size { height: best.height / self.tile, width: best.width / self.tile };
-        let tiles = canvas.clone().resized(inner).framed(Frame::around(inner, best), [0; 3]).cut(tile);
+        let tiles = canvas.clone().resized(inner).cropped(Crop::around(inner, best), [0; 3]).cut(tile);
         Ok(Plan { grid, canvases: vec![canvas.resized(tile), tiles] })
     }
 

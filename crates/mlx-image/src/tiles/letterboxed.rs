@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::closest_ratio::{closest_ratio, times};
 use super::plan::Plan;
 use crate::canvas::Canvas;
-use crate::frame::Frame;
+use crate::crop::Crop;
 use crate::processor::Config;
 use crate::processor::config::count;
 use crate::{Result, Size};
@@ -29,6 +29,9 @@ struct Fields {
 /// The least and the most tiles.
 const TILES: [usize; 2] = [2, 9];
 
+/// The largest square that a whole image is stretched over where none are cut: the modes tiny and small.
+const STRETCHED: usize = 640;
+
 impl Letterboxed {
     pub(super) fn new(config: &Config<'_>) -> Result<Self> {
         let fields: Fields = config.more()?;
@@ -40,12 +43,15 @@ impl Letterboxed {
     pub(super) fn plan(&self, source: Size, cuts: bool) -> Plan {
         let square = Size::square(self.whole);
         let inner = contained(source, square);
-        let frame = Frame {
+        let crop = Crop {
             left: middle(inner.width, square.width),
             top: middle(inner.height, square.height),
             size: square,
         };
-        let whole = Canvas::whole(source).resized(inner).framed(frame, self.beside);
+        let whole = Canvas::whole(source).resized(inner).cropped(crop, self.beside);
+        if !cuts && self.whole <= STRETCHED {
+            return Plan::whole(Canvas::whole(source).resized(square));
+        }
         if !cuts || source.height.max(source.width) <= self.tile {
             return Plan::whole(whole);
         }

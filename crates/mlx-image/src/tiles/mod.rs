@@ -26,7 +26,7 @@ use self::pan_and_scan::PanAndScan;
 use self::plan::Plan;
 use self::slices::Slices;
 use crate::processor::class::{CLIP, Class, HALVES};
-use crate::processor::{Config, read};
+use crate::processor::{Config, read, read_video};
 use crate::{Filter, Image, Levels, Pixels, Result, Size, View};
 
 /// Cuts images into tiles for the models that see those one by one: Gemma 3, Idefics3, SmolVLM, LFM2-VL, InternVL,
@@ -80,6 +80,7 @@ enum Family {
     Lfm2Vl,
     LlavaNext,
     LlavaOneVision,
+    LlavaOneVisionVideo,
     /// Which merges patches, or not.
     MiniCpm {
         merges: bool,
@@ -103,6 +104,16 @@ const CLASSES: [(Class, Family); 12] = [
     (Class::new("DeepseekVLV2Processor", Filter::Bicubic, HALVES), Family::DeepSeekOcr),
 ];
 
+/// Those of frames of videos; older checkpoints say of images what counts for these.
+const VIDEOS: [(Class, Family); 6] = [
+    (Class::new("SmolVLMVideoProcessor", Filter::Lanczos, HALVES), Family::Idefics3),
+    (Class::new("LlavaOnevisionVideoProcessor", Filter::Bicubic, CLIP), Family::LlavaOneVisionVideo),
+    (Class::new("InternVLVideoProcessor", Filter::Bicubic, CLIP), Family::InternVl),
+    (Class::new("SmolVLMImageProcessor", Filter::Lanczos, HALVES), Family::Idefics3),
+    (Class::new("LlavaOnevisionImageProcessor", Filter::Bicubic, CLIP), Family::LlavaOneVisionVideo),
+    (Class::new("GotOcr2ImageProcessor", Filter::Bicubic, CLIP), Family::InternVl),
+];
+
 impl TileProcessor {
     /// What the `preprocessor_config.json` in the folder `dir` says, or its `processor_config.json`.
     ///
@@ -117,7 +128,28 @@ impl TileProcessor {
     /// # Errors
     /// As [`from_dir`](Self::from_dir).
     pub fn from_json(config: &Value) -> Result<Self> {
-        let (config, family) = Config::parse(config, &CLASSES)?;
+        Self::new(config, &CLASSES)
+    }
+
+    /// What the folder `dir` says of the frames of videos, each of which is seen as a whole.
+    ///
+    /// # Errors
+    /// As [`from_dir`](Self::from_dir), for `SmolVLMVideoProcessor`, `LlavaOnevisionVideoProcessor`,
+    /// `InternVLVideoProcessor`, and the processors of images of these families.
+    pub fn video_from_dir(dir: impl AsRef<Path>) -> Result<Self> {
+        Self::video_from_json(&read_video(dir.as_ref())?)
+    }
+
+    /// What the contents of a `video_preprocessor_config.json` say.
+    ///
+    /// # Errors
+    /// As [`video_from_dir`](Self::video_from_dir).
+    pub fn video_from_json(config: &Value) -> Result<Self> {
+        Ok(Self::new(config, &VIDEOS)?.cutting(false))
+    }
+
+    fn new(config: &Value, classes: &[(Class, Family)]) -> Result<Self> {
+        let (config, family) = Config::parse(config, classes)?;
         let (tiling, cuts) = Tiling::new(&config, family)?;
         Ok(Self { tiling, cuts, filter: config.filter()?, levels: config.levels()? })
     }
@@ -179,6 +211,26 @@ impl TileProcessor {
     }
 }
 
+impl TileLayout {
+    /// The rows and columns of features that show the image and no room beside it, where each tile has `tile` of each.
+    ///
+    /// LLaVA-NeXT and LLaVA-OneVision take these of the tiles together, with one more at the end of each row, next to all
+    /// features of the whole. Lengths are rounded as transformers does.
+    pub fn unpadded(&self, tile: usize) -> Size {
+        let Some(View { source, .. }) = self.views.first() else { return Size::square(0) };
+        let (rows, columns) = (self.grid.height.saturating_mul(tile), self.grid.width.saturating_mul(tile));
+        let (height, width) = (source.height as f64, source.width as f64);
+        let digits = |length: f64| (length * 1e7).round_ties_even() / 1e7;
+        // As much is taken from both sides.
+        let kept = |all: usize, shown: f64| all - (all.saturating_sub(digits(shown) as usize)) / 2 * 2;
+        if width / height > columns as f64 / rows as f64 {
+            Size { height: kept(rows, height * (columns as f64 / width)), width: columns }
+        } else {
+            Size { height: rows, width: kept(columns, width * (rows as f64 / height)) }
+        }
+    }
+}
+
 impl Tiling {
     /// How a family cuts images, and whether it does by itself.
     fn new(config: &Config<'_>, family: Family) -> Result<(Self, bool)> {
@@ -201,7 +253,10 @@ impl Tiling {
                 (Self::BoundedTokens(tiling), cuts)
             }
             Family::LlavaNext => (Self::AnyResolution(AnyResolution::next(config)?), true),
-            Family::LlavaOneVision => (Self::AnyResolution(AnyResolution::one_vision(config)?), true),
+            Family::LlavaOneVision => (Self::AnyResolution(AnyResolution::one_vision(config, true)?), true),
+            Family::LlavaOneVisionVideo => {
+                (Self::AnyResolution(AnyResolution::one_vision(config, false)?), false)
+            }
             Family::MiniCpm { merges } => {
                 let (tiling, cuts) = Slices::new(config, merges)?;
                 (Self::Slices(tiling), cuts)

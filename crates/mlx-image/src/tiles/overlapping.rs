@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::plan::Plan;
 use crate::canvas::Canvas;
-use crate::frame::Frame;
+use crate::crop::Crop;
 use crate::processor::Config;
 use crate::processor::config::count;
 use crate::{Error, Result, Size};
@@ -66,8 +66,8 @@ impl Overlapping {
         {
             let (top, left) = (from(row, source.height), from(column, source.width));
             let size = Size { height: edge.min(source.height - top), width: edge.min(source.width - left) };
-            let frame = Frame { left: left as isize, top: top as isize, size: size.check("cut a part")? };
-            canvases.push(Canvas::part(source, frame, [0; 3]).resized(tile));
+            let crop = Crop { left: left as isize, top: top as isize, size: size.check("cut a part")? };
+            canvases.push(Canvas::part(source, crop, [0; 3]).resized(tile));
         }
         Ok(Plan { grid, canvases })
     }

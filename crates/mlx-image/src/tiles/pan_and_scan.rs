@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::plan::Plan;
 use crate::canvas::Canvas;
-use crate::frame::Frame;
+use crate::crop::Crop;
 use crate::processor::Config;
 use crate::processor::config::{Lengths, count};
 use crate::{Result, Size};
@@ -66,8 +66,8 @@ impl PanAndScan {
             let height = part.height.min(source.height.saturating_sub(top));
             let width = part.width.min(source.width.saturating_sub(left));
             let size = Size { height, width }.check("cut a part")?;
-            let frame = Frame { left: left as isize, top: top as isize, size };
-            canvases.push(self.seen(Canvas::part(source, frame, [0; 3])));
+            let crop = Crop { left: left as isize, top: top as isize, size };
+            canvases.push(self.seen(Canvas::part(source, crop, [0; 3])));
         }
         Ok(Plan { grid, canvases })
     }

@@ -25,7 +25,11 @@ fn with(field: &str) -> Vec<Value> {
 }
 
 fn processor(case: &Value) -> TileProcessor {
-    let processor = TileProcessor::from_json(&case["config"]).unwrap();
+    let config = &case["config"];
+    let processor = match config.get("video_processor_type") {
+        Some(_) => TileProcessor::video_from_json(config).unwrap(),
+        None => TileProcessor::from_json(config).unwrap(),
+    };
     match case["cuts"].as_bool() {
         Some(cuts) => processor.cutting(cuts),
         None => processor,
@@ -127,7 +131,16 @@ fn planned(config: &Value, source: Size) -> Result<Size> {
 #[test]
 fn every_size_is_cut_or_refused_as_in_transformers() {
     for case in with("plans") {
+        let features = case["unpadded"].as_u64();
         for [source, expected] in plans(&case) {
+            if let Some(tile) = features {
+                let layout = processor(&case).layout(source).unwrap();
+                let found = layout.unpadded(tile as usize);
+                // Of no rows there are no columns to know.
+                let found = if found.height == 0 { Size::square(0) } else { found };
+                assert_eq!(found, expected, "{source}: {}", case["config"]);
+                continue;
+            }
             let found = planned(&case["config"], source).unwrap_or(Size::square(0));
             assert_eq!(found, expected, "{source}: {}", case["config"]);
         }
@@ -189,6 +202,10 @@ fn points_in_tiles_lead_to_the_source() {
     assert_eq!((first.to_source([0.0, 0.0]), first.to_source([24.0, 24.0])), ([0.0, 0.0], [24.0, 12.0]));
     assert_eq!(last.box_to_source([0.0, 0.0, 12.0, 6.0]), [24.0, 12.0, 36.0, 18.0]);
     assert_eq!(last.of_source([36.0, 18.0]), [12.0, 6.0]);
+    // The same on its side.
+    let layout = TileProcessor::from_json(&config).unwrap().layout(Size { height: 48, width: 24 }).unwrap();
+    assert_eq!(layout.views[1].to_source([24.0, 24.0]), [12.0, 24.0]);
+    assert_eq!(layout.views[4].box_to_source([0.0, 0.0, 6.0, 12.0]), [12.0, 24.0, 18.0, 36.0]);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What a model remembers of a conversation, and how much of that serves the next prompt.
 
+use super::passage::{Passage, Sign};
 use crate::cache::{CacheOptions, KvCache};
-use crate::generate::run_prompt;
 use crate::{GenerateOptions, Model, Result};
 
 /// Earlier states that are kept where tokens cannot be taken back. Each may hold a cache of its own.
@@ -17,7 +17,7 @@ pub(super) struct Memory {
 #[derive(Clone)]
 struct State {
     cache: KvCache,
-    tokens: Vec<u32>,
+    tokens: Vec<Sign>,
 }
 
 impl Memory {
@@ -29,9 +29,14 @@ impl Memory {
         Ok(Self { now: empty, snapshots })
     }
 
+    /// How many tokens are remembered.
+    pub(super) fn len(&self) -> usize {
+        self.now.tokens.len()
+    }
+
     /// The tokens that are remembered.
-    pub(super) fn tokens(&self) -> &[u32] {
-        &self.now.tokens
+    pub(super) fn tokens(&self) -> Vec<u32> {
+        self.now.tokens.iter().map(|(token, _)| *token).collect()
     }
 
     /// Hands the cache over to a generation, until [`take_up`](Self::take_up).
@@ -42,7 +47,7 @@ impl Memory {
 
     /// Goes back to where what is remembered begins the prompt, and leaves one token of it to be run. Returns how many
     /// tokens remain.
-    pub(super) fn go_back(&mut self, prompt: &[u32]) -> Result<usize> {
+    pub(super) fn go_back(&mut self, prompt: &[Sign]) -> Result<usize> {
         let before = prompt.split_last().map_or(prompt, |(_, before)| before);
         let states = self.snapshots.iter().chain([&self.now]);
         let nearest = states.max_by_key(|state| state.reaches(before)).cloned();
@@ -54,17 +59,16 @@ impl Memory {
         Ok(kept.len())
     }
 
-    /// Runs tokens of the prompt up to `end`.
+    /// Runs tokens of the prompt up to `end`, which are `signs` with their marks.
     pub(super) fn run(
         &mut self,
         model: &Model,
-        prompt: &[u32],
+        (prompt, signs): (&dyn Passage, &[Sign]),
         end: usize,
         options: &GenerateOptions,
     ) -> Result<()> {
-        let new = self.now.tokens.len()..end;
-        run_prompt(model, prompt, new.clone(), &mut self.now.cache, options)?;
-        self.now.tokens.extend_from_slice(prompt.get(new).unwrap_or_default());
+        prompt.run(model, &mut self.now.cache, end, options)?;
+        self.now.tokens.extend_from_slice(signs.get(self.now.tokens.len()..end).unwrap_or_default());
         Ok(())
     }
 
@@ -82,7 +86,7 @@ impl Memory {
     }
 
     /// Takes up what a generation left: the cache, and the tokens of which it holds the first.
-    pub(super) fn take_up(&mut self, cache: KvCache, mut tokens: Vec<u32>) {
+    pub(super) fn take_up(&mut self, cache: KvCache, mut tokens: Vec<Sign>) {
         tokens.truncate(cache.offset().unsigned_abs() as usize);
         self.now = State { cache, tokens };
     }
@@ -102,14 +106,14 @@ impl Memory {
 
 impl State {
     /// How many of these tokens it can hold the first of, when tokens are taken back.
-    fn reaches(&self, tokens: &[u32]) -> Option<usize> {
+    fn reaches(&self, tokens: &[Sign]) -> Option<usize> {
         let shared = self.tokens.iter().zip(tokens).take_while(|(held, token)| held == token).count();
         let surplus = self.tokens.len() - shared;
         let trimmable = self.cache.trimmable().unsigned_abs() as usize;
         (surplus == 0 || surplus <= trimmable).then_some(shared)
     }
 
-    fn back_to(mut self, tokens: &[u32]) -> Result<Self> {
+    fn back_to(mut self, tokens: &[Sign]) -> Result<Self> {
         let shared = self.reaches(tokens).unwrap_or_default();
         let surplus = self.tokens.len() - shared;
         self.cache.trim(i32::try_from(surplus).unwrap_or(i32::MAX))?;

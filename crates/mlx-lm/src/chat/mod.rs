@@ -2,10 +2,12 @@
 
 mod event;
 mod memory;
+mod passage;
 mod session;
 mod stream;
 
 pub use event::{ChatEvent, ChatStats, Finished};
+pub use passage::{Passage, Reader};
 pub use session::ChatSession;
 pub use stream::ChatStream;
 

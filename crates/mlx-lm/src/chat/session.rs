@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::ChatStream;
 use super::memory::Memory;
+use super::passage::{Passage, Reader, Sign, Text, signs};
 use super::stream::Turn;
 use crate::generate::{Resident, Start};
 use crate::sampling::ThinkingBudget;
@@ -42,6 +43,7 @@ pub struct ChatSession<'m> {
     tools: Tools,
     template: ChatOptions,
     thinking_budget: Option<usize>,
+    reader: Option<Box<dyn Reader<'m> + 'm>>,
 }
 
 impl<'m> ChatSession<'m> {
@@ -64,6 +66,7 @@ impl<'m> ChatSession<'m> {
             tools: Tools::default(),
             template,
             thinking_budget: None,
+            reader: None,
         })
     }
 
@@ -121,6 +124,13 @@ impl<'m> ChatSession<'m> {
         self
     }
 
+    /// Reads what the chat template writes in another way than as text.
+    #[must_use]
+    pub fn reader(mut self, reader: impl Reader<'m> + 'm) -> Self {
+        self.reader = Some(Box::new(reader));
+        self
+    }
+
     /// The messages so far.
     pub fn history(&self) -> &[Message] {
         &self.history
@@ -132,7 +142,7 @@ impl<'m> ChatSession<'m> {
     }
 
     /// The tokens that the model remembers of the conversation.
-    pub fn remembered(&self) -> &[u32] {
+    pub fn remembered(&self) -> Vec<u32> {
         self.memory.tokens()
     }
 
@@ -168,13 +178,15 @@ impl<'m> ChatSession<'m> {
     fn turn(&mut self) -> Result<Turn<'m>> {
         let (started, peak) = (Instant::now(), Peak::start()?);
         let text = self.render(&self.history, true)?;
-        let prompt = self.model.tokenizer().encode(&text, false)?;
+        let prompt = self.read(&text, &self.history)?;
         let model = self.model.model();
-        model.check(&prompt, 0)?;
-        let before_last = self.before_last_user(&prompt);
-        let cached = self.memory.go_back(&prompt)?;
+        model.check(prompt.tokens(), 0)?;
+        let before_last = self.before_last_user(prompt.tokens());
+        let tokens = signs(prompt.as_ref());
+        let cached = self.memory.go_back(&tokens)?;
         let options = self.turn_options(&text)?;
-        let (stream, prefill_time) = match self.start(&prompt, before_last, &options, started) {
+        let start = self.start((prompt.as_ref(), &tokens), before_last, &options, started);
+        let (stream, prefill_time) = match start {
             Ok(start) => start,
             Err(error) => {
                 self.memory.forget(model, &self.options.cache)?;
@@ -185,7 +197,7 @@ impl<'m> ChatSession<'m> {
         Ok(Turn {
             text: if marked { stream.with_special_tokens() } else { stream },
             parser: self.format.parser(&text, self.tools.clone()),
-            tokens: prompt,
+            tokens,
             cached,
             prefill_time,
             peak,
@@ -196,23 +208,23 @@ impl<'m> ChatSession<'m> {
     /// until its last token.
     fn start(
         &mut self,
-        prompt: &[u32],
+        (prompt, signs): (&dyn Passage, &[Sign]),
         before_last: usize,
         options: &GenerateOptions,
         started: Instant,
     ) -> Result<(TextStream<'m>, Duration)> {
         let model = self.model.model();
         let _resident = Resident::new([model])?;
-        let last = prompt.len().saturating_sub(1);
+        let last = signs.len().saturating_sub(1);
         for end in [before_last.min(last), last] {
-            if end > self.memory.tokens().len() {
-                self.memory.run(model, prompt, end, options)?;
+            if end > self.memory.len() {
+                self.memory.run(model, (prompt, signs), end, options)?;
                 self.memory.keep();
             }
         }
         let cache = self.memory.lend(model, &options.cache)?;
         let prefill_time = started.elapsed();
-        let stream = TextStream::new(self.model, Start::within(cache, prompt), options)?;
+        let stream = TextStream::new(self.model, Start::within(cache, prompt.tokens()), options)?;
         Ok((stream, prefill_time))
     }
 
@@ -222,14 +234,26 @@ impl<'m> ChatSession<'m> {
         let Some(earlier) = self.history.get(..last).filter(|earlier| !earlier.is_empty()) else { return 0 };
         // A template may refuse half a conversation, which then has no place to go back to.
         let Ok(text) = self.render(earlier, false) else { return 0 };
-        let Ok(tokens) = self.model.tokenizer().encode(&text, false) else { return 0 };
-        tokens.iter().zip(prompt).take_while(|(a, b)| a == b).count()
+        let Ok(passage) = self.read(&text, earlier) else { return 0 };
+        passage.tokens().iter().zip(prompt).take_while(|(a, b)| a == b).count()
+    }
+
+    fn read(&self, text: &str, messages: &[Message]) -> Result<Box<dyn Passage + 'm>> {
+        match &self.reader {
+            Some(reader) => reader.read(text, messages),
+            None => Ok(Box::new(Text::read(text, self.model.tokenizer())?)),
+        }
     }
 
     fn render(&self, messages: &[Message], add_generation_prompt: bool) -> Result<String> {
         let options = ChatOptions { add_generation_prompt, ..self.template.clone() };
         let template: Option<&ChatTemplate> = self.model.tokenizer().chat_template();
-        Ok(template.ok_or(mlx_text::Error::NoChatTemplate)?.render(messages, &options)?)
+        let template = template.ok_or(mlx_text::Error::NoChatTemplate)?;
+        if self.reader.is_none() {
+            return Ok(template.render(messages, &options)?);
+        }
+        let messages: Vec<_> = messages.iter().cloned().map(Message::in_parts).collect();
+        Ok(template.render(&messages, &options)?)
     }
 
     /// The options of a turn, with the budget of its reasoning.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use mlx_memory::Peak;
 use mlx_text::{Message, ResponseEvent, ResponseParser, ToolCall};
 
+use super::passage::Sign;
 use super::{ChatEvent, ChatSession, ChatStats, Finished};
 use crate::{FinishReason, Result, TextStream};
 
@@ -13,8 +14,8 @@ use crate::{FinishReason, Result, TextStream};
 pub(super) struct Turn<'m> {
     pub(super) text: TextStream<'m>,
     pub(super) parser: ResponseParser,
-    /// The prompt, then the new tokens.
-    pub(super) tokens: Vec<u32>,
+    /// The prompt, then the new tokens, with what tells them apart.
+    pub(super) tokens: Vec<Sign>,
     /// How many tokens of the prompt were remembered.
     pub(super) cached: usize,
     pub(super) prefill_time: Duration,
@@ -79,7 +80,7 @@ impl<'s, 'm> ChatStream<'s, 'm> {
     /// Takes the next piece of text apart.
     fn advance(&mut self) -> Result<()> {
         let Some(piece) = self.turn.text.next().transpose()? else { return Ok(()) };
-        self.turn.tokens.extend(piece.token);
+        self.turn.tokens.extend(piece.token.map(|token| (token, 0)));
         self.reasoning_tokens += usize::from(piece.token.is_some() && self.turn.parser.is_reasoning());
         let parts = self.turn.parser.push(&piece.text);
         self.take(parts);

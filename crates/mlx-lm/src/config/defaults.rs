@@ -19,8 +19,24 @@ pub(super) fn of(model_type: &str) -> Map<String, Value> {
     }
 }
 
-/// The sizes of a decoder within a larger model, whose config leaves out what is as transformers has it.
+/// The values of fields that a decoder need not have within a larger model, where they are others than by itself.
 pub(super) fn within(model_type: &str) -> Map<String, Value> {
+    let defaults = match model_type {
+        "glm4v_moe_text" => json!({"attention_bias": true, "partial_rotary_factor": 0.5}),
+        "glm4v_text" => json!({"attention_bias": true}),
+        "paddleocr_vl_text" => json!({"rope_theta": 5e5}),
+        "qwen3_vl_moe_text" => json!({"norm_topk_prob": true, "rope_theta": 5e5}),
+        "qwen3_vl_text" => json!({"rope_theta": 5e5}),
+        _ => Value::Null,
+    };
+    match defaults {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
+    }
+}
+
+/// The sizes of a decoder within a larger model, whose config leaves out what is as transformers has it.
+pub(super) fn sizes_within(model_type: &str) -> Map<String, Value> {
     let defaults = match model_type {
         "llama" => json!({"intermediate_size": 11008, "rms_norm_eps": 1e-6, "max_position_embeddings": 2048}),
         "mistral" => json!({
@@ -117,14 +133,18 @@ pub(super) fn part_of(whole: &str) -> &str {
         "gemma3" => "gemma3_text",
         "gemma3n" => "gemma3n_text",
         "gemma4" | "gemma4_unified" => "gemma4_text",
+        "glm46v" | "glm4v" => "glm4v_text",
+        "glm4v_moe" => "glm4v_moe_text",
+        "glm_ocr" => "glm_ocr_text",
         "idefics3" | "llava_next" | "smolvlm" => "llama",
         "fast_vlm" | "internvl" | "llava_onevision" => "qwen2",
         "kimi_k25" => "kimi_k2",
         "lfm2_vl" => "lfm2",
         "mistral3" | "llava" => "mistral",
+        "paddleocr_vl" => "paddleocr_vl_text",
         "qwen2_vl" | "qwen2_5_vl" => "qwen2",
-        "qwen3_vl" => "qwen3",
-        "qwen3_vl_moe" => "qwen3_moe",
+        "qwen3_vl" => "qwen3_vl_text",
+        "qwen3_vl_moe" => "qwen3_vl_moe_text",
         "qwen3_5" => "qwen3_5_text",
         "qwen3_5_moe" => "qwen3_5_moe_text",
         _ => whole,

@@ -24,6 +24,9 @@ const HOISTED: &[&str] =
 /// What the whole says of the tokens, though its decoder has a config of its own.
 const WHOLE: &[&str] = &["eos_token_id", "bos_token_id", "pad_token_id", "quantization"];
 
+/// Whether the head is the embedding: where the whole and its decoder say both, it is the weights that tell.
+const TIED: &str = "tie_word_embeddings";
+
 /// The fields in their one form, and the type of the whole if that is more than a decoder.
 pub(super) fn form(fields: Fields) -> Result<(Fields, Option<String>)> {
     let (mut fields, wrapper) = unwrap(fields);
@@ -38,7 +41,7 @@ pub(super) fn form(fields: Fields) -> Result<(Fields, Option<String>)> {
     name_direction(&mut fields);
     name_alone(&mut fields);
     let model_type = fields.get("model_type").and_then(Value::as_str).unwrap_or_default();
-    let sizes = if wrapper.is_some() { defaults::within(model_type) } else { Fields::new() };
+    let sizes = if wrapper.is_some() { defaults::sizes_within(model_type) } else { Fields::new() };
     for (name, value) in defaults::of(model_type).into_iter().chain(sizes) {
         fields.entry(name).or_insert(value);
     }
@@ -54,10 +57,14 @@ pub(super) fn form(fields: Fields) -> Result<(Fields, Option<String>)> {
 const BOTH_WAYS: &[(&str, &str)] = &[("llama_bidirec", "llama"), ("lfm2_bidirectional", "lfm2")];
 
 /// Types of models around a decoder whose config is not a part of its own.
-const FLAT: &[&str] = &["qwen2_5_vl", "qwen2_vl"];
+const FLAT: &[&str] = &["paddleocr_vl", "qwen2_5_vl", "qwen2_vl"];
 
 /// Types of decoders within larger models, and those that they are by themselves.
 const WITHIN: &[(&str, &str)] = &[
+    ("glm4v_moe_text", "glm4_moe"),
+    ("glm4v_text", "glm4"),
+    ("glm_ocr_text", "glm4"),
+    ("paddleocr_vl_text", "llama"),
     ("qwen2_5_vl_text", "qwen2"),
     ("qwen2_vl_text", "qwen2"),
     ("qwen3_vl_moe_text", "qwen3_moe"),
@@ -78,11 +85,13 @@ fn name_direction(fields: &mut Fields) {
     }
 }
 
-/// Gives a decoder within a larger model the type that it has by itself.
+/// Gives a decoder within a larger model the type that it has by itself, with what its config leaves out.
 fn name_alone(fields: &mut Fields) {
     let kind = fields.get("model_type").and_then(Value::as_str).unwrap_or_default();
-    if let Some((_, alone)) = WITHIN.iter().find(|(name, _)| *name == kind) {
-        fields.insert("model_type".into(), (*alone).into());
+    let Some((name, alone)) = WITHIN.iter().find(|(name, _)| *name == kind) else { return };
+    fields.insert("model_type".into(), (*alone).into());
+    for (name, value) in defaults::within(name) {
+        fields.entry(name).or_insert(value);
     }
 }
 
@@ -102,6 +111,10 @@ fn unwrap(mut fields: Fields) -> (Fields, Option<String>) {
         if fields.get(*name).is_some_and(|value| !value.is_null()) {
             text.remove(*name);
         }
+    }
+    if fields.get(TIED).is_some_and(|whole| text.get(TIED).is_some_and(|part| part != whole)) {
+        text.remove(TIED);
+        fields.remove(TIED);
     }
     fields.extend(text.into_iter().filter(|(_, value)| !value.is_null()));
     (fields, Some(whole))
@@ -233,6 +246,14 @@ mod tests {
         assert_eq!(wrapper.as_deref(), Some("mistral3"));
         assert_eq!(fields["model_type"], "mistral");
         assert_eq!((&fields["hidden_size"], &fields["eos_token_id"]), (&json!(2), &json!([1, 2])));
+    }
+
+    #[test]
+    fn the_weights_tell_whether_the_head_is_the_embedding_where_the_config_says_both() {
+        for (whole, part, expected) in [(false, true, None), (true, true, Some(json!(true)))] {
+            let config = json!({"tie_word_embeddings": whole, "text_config": {"tie_word_embeddings": part}});
+            assert_eq!(formed(config).get("tie_word_embeddings").cloned(), expected);
+        }
     }
 
     #[test]

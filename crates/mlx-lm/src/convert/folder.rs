@@ -21,11 +21,17 @@ const COPIED: &[&str] = &[
     "chat_template",
     "generation_config",
     "merges",
+    "preprocessor_config",
+    "processor_config",
     "special_tokens_map",
     "spiece",
     "tokenizer",
+    "video_preprocessor_config",
     "vocab",
 ];
+
+/// The part of a config that is about what sees.
+const VISION: &str = "vision_config";
 
 /// Keys of a config that are about the files it came with.
 const DROPPED: &[&str] = &["_name_or_path", "compression_config", "quantization", "quantization_config"];
@@ -71,9 +77,13 @@ impl Folder {
         checkpoint: &Checkpoint,
         dtype: Option<Dtype>,
         quantization: Option<&QuantizationConfig>,
+        keeps_others: bool,
     ) -> Result<()> {
         let config = new_config(checkpoint.config()?, dtype, quantization);
-        let config = config.map_err(|error| self.refuse(error))?;
+        let mut config = config.map_err(|error| self.refuse(error))?;
+        if let Some(fields) = config.as_object_mut().filter(|_| !keeps_others) {
+            fields.remove(VISION);
+        }
         write_json(&self.path().join("config.json"), &config)?;
         match checkpoint {
             Checkpoint::Directory(directory) => self.copy(directory).map_err(|error| self.refuse(error)),
@@ -110,8 +120,6 @@ fn new_config(
     quantization: Option<&QuantizationConfig>,
 ) -> serde_json::Result<Value> {
     let Value::Object(mut fields) = config else { return Ok(config) };
-    // The parts of a model that see are not written.
-    fields.remove("vision_config");
     renew(&mut fields, dtype);
     if let Some(Value::Object(text)) = fields.get_mut("text_config") {
         renew(text, dtype);
@@ -161,7 +169,7 @@ mod tests {
 
     #[test]
     fn the_type_of_a_nested_config_changes_too() {
-        let config = json!({"vision_config": {}, "text_config": {"dtype": "bfloat16"}});
+        let config = json!({"text_config": {"dtype": "bfloat16"}});
         let new = new_config(config, Some(Dtype::Float32), None).unwrap();
         assert_eq!(new, json!({"text_config": {"dtype": "float32"}}));
     }

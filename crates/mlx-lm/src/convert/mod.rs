@@ -41,6 +41,7 @@ pub struct Convert {
     dequantize: bool,
     quantize: Option<Quantize>,
     shard_size: usize,
+    keeps_others: bool,
     progress: Box<dyn FnMut(Progress)>,
 }
 
@@ -83,6 +84,7 @@ impl Convert {
             dequantize: false,
             quantize: None,
             shard_size: Self::SHARD_SIZE,
+            keeps_others: false,
             progress: Box::new(drop),
         }
     }
@@ -103,6 +105,13 @@ impl Convert {
     #[must_use]
     pub fn quantize(self, layers: Quantize) -> Self {
         Self { quantize: Some(layers), ..self }
+    }
+
+    /// Keeps what a larger model has beside its decoder, such as a tower for images: it is written as it is stored, but for
+    /// the type of its floats. Otherwise only the decoder is, as by mlx-lm.
+    #[must_use]
+    pub fn keep_others(self) -> Self {
+        Self { keeps_others: true, ..self }
     }
 
     /// The most bytes of arrays in a file, and so about the memory that the conversion takes. A larger array has a
@@ -126,7 +135,7 @@ impl Convert {
     pub fn save(mut self, folder: impl AsRef<Path>) -> Result<Converted> {
         let folder = Folder::beside(folder.as_ref())?;
         let checkpoint = self.source.resolve()?;
-        let (config, model) = loader::stored(&checkpoint)?;
+        let (config, model, others) = loader::stored(&checkpoint)?;
         let dtype = self.dtype_for(&checkpoint, &config)?;
         let mut decoder = model.into_decoder();
         if self.dequantize {
@@ -137,12 +146,21 @@ impl Convert {
         }
         let quantization = quantize::apply(self.quantize.as_ref(), &mut decoder, config.decoder_type())
             .map_err(|refusal| refusal.about(folder.target()))?;
-        let converted = Converted { bytes: decoder.nbytes(), parameters: elements(&decoder), quantization };
-        let arrays = decoder.parameters();
+        let mut converted =
+            Converted { bytes: decoder.nbytes(), parameters: elements(&decoder), quantization };
+        let mut arrays = decoder.parameters();
+        for (name, array) in others.into_iter().filter(|_| self.keeps_others) {
+            let array = dtype
+                .filter(|_| array.dtype().is_float())
+                .map_or(Ok(array.clone()), |to| array.astype(to))?;
+            converted.bytes += array.nbytes();
+            converted.parameters += array.size();
+            arrays.insert(name, array);
+        }
         // Its arrays would stay in memory once they are computed.
         drop(decoder);
         shards::write(folder.path(), arrays, self.shard_size, converted.parameters, &mut self.progress)?;
-        folder.describe(&checkpoint, dtype, converted.quantization.as_ref())?;
+        folder.describe(&checkpoint, dtype, converted.quantization.as_ref(), self.keeps_others)?;
         folder.put_in_place()?;
         Ok(converted)
     }

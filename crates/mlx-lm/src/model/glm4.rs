@@ -13,6 +13,7 @@ use crate::config::Config;
 struct Settings {
     #[serde(default)]
     attention_bias: bool,
+    num_nextn_predict_layers: Option<usize>,
 }
 
 #[derive(Module)]
@@ -28,6 +29,9 @@ pub(super) struct Glm4Block {
 pub(super) fn load(w: &Weights, config: &Config) -> Result<Dense<Glm4Block>> {
     let settings: Settings = config.parse()?;
     let frame = Frame::read(config, |_| false)?;
+    if settings.num_nextn_predict_layers.is_some_and(|layers| layers > 0) {
+        frame.ignore_predictors(w);
+    }
     let mlp = GatedOptions { fused: true, ..frame.mlp() };
     Dense::load(w, &frame, |w, layer| {
         let attention = AttentionOptions { bias: settings.attention_bias, ..frame.attention(layer)? };

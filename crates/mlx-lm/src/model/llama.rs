@@ -13,13 +13,17 @@ struct Settings {
     attention_bias: bool,
     #[serde(default)]
     mlp_bias: bool,
+    /// All layers have biases, as ERNIE calls it.
+    #[serde(default)]
+    use_bias: bool,
 }
 
 pub(super) fn load(w: &Weights, config: &Config) -> Result<Dense<PreNorm>> {
-    let Settings { attention_bias, mlp_bias } = config.parse()?;
+    let Settings { attention_bias, mlp_bias, use_bias } = config.parse()?;
+    let attention_bias = attention_bias || use_bias;
     // The window of a Mistral is that of all layers.
     let frame = Frame::read(config, |_| config.decoder_type() == "mistral")?;
-    let mlp = GatedOptions { bias: mlp_bias, ..frame.mlp() };
+    let mlp = GatedOptions { bias: mlp_bias || use_bias, ..frame.mlp() };
     Dense::load(w, &frame, |w, layer| {
         let attention =
             AttentionOptions { bias: attention_bias, output_bias: attention_bias, ..frame.attention(layer)? };

@@ -24,8 +24,8 @@ use mlx_core::{Array, Result as MlxResult, eval, memory};
 use mlx_nn::{Module, Weights};
 
 pub(crate) use self::body::headed;
-pub(crate) use self::wrapper::spelled;
 use self::wrapper::{Wrapper, ignore_others};
+pub(crate) use self::wrapper::{ignore_predictors, spelled, take_others};
 use crate::cache::KvCache;
 use crate::config::{Common, Config};
 use crate::generate::Start;
@@ -102,6 +102,10 @@ pub const WRAPPERS: &[&str] = &[
     "gemma3n",
     "gemma4",
     "gemma4_unified",
+    "glm46v",
+    "glm4v",
+    "glm4v_moe",
+    "glm_ocr",
     "idefics3",
     "internvl",
     "internvl_chat",
@@ -111,6 +115,7 @@ pub const WRAPPERS: &[&str] = &[
     "llava_next",
     "llava_onevision",
     "mistral3",
+    "paddleocr_vl",
     "qwen2_5_vl",
     "qwen2_vl",
     "qwen3_5",
@@ -258,7 +263,8 @@ impl Model {
     /// # Errors
     /// They go beyond the context, or MLX refuses them.
     pub fn prefill_hidden(&self, hidden: &Array, cache: &mut KvCache) -> Result<()> {
-        self.check_end(cache.offset().saturating_add(hidden.dim(1)?))?;
+        let end = cache.offset().saturating_add(hidden.dim(1)?);
+        self.check_end(usize::try_from(end).unwrap_or_default())?;
         cache.layer_by_layer(|cache| self.decoder.states(hidden.clone(), cache))?;
         eval(cache.arrays())?;
         Ok(memory::clear_cache()?)
@@ -278,15 +284,18 @@ impl Model {
             let size = self.vocab_size;
             return Err(Error::Prompt(format!("token {id} is outside the vocabulary of {size}")));
         }
-        self.check_end(i32::try_from(tokens.len()).unwrap_or(i32::MAX).saturating_add(offset))
+        self.check_end(tokens.len().saturating_add(offset.unsigned_abs() as usize))
     }
 
     /// Checks that the context holds so many tokens.
-    fn check_end(&self, end: i32) -> Result<()> {
+    ///
+    /// # Errors
+    /// It does not.
+    pub fn check_end(&self, end: usize) -> Result<()> {
         match self.context {
-            Some(context) if usize::try_from(end).is_ok_and(|end| end > context) => Err(Error::Prompt(
-                format!("the prompt reaches {end} tokens, but the model's context is {context}: shorten it"),
-            )),
+            Some(context) if end > context => Err(Error::Prompt(format!(
+                "the prompt reaches {end} tokens, but the model's context is {context}: shorten it"
+            ))),
             _ => Ok(()),
         }
     }

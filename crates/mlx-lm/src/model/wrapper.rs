@@ -17,14 +17,19 @@ const OTHERS: &[&str] = &[
     "embed_vision.",
     "image_newline",
     "mlp1.",
+    "mlp_AR.",
     "mm_projector.",
-    "mtp.",
+    PREDICTORS,
     "multi_modal_projector.",
+    "projector.",
     "vision_embedder.",
     "vision_model.",
     "vision_tower.",
     "visual.",
 ];
+
+/// The scope of layers that predict tokens after the next.
+const PREDICTORS: &str = "mtp.";
 
 /// What checkpoints call the decoder without its head, from the longest name on.
 const BODIES: &[&str] = &["model.language_model.", "model.text_model.", "model."];
@@ -32,16 +37,18 @@ const BODIES: &[&str] = &["model.language_model.", "model.text_model.", "model."
 /// The arrays of a model around a decoder by the names that MLX gives them: those of the decoder are in the scope
 /// `language_model`, and the others in scopes of their own.
 pub(crate) fn spelled(arrays: Arrays) -> Arrays {
-    if arrays.keys().any(|name| name.starts_with("language_model.")) {
-        return arrays;
-    }
-    arrays.into_iter().map(|(name, array)| (spelling(name), array)).collect()
+    let is_apart = arrays.keys().any(|name| name.starts_with("language_model."));
+    arrays.into_iter().map(|(name, array)| (spelling(name, is_apart), array)).collect()
 }
 
-fn spelling(name: String) -> String {
+/// The name of an array, where the decoder `is_apart` from the others or not.
+fn spelling(name: String, is_apart: bool) -> String {
     let inner = name.strip_prefix("model.").unwrap_or(&name);
     if OTHERS.iter().any(|other| inner.starts_with(other)) {
         return inner.to_owned();
+    }
+    if is_apart {
+        return name;
     }
     if name.starts_with("lm_head.") {
         return format!("language_model.{name}");
@@ -54,7 +61,25 @@ fn spelling(name: String) -> String {
 
 /// Lets be left over what is no text.
 pub(super) fn ignore_others(w: &Weights) {
-    w.ignore(|key| OTHERS.iter().any(|other| key.starts_with(other)));
+    w.ignore(is_other);
+}
+
+/// Takes what is no text out of [`spelled`] arrays. Layers that predict tokens after the next are left out.
+pub(crate) fn take_others(arrays: &mut Arrays) -> Arrays {
+    let (others, text) = std::mem::take(arrays).into_iter().partition(|(name, _)| is_other(name));
+    *arrays = text;
+    let mut others: Arrays = others;
+    others.retain(|name, _| !name.starts_with(PREDICTORS));
+    others
+}
+
+/// Lets layers be left over that predict tokens after the next.
+pub(crate) fn ignore_predictors(w: &Weights) {
+    w.ignore(|key| key.starts_with(PREDICTORS));
+}
+
+fn is_other(name: &str) -> bool {
+    OTHERS.iter().any(|other| name.starts_with(other))
 }
 
 /// The decoder of a model of text and images.

@@ -48,3 +48,5 @@ mod smollm2;
 mod speculative;
 #[cfg(test)]
 mod structured;
+#[cfg(test)]
+mod upcoming;

@@ -1,7 +1,9 @@
 //! Every kind of rotation against mlx-lm's.
 
-use mlx_nn::{Rope, RopeScaling};
-use mlx_testkit::{Golden, cases};
+use mlx_core::random::{self, Key};
+use mlx_core::{Array, Dtype};
+use mlx_nn::{Places, Rope, RopeScaling};
+use mlx_testkit::{Golden, Tolerance, assert_close, cases};
 use serde_json::{Value, json};
 
 use crate::fixture;
@@ -28,6 +30,40 @@ fn every_type_turns_as_in_mlx_lm() {
         let y = rope.forward(&x, int("offset")).unwrap();
         fixture::assert_close(&golden, case["output"].as_str().unwrap(), &y);
     }
+}
+
+#[test]
+fn places_in_a_row_turn_as_an_offset_does() {
+    let x = random::normal([2, 3, 5, 12], Dtype::Float32, &Key::new(3).unwrap()).unwrap();
+    let row: Vec<i32> = (0..6).flat_map(|_| 4..9).collect();
+    let places = Places::new(Array::from_slice(&row, [3, 2, 5]).unwrap()).unwrap();
+    let scalings = [
+        json!({"rope_type": "default"}),
+        json!({"rope_type": "linear", "factor": 3.0}),
+        json!({"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16}),
+        json!({"rope_type": "mrope", "mrope_section": [2, 1, 2]}),
+        json!({"rope_type": "default", "mrope_section": [2, 2, 1], "mrope_interleaved": true}),
+    ];
+    for scaling in scalings {
+        for traditional in [false, true] {
+            let scaling = self::scaling(scaling.clone()).unwrap();
+            let rope = Rope::new(10, 100.0, Some(&scaling), traditional, 64).unwrap();
+            let found = rope.forward(&x, mlx_nn::Offset::At(&places)).unwrap();
+            let expected = rope.forward(&x, 4).unwrap();
+            let [found, expected] = [found, expected].map(|array| array.to_vec::<f32>().unwrap());
+            assert_close(&found, &expected, Tolerance::F32);
+        }
+    }
+}
+
+#[test]
+fn a_base_that_grows_has_no_places() {
+    let scaling = scaling(json!({"rope_type": "dynamic", "factor": 2.0})).unwrap();
+    let rope = Rope::new(4, 100.0, Some(&scaling), false, 8).unwrap();
+    let places = Places::new(Array::zeros([1, 1, 2], Dtype::Int32).unwrap()).unwrap();
+    let x = Array::zeros([1, 1, 2, 4], Dtype::Float32).unwrap();
+    let error = rope.forward(&x, mlx_nn::Offset::At(&places)).unwrap_err().to_string();
+    assert!(error.contains("grows with the text"), "{error}");
 }
 
 #[test]

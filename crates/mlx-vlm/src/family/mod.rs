@@ -1,14 +1,19 @@
 //! The families: how each prepares images, what its tower makes of them, and where that stands in a text.
 
+mod bounds;
 mod fast_vlm;
+mod film;
+mod glm_v;
 mod idefics3;
 mod internvl;
 mod layout;
 mod lfm2_vl;
 mod llava;
+mod paddle_ocr;
 mod pixtral;
 mod qwen_vl;
 mod tiled;
+mod tubelets;
 
 use mlx_core::Array;
 use mlx_hub::Directory;
@@ -104,6 +109,7 @@ macro_rules! families {
 
 families! {
     "fast_vlm" => fast_vlm,
+    "glm46v" | "glm4v" | "glm4v_moe" | "glm_ocr" => glm_v,
     "idefics3" | "smolvlm" => idefics3,
     "internvl" | "internvl_chat" => internvl,
     "lfm2_vl" => lfm2_vl,
@@ -111,7 +117,8 @@ families! {
     "llava_next" => llava::next,
     "llava_onevision" => llava::one_vision,
     "mistral3" => pixtral,
-    "qwen2_vl" => qwen_vl,
+    "paddleocr_vl" => paddle_ocr,
+    "qwen2_5_vl" | "qwen2_vl" | "qwen3_5" | "qwen3_5_moe" | "qwen3_vl" | "qwen3_vl_moe" => qwen_vl,
 }
 
 #[derive(Deserialize)]

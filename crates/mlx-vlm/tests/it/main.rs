@@ -1,9 +1,21 @@
 //! The public surface of mlx-vlm.
 
 #[cfg(test)]
+mod chat;
+#[cfg(test)]
 mod conversations;
 #[cfg(test)]
+mod convert;
+#[cfg(test)]
+mod florence2;
+#[cfg(test)]
+mod glm_vl;
+#[cfg(test)]
+mod paddle_ocr;
+#[cfg(test)]
 mod qwen_vl;
+#[cfg(test)]
+mod qwen_vl_checkpoints;
 #[cfg(test)]
 mod tiled;
 #[cfg(test)]

@@ -4,7 +4,7 @@
 
 use mlx_core::{Array, Result as MlxResult};
 use mlx_nn::{LayerNorm, LayerNormOptions, Module, Weights, gelu};
-use mlx_vision::{Attention, AttentionNames};
+use mlx_vision::{Attention, AttentionNames, AttentionOptions};
 
 use super::config::Stage;
 use super::conv::{Conv, Shape};
@@ -47,7 +47,8 @@ impl Block {
         let mixer = w.at("token_mixer");
         let (mixer, scale) = if stage.attends {
             let names = AttentionNames::Fused(["qkv", "proj"]);
-            let attention = Attention::with_biases(&mixer, names, [width, width / HEAD], [false, true])?;
+            let options = AttentionOptions { output_bias: true, ..AttentionOptions::default() };
+            let attention = Attention::load_with(&mixer, names, [width, width / HEAD], options)?;
             let norm = LayerNorm::load(&w.at("norm"), width, LayerNormOptions::default())?;
             let (norm, attention) = (Box::new(norm), Box::new(attention));
             (Mixer::Far { norm, attention, scale: scale("layer_scale_1")? }, scale("layer_scale_2")?)

@@ -4,7 +4,7 @@
 
 use mlx_core::{Array, Result as MlxResult};
 use mlx_nn::{LayerNorm, LayerNormOptions, Module, RmsNorm, Weights};
-use mlx_vision::{Attention, FeedForward};
+use mlx_vision::{Attention, AttentionNorms, AttentionOptions, FeedForward};
 
 use super::config::Vision;
 use super::names::Names;
@@ -34,13 +34,10 @@ const EPS: f32 = 1e-6;
 impl Layer {
     pub(super) fn load(w: &Weights, names: &Names, config: &Vision) -> Result<Self> {
         let Vision { width, inner, heads, .. } = *config;
+        let norms = config.norms_queries.then_some(AttentionNorms { eps: EPS, each: false });
+        let options = AttentionOptions { bias: config.bias, output_bias: true, norms };
         let inside = w.at(names.attention);
-        let biases = [config.bias, true];
-        let mut attention = Attention::with_biases(&inside, names.projections, [width, heads], biases)?;
-        if config.norms_queries {
-            attention = attention
-                .normed([inside.rms_norm("q_norm", width, EPS)?, inside.rms_norm("k_norm", width, EPS)?]);
-        }
+        let attention = Attention::load_with(&inside, names.projections, [width, heads], options)?;
         let [first, second] = names.norms;
         let [before, after] = names.scales;
         let ones = |shape: &[i32], _: &_| Array::ones(shape, mlx_core::Dtype::Float32);

@@ -4,32 +4,52 @@ use mlx_vision::Activation;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::family::parse;
+use super::stored::Stored;
+use crate::family::{bounds, parse};
 use crate::{Error, Result};
 
 /// The parts of `config.json` that are not the decoder's.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 pub(super) struct Config {
-    pub(super) vision_config: Value,
-    #[serde(default = "image_token_id")]
     pub(super) image_token_id: u32,
-    #[serde(default = "video_token_id")]
     pub(super) video_token_id: u32,
-    #[serde(skip)]
     pub(super) vision: Vision,
 }
 
-fn image_token_id() -> u32 {
-    151_655
+#[derive(Deserialize)]
+struct Whole {
+    model_type: String,
+    vision_config: Value,
+    image_token_id: Option<u32>,
+    video_token_id: Option<u32>,
+    text_config: Option<Decoder>,
+    hidden_size: Option<i32>,
 }
 
-fn video_token_id() -> u32 {
-    151_656
+/// What is read of the decoder's.
+#[derive(Deserialize)]
+struct Decoder {
+    hidden_size: Option<i32>,
+}
+
+/// How towers are made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Qwen2-VL.
+    #[default]
+    Second,
+    /// Qwen2.5-VL, in which most layers see windows.
+    Windowed,
+    /// Qwen3-VL, whose earlier layers add to the first of the decoder.
+    Third,
+    /// Qwen3.5-VL, as Qwen3-VL without that.
+    Hybrid,
 }
 
 /// The tower.
 #[derive(Debug, Default)]
 pub(super) struct Vision {
+    pub(super) kind: Kind,
     pub(super) layers: usize,
     /// The width of patches, and of the decoder.
     pub(super) width: i32,
@@ -41,92 +61,97 @@ pub(super) struct Vision {
     pub(super) patch: i32,
     pub(super) depth: i32,
     pub(super) merge: i32,
+    /// Positions between frames that are a second apart, if it is by time.
     pub(super) tokens_per_second: Option<f64>,
+    pub(super) windows: Option<Windowing>,
+    /// The side of the square of learned positions, if there are any.
+    pub(super) side: Option<i32>,
+    /// The layers behind which what they make of patches is added to the decoder's.
+    pub(super) deep: Vec<usize>,
 }
 
-/// The tower of a Qwen2-VL as its config has it, with the defaults of transformers.
-#[derive(Deserialize)]
-#[serde(default)]
-struct Qwen2 {
-    depth: usize,
-    embed_dim: i32,
-    hidden_size: i32,
-    hidden_act: String,
-    mlp_ratio: f32,
-    num_heads: i32,
-    #[serde(alias = "in_chans")]
-    in_channels: i32,
-    patch_size: i32,
-    spatial_merge_size: i32,
-    temporal_patch_size: i32,
+/// Which layers see windows.
+#[derive(Debug)]
+pub(super) struct Windowing {
+    /// How many squares of patches are in a row and a column of a window.
+    pub(super) edge: i32,
+    /// The layers that see all of a frame.
+    pub(super) full: Vec<usize>,
 }
 
-impl Default for Qwen2 {
-    fn default() -> Self {
-        Self {
-            depth: 32,
-            embed_dim: 1280,
-            hidden_size: 3584,
-            hidden_act: "quick_gelu".to_owned(),
-            mlp_ratio: 4.0,
-            num_heads: 16,
-            in_channels: 3,
-            patch_size: 14,
-            spatial_merge_size: 2,
-            temporal_patch_size: 2,
+impl Kind {
+    fn of(model_type: &str) -> Self {
+        match model_type {
+            "qwen2_5_vl" => Self::Windowed,
+            "qwen3_vl" | "qwen3_vl_moe" => Self::Third,
+            "qwen3_5" | "qwen3_5_moe" => Self::Hybrid,
+            _ => Self::Second,
+        }
+    }
+
+    /// The placeholders of an image and of a video.
+    fn tokens(self) -> [u32; 2] {
+        match self {
+            Self::Hybrid => [248_056, 248_057],
+            Self::Second | Self::Windowed | Self::Third => [151_655, 151_656],
         }
     }
 }
 
 impl Config {
     pub(super) fn read(config: &Value) -> Result<Self> {
-        let mut read: Self = parse(config)?;
-        let stored: Qwen2 = parse(&read.vision_config)?;
-        read.vision = Vision {
-            layers: stored.depth,
-            width: stored.embed_dim,
-            output: stored.hidden_size,
-            heads: stored.num_heads,
-            inner: (stored.embed_dim as f32 * stored.mlp_ratio) as i32,
-            activation: stored.hidden_act,
-            channels: stored.in_channels,
-            patch: stored.patch_size,
-            depth: stored.temporal_patch_size,
-            merge: stored.spatial_merge_size,
-            tokens_per_second: None,
-        };
-        read.vision.check()?;
-        Ok(read)
+        let whole: Whole = parse(config)?;
+        let kind = Kind::of(&whole.model_type);
+        let vision = parse::<Stored>(&whole.vision_config)?.vision(kind)?;
+        vision.check()?;
+        let decoder = whole.text_config.map_or(whole.hidden_size, |text| text.hidden_size);
+        bounds::output(vision.output, decoder)?;
+        let [image, video] = kind.tokens();
+        Ok(Self {
+            image_token_id: whole.image_token_id.unwrap_or(image),
+            video_token_id: whole.video_token_id.unwrap_or(video),
+            vision,
+        })
     }
 }
 
 impl Vision {
     fn check(&self) -> Result<()> {
-        for (field, size, most) in [
-            ("embed_dim", self.width, 1 << 16),
-            ("hidden_size", self.output, 1 << 17),
+        bounds::sizes(&[
+            ("the width", self.width, 1 << 16),
+            ("the width of the output", self.output, 1 << 17),
             ("num_heads", self.heads, 1 << 10),
-            ("mlp_ratio", self.inner, 1 << 18),
+            ("the width within a layer", self.inner, 1 << 18),
             ("in_channels", self.channels, 3),
             ("patch_size", self.patch, 1 << 8),
             ("temporal_patch_size", self.depth, 1 << 6),
             ("spatial_merge_size", self.merge, 1 << 4),
-        ] {
-            if !(1..=most).contains(&size) {
-                let problem = format!("vision_config: {field} makes {size}: it must be from 1 to {most}");
-                return Err(Error::config(problem));
-            }
-        }
-        if self.layers > 1024 || self.width % (4 * self.heads) != 0 {
-            let (width, heads) = (self.width, self.heads);
+            ("the side of num_position_embeddings", self.side.unwrap_or(1), 1 << 12),
+            ("window_size in squares of patches", self.window(), 1 << 12),
+        ])?;
+        bounds::heads(self.layers, [self.width, self.heads])?;
+        self.check_layers()
+    }
+
+    fn window(&self) -> i32 {
+        self.windows.as_ref().map_or(1, |windows| windows.edge)
+    }
+
+    fn check_layers(&self) -> Result<()> {
+        let rises = self.deep.is_sorted_by(|one, next| one < next);
+        if !rises || self.deep.iter().any(|&layer| layer >= self.layers) {
+            let (deep, layers) = (&self.deep, self.layers);
             let problem = format!(
-                "vision_config: {} layers, {width} wide with {heads} heads: at most 1024, and heads must be wide by \
-                 a multiple of 4",
-                self.layers
+                "deepstack_visual_indexes is {deep:?}: it must rise, and name some of {layers} layers"
             );
             return Err(Error::config(problem));
         }
-        Ok(())
+        match self.tokens_per_second {
+            Some(pace) if !(0.0..=1e6).contains(&pace) => {
+                Err(Error::config(format!("tokens_per_second is {pace}: it must be from 0 to a million")))
+            }
+            _ => Ok(()),
+        }
     }
 
     pub(super) fn activation(&self) -> Result<Activation> {

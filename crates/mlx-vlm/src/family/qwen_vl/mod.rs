@@ -1,19 +1,27 @@
-//! Qwen2-VL: images and videos of any size, with positions in time, height and width.
+//! Qwen2-VL and those after it: images and videos of any size, with positions in time, height and width.
 //!
-//! Wang et al., "Qwen2-VL: Enhancing Vision-Language Model's Perception of the World at Any Resolution".
+//! Wang et al., "Qwen2-VL: Enhancing Vision-Language Model's Perception of the World at Any Resolution"; Bai et al.,
+//! "Qwen2.5-VL Technical Report"; Bai et al., "Qwen3-VL Technical Report". Qwen2.5-VL gives boxes in pixels of the image
+//! that the tower sees (`View::size`), Qwen2-VL and Qwen3-VL in thousandths of it.
 
 mod config;
 mod merger;
+mod norm;
+mod order;
+mod stored;
 mod tower;
 
 use mlx_core::{Array, Result as MlxResult};
 use mlx_image::{TubeletProcessor, Tubelets};
 use mlx_nn::Module;
 
-use self::config::Config;
+use self::config::{Config, Kind};
+
 use self::tower::Tower;
+use super::film::{times, tokens_of_frame};
+use super::tubelets;
 use super::{About, Checkpoint, Family, Layout, Markers, Prepared, Span};
-use crate::{Media, Result};
+use crate::{Media, Result, Video};
 
 /// The tower with its processors.
 #[derive(Module)]
@@ -26,65 +34,77 @@ pub(super) struct QwenVl {
     videos: TubeletProcessor,
     #[module(skip)]
     tokens: [u32; 2],
+    #[module(skip)]
+    kind: Kind,
     /// Positions between frames that are a second apart, if it is by time.
     #[module(skip)]
     tokens_per_second: Option<f64>,
 }
 
-/// What stands for an image and for a video in a text.
+/// What stands for an image and for a video in a text, and what is around them.
 const IMAGE: &str = "<|image_pad|>";
 const VIDEO: &str = "<|video_pad|>";
+const AROUND: [&str; 2] = ["<|vision_start|>", "<|vision_end|>"];
 
 pub(super) fn load(checkpoint: &Checkpoint<'_>) -> Result<QwenVl> {
-    let config = Config::read(checkpoint.config)?;
+    let Config { image_token_id, video_token_id, vision } = Config::read(checkpoint.config)?;
     let path = checkpoint.directory.path();
     let weights = checkpoint.weights;
-    let scope = if weights.at("vision_tower.patch_embed.proj").contains("weight") {
-        "vision_tower"
-    } else {
-        "visual"
-    };
+    // Of further decoders behind this one, which guess the tokens after the next.
+    weights.ignore(|key| key.starts_with("mtp."));
+    let visual = tubelets::tower(weights, "patch_embed.proj.weight");
+    let cut = [vision.depth, vision.patch, vision.merge];
     Ok(QwenVl {
-        visual: Tower::load(&weights.at(scope), &config.vision)?,
-        images: TubeletProcessor::from_dir(path)?,
-        videos: TubeletProcessor::video_from_dir(path)?,
-        tokens: [config.image_token_id, config.video_token_id],
-        tokens_per_second: config.vision.tokens_per_second,
+        visual: Tower::load(&visual, &vision)?,
+        images: tubelets::fits(TubeletProcessor::from_dir(path)?, cut)?,
+        videos: tubelets::fits(TubeletProcessor::video_from_dir(path)?, cut)?,
+        tokens: [image_token_id, video_token_id],
+        kind: vision.kind,
+        tokens_per_second: vision.tokens_per_second,
     })
 }
 
 impl QwenVl {
-    /// The tubelets of an image or a video, and the seconds that a tubelet lasts.
-    fn cut(&self, media: &Media) -> Result<(Tubelets, f64)> {
-        Ok(match media {
-            Media::Image(image) => (self.images.apply(image)?, 0.0),
-            Media::Video(video) => {
-                let cut = self.videos.apply_frames(&video.frames)?;
-                (cut, video.interval.as_secs_f64() * self.videos.depth() as f64)
-            }
-        })
+    /// Whether the frames of a video have their times before them.
+    fn tells_times(&self) -> bool {
+        matches!(self.kind, Kind::Third | Kind::Hybrid)
+    }
+
+    fn image(cut: Tubelets) -> Result<Prepared> {
+        let text = IMAGE.repeat(cut.grid.tokens());
+        tubelets::prepared(cut, text, 1.0)
+    }
+
+    fn video(&self, video: &Video) -> Result<Prepared> {
+        let cut = self.videos.apply_frames(&video.frames)?;
+        let depth = self.videos.depth();
+        if self.tells_times() {
+            let (frame, [start, end]) = (VIDEO.repeat(tokens_of_frame(&cut)), AROUND);
+            let moment = |[first, last]: [f64; 2]| (first + last) / 2.0;
+            let times =
+                times(video, depth).map(|at| format!("<{:.1} seconds>{start}{frame}{end}", moment(at)));
+            let text = times.collect();
+            return tubelets::prepared(cut, text, 1.0);
+        }
+        let seconds = video.interval.as_secs_f64() * depth as f64;
+        let pace = self.tokens_per_second.map_or(1.0, |tokens| tokens * seconds);
+        let text = VIDEO.repeat(cut.grid.tokens());
+        tubelets::prepared(cut, text, pace)
     }
 }
 
 impl Family for QwenVl {
     fn markers(&self) -> Markers {
-        Markers { image: IMAGE.into(), video: Some(VIDEO.into()) }
+        let [start, end] = AROUND;
+        let video = if self.tells_times() { format!("{start}{VIDEO}{end}") } else { VIDEO.into() };
+        Markers { image: IMAGE.into(), video: Some(video) }
     }
 
     fn prepare(&self, media: &Media) -> Result<Prepared> {
-        let (Tubelets { grid, values }, seconds) = self.cut(media)?;
-        let marker = if matches!(media, Media::Video(_)) { VIDEO } else { IMAGE };
-        let numbers = values.len() / grid.count().max(1);
-        let shape = [grid.count(), numbers].map(|size| i32::try_from(size).unwrap_or(i32::MAX));
-        let [time, height, width] = grid.shape;
-        let merged = [time, height / grid.merge, width / grid.merge];
-        let about = About {
-            text: marker.repeat(grid.tokens()),
-            tokens: grid.tokens(),
-            grid: merged.map(|size| i32::try_from(size).unwrap_or(i32::MAX)),
-            pace: self.tokens_per_second.filter(|_| seconds > 0.0).map_or(1.0, |tokens| tokens * seconds),
-        };
-        Ok(Prepared { about, inputs: vec![Array::from_vec(values, shape)?] })
+        match media {
+            Media::Image(image) => Self::image(self.images.apply(image)?),
+            Media::Video(video) => self.video(video),
+        }
     }
 
     fn see(&self, about: &About, inputs: &[Array]) -> Result<Array> {

@@ -35,7 +35,7 @@ pub(crate) struct ExpertOptions {
 /// How `gate_up_proj` holds gates and what they gate, in checkpoints where it is one array.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Fused {
-    /// The first and the second half of the rows.
+    /// The first and the second half of the rows. Floats may be `[experts, inputs, outputs]`, as Qwen3-VL stores them.
     #[default]
     Halves,
     /// Every other row. Floats are `[experts, inputs, outputs]`.
@@ -139,8 +139,10 @@ impl ExpertOptions {
         let count = self.count;
         Ok(match self.fused {
             _ if !experts.contains(name) => Matrix::load(&experts.at(name), [count, rows, columns])?,
-            Fused::Halves => experts.parameter(name, [count, rows, columns], zeros)?.into(),
-            Fused::Interleaved => {
+            Fused::Halves if experts.shape(name) != Some(&[count, columns, rows]) || rows == columns => {
+                experts.parameter(name, [count, rows, columns], zeros)?.into()
+            }
+            Fused::Halves | Fused::Interleaved => {
                 experts.parameter(name, [count, columns, rows], zeros)?.swapaxes(-1, -2)?.into()
             }
         })

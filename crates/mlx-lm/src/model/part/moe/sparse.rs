@@ -18,6 +18,7 @@ pub(crate) struct SparseMoe {
 #[derive(Deserialize)]
 struct Stored {
     num_experts: Option<i32>,
+    num_local_experts: Option<i32>,
     num_experts_per_tok: Option<i32>,
     moe_intermediate_size: Option<i32>,
     shared_expert_intermediate_size: Option<i32>,
@@ -34,7 +35,7 @@ impl SparseMoe {
     /// The numbers do not go together.
     pub(crate) fn read(config: &Config, mlp: GatedOptions, normalized: bool) -> Result<Self> {
         let stored: Stored = config.parse()?;
-        let experts = stored.num_experts.filter(|&count| count != 0);
+        let experts = stored.num_experts.or(stored.num_local_experts).filter(|&count| count != 0);
         let options = experts.map(|experts| stored.options(experts, mlp, normalized)).transpose()?;
         let step = stored.decoder_sparse_step.unwrap_or(1);
         if step == 0 {

@@ -4,7 +4,7 @@ use crate::{Error, Image, Result, Size};
 
 /// A rectangle that may reach beyond the image it lies on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Frame {
+pub(crate) struct Crop {
     /// The first column, of the image's.
     pub(crate) left: isize,
     /// The first row.
@@ -12,12 +12,12 @@ pub(crate) struct Frame {
     pub(crate) size: Size,
 }
 
-/// What a frame shows of one axis.
+/// What a crop shows of one axis.
 #[derive(Clone, Copy, Debug)]
 struct Shown {
     /// The first pixel of the image.
     from: usize,
-    /// Its place in the frame.
+    /// Its place in the crop.
     to: usize,
     count: usize,
 }
@@ -30,7 +30,7 @@ impl Image {
     /// # Errors
     /// The size is 0 or more than [`MOST_PIXELS`](Self::MOST_PIXELS).
     pub fn center_crop(&self, size: Size) -> Result<Self> {
-        self.framed(Frame::middle(self.size(), size), [0; 3])
+        self.cropped(Crop::middle(self.size(), size), [0; 3])
     }
 
     /// The image with `color` below and right of it.
@@ -42,14 +42,14 @@ impl Image {
         if height > size.height || width > size.width {
             return Err(Error::size("pad", size, format!("the image has {height} x {width} pixels")));
         }
-        self.framed(Frame::whole(size), color)
+        self.cropped(Crop::whole(size), color)
     }
 
-    /// What a frame shows, with `color` where it is beside the image.
-    pub(crate) fn framed(&self, frame: Frame, color: [u8; 3]) -> Result<Self> {
-        let size = frame.size.check("crop")?;
-        let rows = Shown::at(frame.top, self.size().height, size.height);
-        let columns = Shown::at(frame.left, self.size().width, size.width);
+    /// What a crop shows, with `color` where it is beside the image.
+    pub(crate) fn cropped(&self, crop: Crop, color: [u8; 3]) -> Result<Self> {
+        let size = crop.size.check("crop")?;
+        let rows = Shown::at(crop.top, self.size().height, size.height);
+        let columns = Shown::at(crop.left, self.size().width, size.width);
         let mut pixels = color.repeat(size.pixels().unwrap_or_default());
         let targets = pixels.chunks_exact_mut(3 * size.width).skip(rows.to).take(rows.count);
         for (target, row) in targets.zip(self.rows().skip(rows.from)) {
@@ -62,7 +62,7 @@ impl Image {
     }
 }
 
-impl Frame {
+impl Crop {
     /// All of an image of size `size`.
     pub(crate) fn whole(size: Size) -> Self {
         Self { left: 0, top: 0, size }

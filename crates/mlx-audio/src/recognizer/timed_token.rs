@@ -4,7 +4,7 @@ use crate::transcript::{Segment, Word};
 
 /// A token that was heard, and when.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Spoken {
+pub struct TimedToken {
     /// The token.
     pub token: u32,
     /// Its text, in which a space at the beginning begins a word.
@@ -33,7 +33,7 @@ const ENDS: &[char] = &['.', '?', '!', '。', '？', '！'];
 
 /// The segments of tokens in order of time: sentences, and what silence divides. They have their words if these are
 /// asked for.
-pub fn segments(spoken: &[Spoken], words: bool) -> Vec<Segment> {
+pub fn segments(spoken: &[TimedToken], words: bool) -> Vec<Segment> {
     let groups = groups(spoken);
     let mut segments = Vec::new();
     for part in groups.chunk_by(|a, b| !a.word.word.ends_with(ENDS) && b.word.start - a.word.end <= PAUSE) {
@@ -51,10 +51,10 @@ pub fn segments(spoken: &[Spoken], words: bool) -> Vec<Segment> {
     segments
 }
 
-fn groups(spoken: &[Spoken]) -> Vec<Group> {
+fn groups(spoken: &[TimedToken]) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     let mut spaced = true;
-    for Spoken { token, text, start, end, logprob } in spoken {
+    for TimedToken { token, text, start, end, logprob } in spoken {
         let (ideograph, own) = (is_ideograph(text), text.trim_start());
         let begins = spaced || ideograph || own.len() < text.len();
         if own.is_empty() {
@@ -97,8 +97,8 @@ fn mean(values: &[f32]) -> f32 {
 mod tests {
     use super::*;
 
-    fn spoken(texts: &[(&str, f64, f64)]) -> Vec<Spoken> {
-        let one = |(at, &(text, start, end)): (usize, &(&str, f64, f64))| Spoken {
+    fn spoken(texts: &[(&str, f64, f64)]) -> Vec<TimedToken> {
+        let one = |(at, &(text, start, end)): (usize, &(&str, f64, f64))| TimedToken {
             token: at as u32,
             text: text.to_owned(),
             start,

@@ -1,0 +1,106 @@
+//! Commands that show images, with a tiny Qwen2-VL.
+
+use std::path::{Path, PathBuf};
+
+use mlx_testkit::{Golden, relative_rms};
+use serde_json::Value;
+
+use crate::program::{mlx, mlx_with_input};
+
+fn model() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../mlx-vlm/tests/golden/qwen2-vl")
+}
+
+/// The picture of `xtask/golden/pictures.py`, as a BMP file.
+fn picture(folder: &Path, [height, width]: [usize; 2]) -> String {
+    let wave = |y, x| (7 * y * y + 3 * x * x + 5 * x * y + 31 * x + 17 * y) / 4;
+    let length = (3 * width).next_multiple_of(4);
+    let mut file = b"BM".to_vec();
+    for number in [54 + length * height, 0, 54, 40, width, height] {
+        file.extend((number as u32).to_le_bytes());
+    }
+    file.extend([1, 0, 24, 0]);
+    file.extend([0; 24]);
+    for y in (0..height).rev() {
+        let row = (0..width).flat_map(|x| [170, 85, 0].map(|channel| (wave(y, x) + channel) as u8));
+        file.extend(row.chain(std::iter::repeat(0)).take(length));
+    }
+    let path = folder.join("picture.bmp");
+    std::fs::write(&path, file).unwrap();
+    path.display().to_string()
+}
+
+/// The first conversation, which shows one picture.
+fn case() -> Value {
+    let cases = std::fs::read_to_string(model().join("cases.json")).unwrap();
+    serde_json::from_str::<Value>(&cases).unwrap()[0].clone()
+}
+
+fn ids(list: &Value) -> String {
+    let ids = list.as_array().unwrap().iter().map(Value::to_string);
+    ids.collect::<Vec<_>>().join(",")
+}
+
+#[test]
+fn scores_of_an_image_equal_the_reference() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("out.safetensors");
+    let case = case();
+    let run = mlx(&[
+        "logits",
+        "--model",
+        model().to_str().unwrap(),
+        "--image",
+        &picture(folder.path(), [37, 51]),
+        "--tokens",
+        &ids(&case["tokens"]),
+        "--continue",
+        &ids(&case["then"]),
+        "--output",
+        output.to_str().unwrap(),
+    ]);
+    assert!(run.ok, "{}", run.err);
+    let (found, expected) = (Golden::open(&output), Golden::open(model().join("logits.safetensors")));
+    assert_eq!(found.shape("prefill")[0], case["tokens"].as_array().unwrap().len());
+    let all = [found.f32("prefill"), found.f32("decode")].concat();
+    let expected = expected.f32("image");
+    assert!(relative_rms(&all[all.len() - expected.len()..], &expected) < 2e-5);
+}
+
+#[test]
+fn an_answer_is_about_what_is_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let image = picture(folder.path(), [37, 51]);
+    let model = model().display().to_string();
+    let ask = |shown: &[&str]| {
+        let asked = ["generate", "--model", &model, "--prompt", "What is it?", "--json", "--max-tokens", "4"];
+        let run = mlx(&[&asked[..], shown].concat());
+        assert!(run.ok, "{}", run.err);
+        serde_json::from_str::<Value>(run.out.lines().last().unwrap()).unwrap()
+    };
+    let (seen, blind) = (ask(&["--image", &image]), ask(&[]));
+    assert_eq!(seen["prompt_tokens"], case()["tokens"].as_array().unwrap().len());
+    assert_ne!(seen["tokens"], blind["tokens"]);
+}
+
+#[test]
+fn a_conversation_shows_an_image_with_the_next_message() {
+    let folder = tempfile::tempdir().unwrap();
+    let image = picture(folder.path(), [37, 51]);
+    let model = model().display().to_string();
+    let talk = |lines: &str| mlx_with_input(&["chat", "--model", &model, "--max-tokens", "4"], lines);
+    let seen = talk(&format!("i {image}\nWhat is it?\n"));
+    assert!(seen.ok, "{}", seen.err);
+    assert_ne!(seen.out, talk("What is it?\n").out);
+    let missing = talk("i nothing.png\nWhat is it?\n");
+    assert!(missing.ok && missing.err.contains("nothing.png"), "{}", missing.err);
+}
+
+#[test]
+fn an_image_for_a_model_that_does_not_see_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let image = picture(folder.path(), [3, 4]);
+    let model = crate::program::golden("llama-tied");
+    let run = mlx(&["generate", "--model", &model, "--prompt", "What?", "--image", &image]);
+    assert!(!run.ok && run.err.contains("`llama` is not supported"), "{}", run.err);
+}

@@ -1,0 +1,106 @@
+//! Learned positions of a square, for images of any shape.
+
+use mlx_core::{Array, Dtype, Result as MlxResult};
+use mlx_nn::{Module, Result, Weights};
+
+/// Vectors of the places of a square, between which others are made.
+#[derive(Module)]
+#[module(no_tree)]
+pub struct SquarePositions {
+    weight: Array,
+    side: i32,
+    #[module(skip)]
+    between: Between,
+}
+
+/// How vectors of other places are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Between {
+    /// Linearly, where the first and the last places are those of the square.
+    Corners,
+    /// Linearly, where places are in the middle of what they cover.
+    Linear,
+    /// By cubic curves, where places are in the middle of what they cover. Keys, "Cubic Convolution Interpolation for
+    /// Digital Image Processing", with -0.75 for the slope as in torch.
+    Cubic,
+}
+
+impl SquarePositions {
+    /// The vectors `weight` `[side · side, width]` at the path of `w`.
+    pub fn load(w: &Weights, [side, width]: [i32; 2], between: Between) -> Result<Self> {
+        let zeros = |shape: &[i32], _: &_| Array::zeros(shape, Dtype::Float32);
+        Ok(Self { weight: w.parameter("weight", [side * side, width], zeros)?, side, between })
+    }
+
+    /// The vectors of so many rows and columns, `[rows · columns, width]`.
+    pub fn forward(&self, grid: [i32; 2]) -> MlxResult<Array> {
+        let side = self.side;
+        let shares = |count: i32| {
+            let all: Vec<f32> = (0..count).flat_map(|at| self.between.shares(side, count, at)).collect();
+            Array::from_slice(&all, [count, side])
+        };
+        let [rows, columns] = grid.map(shares);
+        let square = self.weight.astype(Dtype::Float32)?;
+        let rows = rows?.matmul(&square.reshape([side, -1])?)?;
+        let all = columns?.matmul(&rows.unflatten(-1, [side, -1])?)?;
+        all.flatten(0, 1)?.astype(self.weight.dtype())
+    }
+}
+
+impl Between {
+    /// How much each of `side` places in a line gives to the place `at` of `count`.
+    fn shares(self, side: i32, count: i32, at: i32) -> Vec<f32> {
+        let place = match self {
+            Self::Corners => (at * (side - 1)) as f32 / (count - 1).max(1) as f32,
+            Self::Linear | Self::Cubic => (at as f32 + 0.5) * side as f32 / count as f32 - 0.5,
+        };
+        let first = place.floor();
+        let taps = if self == Self::Cubic { -1..3 } else { 0..2 };
+        let mut shares = vec![0.0; side.unsigned_abs() as usize];
+        for tap in taps {
+            let from = first as i32 + tap;
+            // What is beyond an edge is as the edge.
+            if let Some(share) = shares.get_mut(from.clamp(0, side - 1).unsigned_abs() as usize) {
+                *share += self.share((place - from as f32).abs());
+            }
+        }
+        shares
+    }
+
+    /// How much a place gives to one at a distance.
+    fn share(self, distance: f32) -> f32 {
+        const SLOPE: f32 = -0.75;
+        let x = distance;
+        match self {
+            Self::Corners | Self::Linear => (1.0 - x).max(0.0),
+            Self::Cubic if x <= 1.0 => ((SLOPE + 2.0) * x - (SLOPE + 3.0)) * x * x + 1.0,
+            Self::Cubic => ((SLOPE * x - 5.0 * SLOPE) * x + 8.0 * SLOPE) * x - 4.0 * SLOPE,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_of_a_place_are_one_together() {
+        for between in [Between::Corners, Between::Linear, Between::Cubic] {
+            for count in [1, 2, 3, 5, 64] {
+                for at in 0..count {
+                    let sum: f32 = between.shares(5, count, at).iter().sum();
+                    assert!((sum - 1.0).abs() < 1e-5, "{between:?}: {at} of {count}: {sum}");
+                }
+            }
+            assert_eq!(between.shares(3, 3, 1), [0.0, 1.0, 0.0]);
+        }
+    }
+
+    #[test]
+    fn corners_stay_where_they_are_if_they_are_said_to() {
+        assert_eq!(Between::Corners.shares(3, 5, 4), [0.0, 0.0, 1.0]);
+        assert_eq!(Between::Corners.shares(3, 5, 1), [0.5, 0.5, 0.0]);
+        assert_eq!(Between::Linear.shares(2, 4, 1), [0.75, 0.25]);
+        assert_eq!(Between::Linear.shares(2, 4, 0), [1.0, 0.0]);
+    }
+}
