@@ -78,6 +78,7 @@ Examples:
   mlx generate --model ./model --prompt 'Correct this: Teh cat sat.' --prompt-lookup 10
   mlx generate --model ./model --prompt-cache-file book.safetensors --prompt 'Who wrote this?'
   mlx generate --model Qwen/Qwen2-VL-2B-Instruct --image cat.jpg --prompt 'What is this?'
+  mlx generate --model Qwen/Qwen2-VL-2B-Instruct --video waving.gif --fps 1 --prompt 'What happens?'
   echo 'Summarise this.' | mlx generate --model ./model --prompt -")]
 pub(crate) struct Generate {
     #[command(flatten)]
@@ -119,7 +120,7 @@ pub(crate) struct Generate {
     #[command(flatten)]
     pub(crate) drafting: Drafting,
     /// Go on from what `mlx cache-prompt` wrote; the prompt is the rest of its message
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["system_prompt", "max_kv_size", "kv_bits", "image"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["system_prompt", "max_kv_size", "kv_bits", "image", "video"])]
     pub(crate) prompt_cache_file: Option<PathBuf>,
 }
 
@@ -146,7 +147,7 @@ pub(crate) struct Logits {
     #[arg(long = "continue", value_delimiter = ',', requires = "tokens", value_name = "IDS")]
     pub(crate) continued: Vec<u32>,
     /// A recording that a model of speech hears
-    #[arg(long, value_name = "AUDIO", conflicts_with = "image")]
+    #[arg(long, value_name = "AUDIO", conflicts_with_all = ["image", "video"])]
     pub(crate) audio: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) shown: Shown,

@@ -11,7 +11,7 @@ use crate::arithmetic::Arithmetic;
 #[command(next_help_heading = "Several tokens in one pass")]
 pub(crate) struct Drafting {
     /// A smaller model of the same vocabulary that proposes tokens
-    #[arg(long, value_name = "DIR|FILE.gguf|HUB_ID", conflicts_with_all = ["prompt_lookup", "image"])]
+    #[arg(long, value_name = "DIR|FILE.gguf|HUB_ID", conflicts_with_all = ["prompt_lookup", "image", "video"])]
     draft_model: Option<String>,
     /// The most tokens that it proposes at once
     #[arg(long, value_name = "N", default_value_t = 3, requires = "draft_model")]

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use mlx_vlm::mlx_image::Image;
-use mlx_vlm::{Media, Prompt, Turn, VisionLanguageModel};
+use mlx_vlm::mlx_image::{Image, Sampling};
+use mlx_vlm::{Media, Prompt, Turn, Video, VisionLanguageModel};
 
 use crate::failure::Outcome;
 
@@ -14,17 +14,29 @@ pub(crate) struct Shown {
     /// Show this image, to a model that sees; may be given several times
     #[arg(long, value_name = "IMAGE")]
     image: Vec<PathBuf>,
+    /// Show frames of this animated GIF or WebP, folder of images, or MP4 (if built with the feature `video`)
+    #[arg(long, value_name = "VIDEO")]
+    video: Vec<PathBuf>,
+    /// How many frames of a second of a video are shown
+    #[arg(long, value_name = "FPS", default_value_t = Sampling::default().fps, requires = "video")]
+    fps: f64,
+    /// The most frames of a video that are shown
+    #[arg(long, value_name = "N", default_value_t = Sampling::default().at_most, requires = "video")]
+    video_max_frames: usize,
 }
 
 impl Shown {
     /// Whether there is nothing to be shown.
     pub(crate) fn is_empty(&self) -> bool {
-        self.image.is_empty()
+        self.image.is_empty() && self.video.is_empty()
     }
 
     /// What is shown, read from its files.
     pub(crate) fn media(&self) -> Outcome<Vec<Media>> {
-        self.image.iter().map(|path| Ok(Image::open(path)?.into())).collect()
+        let images = self.image.iter().map(|path| Ok(Image::open(path)?.into()));
+        let sampling = Sampling { at_most: self.video_max_frames, ..Sampling::fps(self.fps) };
+        let videos = self.video.iter().map(|path| Ok(Video::open(path, &sampling)?.into()));
+        images.chain(videos).collect()
     }
 
     /// What is shown, then the text, after an instruction if there is one.

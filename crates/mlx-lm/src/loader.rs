@@ -165,7 +165,7 @@ pub(crate) fn stored(checkpoint: &Checkpoint) -> Result<(Config, Model, Arrays)>
     let mut config = config(checkpoint)?;
     let mut arrays = named(checkpoint, &mut config)?;
     let others = model::take_others(&mut arrays);
-    let weights = Format::of(&config)?.convert(&mut config, arrays, Some(Dtype::Float32))?;
+    let weights = Format::of(&config)?.convert(&config, arrays, Some(Dtype::Float32))?;
     let model = Model::new(&config, weights)?;
     Ok((config, model, others))
 }

@@ -1,9 +1,12 @@
 //! What a model can be shown.
 
+use std::path::Path;
 use std::time::Duration;
 
-use mlx_image::Image;
+use mlx_image::{Frames, Image, Opening, Sampling};
 use sha2::{Digest, Sha256};
+
+use crate::{Error, Result};
 
 /// An image or a video.
 #[derive(Clone, Debug)]
@@ -25,6 +28,42 @@ pub struct Video {
 
 /// What media hold, so that equal ones are known again.
 pub(crate) type Key = [u8; 32];
+
+impl Video {
+    /// The most bytes that the frames of a file may take.
+    pub const MOST_BYTES: usize = 1 << 31;
+
+    /// Reads frames of an animated GIF or WebP, or of a folder of images by their names in natural order; of an MP4 with
+    /// H.264, too, with the feature `video`.
+    ///
+    /// # Errors
+    /// As [`Frames::open`], or the frames take more than [`MOST_BYTES`](Self::MOST_BYTES): sample fewer.
+    pub fn open(path: impl AsRef<Path>, sampling: &Sampling) -> Result<Self> {
+        let path = path.as_ref();
+        let (mut frames, mut starts, mut bytes) = (Vec::new(), Vec::new(), 0);
+        for frame in Frames::open(path, &Opening::default())?.sample(sampling)? {
+            let frame = frame?;
+            bytes += frame.image.pixels().len();
+            if bytes > Self::MOST_BYTES {
+                let problem = format!(
+                    "{}: the frames take more than {} bytes: sample fewer of them",
+                    path.display(),
+                    Self::MOST_BYTES
+                );
+                return Err(Error::Prompt(problem));
+            }
+            starts.push(frame.start);
+            frames.push(frame.image);
+        }
+        let gaps = u32::try_from(starts.len()).unwrap_or(u32::MAX).saturating_sub(1);
+        let length = starts.last().zip(starts.first()).map(|(last, first)| last.saturating_sub(*first));
+        let interval = length.and_then(|length| length.checked_div(gaps));
+        Ok(Self {
+            frames,
+            interval: interval.unwrap_or(Duration::from_secs_f64(1.0 / sampling.fps.max(1e-3))),
+        })
+    }
+}
 
 impl Media {
     /// A digest of all pixels, sizes and times, and of whether they are seen among others.

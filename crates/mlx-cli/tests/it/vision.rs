@@ -84,6 +84,24 @@ fn an_answer_is_about_what_is_shown() {
 }
 
 #[test]
+fn a_folder_of_frames_is_a_video() {
+    let folder = tempfile::tempdir().unwrap();
+    let frames = folder.path().join("frames");
+    std::fs::create_dir(&frames).unwrap();
+    for name in ["1.bmp", "2.bmp", "10.bmp", "11.bmp"] {
+        let picture = picture(folder.path(), [30, 42]);
+        std::fs::rename(picture, frames.join(name)).unwrap();
+    }
+    let model = model().display().to_string();
+    let asked = ["generate", "--model", &model, "--prompt", "What?", "--json", "--max-tokens", "2"];
+    let shown = ["--video", frames.to_str().unwrap(), "--video-max-frames", "4", "--fps", "24"];
+    let run = mlx(&[&asked[..], &shown].concat());
+    assert!(run.ok, "{}", run.err);
+    let last: Value = serde_json::from_str(run.out.lines().last().unwrap()).unwrap();
+    assert!(last["prompt_tokens"].as_u64().unwrap() > 60, "{last}");
+}
+
+#[test]
 fn a_conversation_shows_an_image_with_the_next_message() {
     let folder = tempfile::tempdir().unwrap();
     let image = picture(folder.path(), [37, 51]);

@@ -24,6 +24,7 @@ use mlx_core::{Array, Result as MlxResult, eval, memory};
 use mlx_nn::{Module, Weights};
 
 pub(crate) use self::body::headed;
+pub use self::wrapper::WRAPPERS;
 use self::wrapper::{Wrapper, ignore_others};
 pub(crate) use self::wrapper::{ignore_predictors, spelled, take_others};
 use crate::cache::KvCache;
@@ -94,37 +95,6 @@ models! {
     "qwen3_next" => qwen_next::qwen3_next,
     "smollm3" => smollm3,
 }
-
-/// The values of `model_type` that are wrapped around a decoder.
-pub const WRAPPERS: &[&str] = &[
-    "fast_vlm",
-    "gemma3",
-    "gemma3n",
-    "gemma4",
-    "gemma4_unified",
-    "glm46v",
-    "glm4v",
-    "glm4v_moe",
-    "glm_ocr",
-    "idefics3",
-    "internvl",
-    "internvl_chat",
-    "kimi_k25",
-    "lfm2_vl",
-    "llava",
-    "llava_next",
-    "llava_onevision",
-    "mistral3",
-    "paddleocr_vl",
-    "paligemma",
-    "qwen2_5_vl",
-    "qwen2_vl",
-    "qwen3_5",
-    "qwen3_5_moe",
-    "qwen3_vl",
-    "qwen3_vl_moe",
-    "smolvlm",
-];
 
 /// Builds the decoder that the config names, within its wrapper if it has one.
 fn build(config: &Config, weights: &Weights) -> Result<Box<dyn Decoder>> {

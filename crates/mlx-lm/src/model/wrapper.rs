@@ -9,6 +9,37 @@ use crate::cache::KvCache;
 use crate::config::Config;
 use crate::tensors::Arrays;
 
+/// The values of `model_type` that are wrapped around a decoder.
+pub const WRAPPERS: &[&str] = &[
+    "fast_vlm",
+    "gemma3",
+    "gemma3n",
+    "gemma4",
+    "gemma4_unified",
+    "glm46v",
+    "glm4v",
+    "glm4v_moe",
+    "glm_ocr",
+    "idefics3",
+    "internvl",
+    "internvl_chat",
+    "kimi_k25",
+    "lfm2_vl",
+    "llava",
+    "llava_next",
+    "llava_onevision",
+    "mistral3",
+    "paddleocr_vl",
+    "paligemma",
+    "qwen2_5_vl",
+    "qwen2_vl",
+    "qwen3_5",
+    "qwen3_5_moe",
+    "qwen3_vl",
+    "qwen3_vl_moe",
+    "smolvlm",
+];
+
 /// Scopes of what is no text.
 const OTHERS: &[&str] = &[
     "audio_tower.",

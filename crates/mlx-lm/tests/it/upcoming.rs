@@ -32,7 +32,7 @@ fn with_image() -> KvCache {
     let mut cache = KvCache::full(1);
     push(&mut cache, 2);
     let positions = Some((places(&[2, 2, 3, 3]), 4));
-    cache.expect(Upcoming { positions, together: Vec::new() }).unwrap();
+    cache.expect(Upcoming { positions, ..Upcoming::default() }).unwrap();
     push(&mut cache, 4);
     push(&mut cache, 1);
     cache
@@ -54,7 +54,7 @@ fn a_rollback_leaps_back() {
     let mut cache = with_image();
     let checkpoint = cache.checkpoint(8);
     let positions = Some((places(&[5, 9]), 20));
-    cache.expect(Upcoming { positions, together: Vec::new() }).unwrap();
+    cache.expect(Upcoming { positions, ..Upcoming::default() }).unwrap();
     push(&mut cache, 2);
     assert_eq!(next(&mut cache), [20, 21]);
     cache.rollback(checkpoint, 0).unwrap();
@@ -91,7 +91,7 @@ fn tokens_together_see_each_other_whatever_the_rule() {
         [(LayerCache::full(), Mask::causal(), 100), (LayerCache::sliding(3), Mask::sliding(3), 3)]
     {
         let mut cache = KvCache::new([layer]);
-        cache.expect(Upcoming { positions: None, together: vec![1..4, 5..7] }).unwrap();
+        cache.expect(Upcoming { together: vec![1..4, 5..7], ..Upcoming::default() }).unwrap();
         let [q, k, v] = heads(8, 9);
         let found = cache.layers().next().unwrap().attend(&q, &k, &v, 1.0, &mask).unwrap();
         let sees = |q: i32, k: i32| {
@@ -115,7 +115,7 @@ fn tokens_together_see_each_other_whatever_the_rule() {
 #[test]
 fn what_does_not_fit_the_tokens_is_refused() {
     let mut cache = KvCache::full(1);
-    cache.expect(Upcoming { positions: Some((places(&[0, 0]), 1)), together: Vec::new() }).unwrap();
+    cache.expect(Upcoming { positions: Some((places(&[0, 0]), 1)), ..Upcoming::default() }).unwrap();
     let [q, k, v] = heads(3, 1);
     let error = cache.layers().next().unwrap().attend(&q, &k, &v, 1.0, &Mask::causal()).unwrap_err();
     assert!(error.to_string().contains("3 tokens came where 2 have positions"), "{error}");
