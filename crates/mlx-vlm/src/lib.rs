@@ -45,3 +45,8 @@ pub use sight::Sight;
 pub use turn::Turn;
 
 pub use {mlx_core, mlx_hub, mlx_image, mlx_lm, mlx_text};
+
+/// The chapter of the guide, whose code is compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guide/vision.md")]
+pub struct Guide;
