@@ -53,7 +53,8 @@ impl KvCache {
             let layers: Vec<_> = caches.iter().filter_map(|cache| cache.layers.get(at)).collect();
             LayerCache::merge(&layers)
         };
-        Ok(Self::new((0..layers).map(layer).collect::<Result<Vec<_>>>()?))
+        let merged = Self::new((0..layers).map(layer).collect::<Result<Vec<_>>>()?);
+        Ok(Self { shown: caches.iter().any(|cache| cache.shown), ..merged })
     }
 
     /// Adds the texts of another cache behind those of this one.
@@ -71,7 +72,7 @@ impl KvCache {
     /// There is no such text.
     pub fn filter(&self, texts: &[usize]) -> Result<Self> {
         let layers = self.layers.iter().map(|layer| layer.filter(texts)).collect::<Result<Vec<_>>>()?;
-        Ok(Self::new(layers))
+        Ok(Self { shown: self.shown, ..Self::new(layers) })
     }
 
     /// Whether the texts of both can go on in one batch, each as it would alone.

@@ -44,6 +44,8 @@ use crate::Error;
 pub struct KvCache {
     layers: Vec<LayerCache>,
     pace: Pace,
+    /// Whether tokens alone do not tell what it holds.
+    shown: bool,
 }
 
 impl KvCache {
@@ -54,7 +56,7 @@ impl KvCache {
 
     /// A cache of these layers.
     pub fn new(layers: impl IntoIterator<Item = LayerCache>) -> Self {
-        Self { layers: layers.into_iter().collect(), pace: Pace::Free }
+        Self { layers: layers.into_iter().collect(), pace: Pace::Free, shown: false }
     }
 
     /// The number of tokens seen; in a batch, those of the longest text.
@@ -67,6 +69,11 @@ impl KvCache {
     /// The layers' caches in order, to be filled by one pass of the decoder.
     pub fn layers(&mut self) -> impl Iterator<Item = &mut LayerCache> {
         self.layers.iter_mut()
+    }
+
+    /// Whether something was shown in the text, so that its tokens alone do not tell what this holds.
+    pub(crate) fn is_of_more_than_text(&self) -> bool {
+        self.shown
     }
 
     /// How far ahead a pass that fills this is begun.

@@ -82,6 +82,7 @@ impl KvCache {
                 cache.awaited = Some(Rc::clone(&awaited));
             }
         }
+        self.shown = true;
         Ok(())
     }
 }

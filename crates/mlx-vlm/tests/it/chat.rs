@@ -1,7 +1,7 @@
 //! Conversations over several turns remember what was seen.
 
 use mlx_core::{Dtype, Precision};
-use mlx_lm::{ChatEvent, GenerateOptions};
+use mlx_lm::{BatchGenerator, BatchOptions, ChatEvent, EventKind, GenerateOptions};
 use mlx_vlm::mlx_hub::Source;
 use mlx_vlm::mlx_image::{Image, Size};
 use mlx_vlm::{Turn, VisionChat, VisionLanguageModel};
@@ -80,4 +80,38 @@ fn a_turn_that_shows_more_than_its_message_says_is_refused() {
     turn.media.push(cat(0).into());
     let message = chat.send(turn).err().unwrap().to_string();
     assert_eq!(message, "the turn shows more than its message has parts for");
+}
+
+#[test]
+fn a_batch_of_texts_with_images_and_without_gives_each_what_it_gets_alone() {
+    let model = model();
+    let options = GenerateOptions { max_tokens: 6, prefill_step: 9, ..GenerateOptions::default() };
+    let turns = [
+        vec![Turn::user("What is it?").with(cat(0))],
+        vec![Turn::user("Nothing.")],
+        vec![Turn::user("And this?").with(cat(3)).with(cat(4))],
+    ];
+    let prompts: Vec<_> = turns.iter().map(|turns| model.chat(turns).unwrap()).collect();
+    let alone = prompts.iter().map(|prompt| {
+        let pieces = model.generate(prompt, options.clone()).unwrap();
+        pieces.filter_map(|piece| piece.unwrap().token).collect::<Vec<_>>()
+    });
+    let alone: Vec<_> = alone.collect();
+    let mut batch = BatchGenerator::new(model.language().model(), BatchOptions::default()).unwrap();
+    let insert =
+        |prompt| batch.insert(model.batch_prompt(prompt, &options).unwrap(), options.clone()).unwrap();
+    let ids: Vec<_> = prompts.iter().map(insert).collect();
+    let mut found = vec![Vec::new(); ids.len()];
+    while !batch.is_idle() {
+        for event in batch.step() {
+            if let (Some(text), EventKind::New(token)) =
+                (ids.iter().position(|id| *id == event.id), event.kind)
+            {
+                found[text].push(token.id);
+            }
+        }
+    }
+    for (found, alone) in found.iter().zip(&alone) {
+        assert_eq!(found[..alone.len()], alone[..]);
+    }
 }

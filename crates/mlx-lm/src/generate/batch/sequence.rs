@@ -18,6 +18,8 @@ pub(super) struct Sequence {
     /// A cache of its kind that holds nothing.
     empty: KvCache,
     keeps_cache: bool,
+    /// Whether it began with what its tokens do not tell.
+    shows: bool,
     meter: Meter,
     /// What the sampler drew next when all tokens before were known.
     draws: Draws,
@@ -56,6 +58,7 @@ impl Sequence {
             prefill_step: options.prefill_step.max(1),
             empty,
             keeps_cache: keep_cache,
+            shows: cache.is_of_more_than_text(),
             meter: Meter::start(tokens.len())?,
             tokens,
             chosen: false,
@@ -149,7 +152,15 @@ impl Sequence {
     }
 
     /// Goes back to the tokens that are known.
+    ///
+    /// # Errors
+    /// The text shows images, which its tokens do not tell.
     pub(super) fn go_back(&mut self) -> Result<()> {
+        if self.shows {
+            let message =
+                "a text that shows images has lost its cache with another one's failure: give it anew";
+            return Err(Error::Cache(message.into()));
+        }
         self.chosen = false;
         self.chooser.go_back(&self.tokens, self.prompt, self.draws.clone())
     }
