@@ -10,7 +10,6 @@ mod attention;
 mod encoder;
 mod feed_forward;
 mod patches;
-mod resized;
 mod rotation;
 mod square;
 mod squares;

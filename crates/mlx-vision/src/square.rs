@@ -20,6 +20,8 @@ pub enum Between {
     Corners,
     /// Linearly, where places are in the middle of what they cover.
     Linear,
+    /// As `Linear`, and smoothed where there are fewer of them, as by torch's `interpolate` with `antialias`.
+    Smooth,
     /// By cubic curves, where places are in the middle of what they cover. Keys, "Cubic Convolution Interpolation for
     /// Digital Image Processing", with -0.75 for the slope as in torch.
     Cubic,
@@ -34,23 +36,29 @@ impl SquarePositions {
 
     /// The vectors of so many rows and columns, `[rows · columns, width]`.
     pub fn forward(&self, grid: [i32; 2]) -> MlxResult<Array> {
-        let side = self.side;
-        let shares = |count: i32| {
-            let all: Vec<f32> = (0..count).flat_map(|at| self.between.shares(side, count, at)).collect();
-            Array::from_slice(&all, [count, side])
-        };
-        let [rows, columns] = grid.map(shares);
-        let square = self.weight.astype(Dtype::Float32)?;
-        let rows = rows?.matmul(&square.reshape([side, -1])?)?;
-        let all = columns?.matmul(&rows.unflatten(-1, [side, -1])?)?;
-        all.flatten(0, 1)?.astype(self.weight.dtype())
+        self.between.resample(&self.weight, self.side, grid)
     }
 }
 
 impl Between {
+    /// Vectors `[side · side, width]` of the places of a square, as those of so many rows and columns:
+    /// `[rows · columns, width]`.
+    pub(crate) fn resample(self, square: &Array, side: i32, grid: [i32; 2]) -> MlxResult<Array> {
+        let shares = |count: i32| {
+            let all: Vec<f32> = (0..count).flat_map(|at| self.shares(side, count, at)).collect();
+            Array::from_slice(&all, [count, side])
+        };
+        let [rows, columns] = grid.map(shares);
+        let wide = square.astype(Dtype::Float32)?;
+        let rows = rows?.matmul(&wide.reshape([side, -1])?)?;
+        let all = columns?.matmul(&rows.unflatten(-1, [side, -1])?)?;
+        all.flatten(0, 1)?.astype(square.dtype())
+    }
+
     /// How much each of `side` places in a line gives to the place `at` of `count`.
     fn shares(self, side: i32, count: i32, at: i32) -> Vec<f32> {
         let place = match self {
+            Self::Smooth => return smooth_shares(side, count, at),
             Self::Corners => (at * (side - 1)) as f32 / (count - 1).max(1) as f32,
             Self::Linear | Self::Cubic => (at as f32 + 0.5) * side as f32 / count as f32 - 0.5,
         };
@@ -72,11 +80,20 @@ impl Between {
         const SLOPE: f32 = -0.75;
         let x = distance;
         match self {
-            Self::Corners | Self::Linear => (1.0 - x).max(0.0),
+            Self::Corners | Self::Linear | Self::Smooth => (1.0 - x).max(0.0),
             Self::Cubic if x <= 1.0 => ((SLOPE + 2.0) * x - (SLOPE + 3.0)) * x * x + 1.0,
             Self::Cubic => ((SLOPE * x - 5.0 * SLOPE) * x + 8.0 * SLOPE) * x - 4.0 * SLOPE,
         }
     }
+}
+
+/// How much each of `side` places in a line gives to the place `at` of `count`, where what it covers counts.
+fn smooth_shares(side: i32, count: i32, at: i32) -> Vec<f32> {
+    let scale = side as f32 / count as f32;
+    let middle = (at as f32 + 0.5) * scale - 0.5;
+    let weight = |place: i32| (1.0 - (place as f32 - middle).abs() / scale.max(1.0)).max(0.0);
+    let sum: f32 = (0..side).map(weight).sum();
+    (0..side).map(|place| weight(place) / sum).collect()
 }
 
 #[cfg(test)]
@@ -94,6 +111,19 @@ mod tests {
             }
             assert_eq!(between.shares(3, 3, 1), [0.0, 1.0, 0.0]);
         }
+    }
+
+    #[test]
+    fn smooth_shares_of_a_place_are_one_together() {
+        for count in [1, 2, 3, 4, 7, 64] {
+            for at in 0..count {
+                let sum: f32 = Between::Smooth.shares(4, count, at).iter().sum();
+                assert!((sum - 1.0).abs() < 1e-6, "{at} of {count}: {sum}");
+            }
+        }
+        assert_eq!(Between::Smooth.shares(4, 4, 1), [0.0, 1.0, 0.0, 0.0]);
+        assert_eq!(Between::Smooth.shares(4, 8, 0), [1.0, 0.0, 0.0, 0.0]);
+        assert_eq!(Between::Smooth.shares(4, 2, 0), [0.428_571_43, 0.428_571_43, 0.142_857_15, 0.0]);
     }
 
     #[test]

@@ -3,8 +3,7 @@
 use mlx_core::{Array, Result as MlxResult, concatenate};
 use mlx_nn::{LayerNorm, Module, Result, Weights};
 
-use crate::resized::resized;
-use crate::{Encoder, EncoderSizes, PatchEmbedding, PatchSizes};
+use crate::{Between, Encoder, EncoderSizes, PatchEmbedding, PatchSizes};
 
 /// Patches of images in, vectors of each out.
 #[derive(Module)]
@@ -135,7 +134,7 @@ impl Vit {
         let own = match places {
             PatchPlaces::Square => square,
             PatchPlaces::Resized(grid) if grid == [self.side; 2] => square,
-            PatchPlaces::Resized(grid) => resized(&square, self.side, grid)?,
+            PatchPlaces::Resized(grid) => Between::Smooth.resample(&square, self.side, grid)?,
             PatchPlaces::Taken(numbers) => {
                 let count = i32::try_from(numbers.len()).unwrap_or(i32::MAX);
                 square.take(&Array::from_slice(numbers, [count])?, 0)?

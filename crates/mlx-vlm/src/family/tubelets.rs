@@ -24,6 +24,12 @@ pub(super) fn prepared(tubelets: Tubelets, text: String, pace: f64) -> Result<Pr
     Ok(Prepared { about, inputs: vec![Array::from_vec(values, shape)?] })
 }
 
+/// What `tower` makes of all tubelets, one behind the other.
+pub(super) fn see(inputs: &[Array], tower: impl Fn(&Array) -> MlxResult<Array>) -> Result<Array> {
+    let seen: MlxResult<Vec<_>> = inputs.iter().map(tower).collect();
+    Ok(mlx_core::concatenate(&seen?, 0)?)
+}
+
 /// Checks that a processor cuts what a tower takes: tubelets of so many frames, so large, of which squares are merged.
 pub(super) fn fits(processor: TubeletProcessor, [depth, patch, merge]: [i32; 3]) -> Result<TubeletProcessor> {
     let taken = [depth, patch, merge].map(|size| size.unsigned_abs() as usize);

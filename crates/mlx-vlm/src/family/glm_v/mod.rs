@@ -7,7 +7,7 @@ mod config;
 mod merger;
 mod tower;
 
-use mlx_core::{Array, Result as MlxResult};
+use mlx_core::Array;
 use mlx_hub::Directory;
 use mlx_image::TubeletProcessor;
 use mlx_nn::Module;
@@ -108,9 +108,7 @@ impl Family for GlmV {
     }
 
     fn see(&self, about: &About, inputs: &[Array]) -> Result<Array> {
-        let seen: MlxResult<Vec<_>> =
-            inputs.iter().map(|tubelets| self.visual.forward(tubelets, about.grid)).collect();
-        Ok(mlx_core::concatenate(&seen?, 0)?)
+        tubelets::see(inputs, |tubelets| self.visual.forward(tubelets, about.grid))
     }
 
     fn tokens(&self) -> &[u32] {

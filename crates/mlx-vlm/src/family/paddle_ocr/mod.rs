@@ -6,7 +6,7 @@
 mod config;
 mod tower;
 
-use mlx_core::{Array, Result as MlxResult};
+use mlx_core::Array;
 use mlx_image::TubeletProcessor;
 use mlx_nn::{Module, Weights};
 
@@ -78,12 +78,10 @@ impl Family for PaddleOcr {
 
     fn see(&self, about: &About, inputs: &[Array]) -> Result<Array> {
         let [_, height, width] = about.grid.map(|size| size * self.merge);
-        let see = |patches: &Array| {
+        tubelets::see(inputs, |patches| {
             let seen = self.visual.forward(patches, [height, width])?;
             self.projector.forward(&seen, [height, width])
-        };
-        let seen: MlxResult<Vec<_>> = inputs.iter().map(see).collect();
-        Ok(mlx_core::concatenate(&seen?, 0)?)
+        })
     }
 
     fn tokens(&self) -> &[u32] {

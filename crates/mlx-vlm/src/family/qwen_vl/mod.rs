@@ -11,7 +11,7 @@ mod order;
 mod stored;
 mod tower;
 
-use mlx_core::{Array, Result as MlxResult};
+use mlx_core::Array;
 use mlx_image::{TubeletProcessor, Tubelets};
 use mlx_nn::Module;
 
@@ -107,9 +107,7 @@ impl Family for QwenVl {
     }
 
     fn see(&self, about: &About, inputs: &[Array]) -> Result<Array> {
-        let seen: MlxResult<Vec<_>> =
-            inputs.iter().map(|tubelets| self.visual.forward(tubelets, about.grid)).collect();
-        Ok(mlx_core::concatenate(&seen?, 0)?)
+        tubelets::see(inputs, |tubelets| self.visual.forward(tubelets, about.grid))
     }
 
     fn tokens(&self) -> &[u32] {
