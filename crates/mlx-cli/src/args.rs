@@ -17,6 +17,7 @@ use crate::command::embed::Embed;
 use crate::command::encode::Encode;
 use crate::command::perplexity::Perplexity;
 use crate::command::rerank::Rerank;
+use crate::command::serve::Serve;
 use crate::command::speak::Speak;
 use crate::command::transcribe::Transcribe;
 use crate::command::vad::Vad;
@@ -48,6 +49,7 @@ pub(crate) enum Command {
     Encode(Encode),
     Codec(Codec),
     Rerank(Rerank),
+    Serve(Serve),
     Speak(Speak),
     Transcribe(Transcribe),
     Vad(Vad),

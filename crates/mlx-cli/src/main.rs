@@ -44,6 +44,7 @@ fn main() -> ExitCode {
         Command::Encode(options) => command::encode::run(&options),
         Command::Codec(options) => command::codec::run(&options),
         Command::Rerank(options) => command::rerank::run(&options),
+        Command::Serve(options) => command::serve::run(&options),
         Command::Speak(options) => command::speak::run(&options),
         Command::Transcribe(options) => command::transcribe::run(&options),
         Command::Vad(options) => command::vad::run(&options),

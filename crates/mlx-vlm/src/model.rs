@@ -90,6 +90,19 @@ impl VisionLanguageModel {
         Ok(cache)
     }
 
+    /// Runs about `step` more tokens of `prompt` into `cache`, but not its last one. Tokens that see each other run together.
+    ///
+    /// # Errors
+    /// The prompt is longer than the model's context.
+    pub fn prefill_chunk(&self, prompt: &Prompt, cache: &mut KvCache, step: usize) -> Result<()> {
+        let model = self.language.model();
+        let (at, last) = (cache.offset().unsigned_abs() as usize, prompt.tokens.len().saturating_sub(1));
+        let end = prompt.chunk_end(at, step).min(last);
+        self.sight.run(model, prompt, cache, (end, step))?;
+        let held = cache.offset().unsigned_abs() as usize;
+        Ok(model.prefill(prompt.tokens.get(held..end).unwrap_or_default(), cache, step)?)
+    }
+
     /// The text that follows `prompt`.
     pub fn generate(&self, prompt: &Prompt, options: GenerateOptions) -> Result<TextStream<'_>> {
         let cache = self.prefill(prompt, &options)?;

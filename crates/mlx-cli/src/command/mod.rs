@@ -13,6 +13,7 @@ pub(crate) mod logits;
 pub(crate) mod memory;
 pub(crate) mod perplexity;
 pub(crate) mod rerank;
+pub(crate) mod serve;
 pub(crate) mod speak;
 pub(crate) mod transcribe;
 pub(crate) mod vad;

@@ -131,7 +131,7 @@ impl KvCache {
     }
 
     /// Whether any token can be taken back at any time, so that earlier states need not be kept.
-    pub(crate) fn keeps_all(&self) -> bool {
+    pub fn keeps_all(&self) -> bool {
         let mut leaves = self.layers.iter().flat_map(LayerCache::leaves);
         leaves.all(|layer| matches!(layer, LayerCache::Attention(cache) if cache.reach == Reach::All))
     }

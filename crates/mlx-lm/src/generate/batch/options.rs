@@ -50,12 +50,13 @@ pub struct BatchPrompt {
     pub(super) tokens: Vec<u32>,
     pub(super) cache: Option<KvCache>,
     pub(super) keep_cache: bool,
+    pub(super) special_tokens: bool,
 }
 
 impl BatchPrompt {
     /// The tokens of a prompt.
     pub fn new(tokens: impl Into<Vec<u32>>) -> Self {
-        Self { tokens: tokens.into(), cache: None, keep_cache: false }
+        Self { tokens: tokens.into(), cache: None, keep_cache: false, special_tokens: false }
     }
 
     /// With a cache that holds the first of the tokens, but not the last. It was made with the
@@ -70,6 +71,14 @@ impl BatchPrompt {
     #[must_use]
     pub fn keep_cache(mut self) -> Self {
         self.keep_cache = true;
+        self
+    }
+
+    /// Shows special tokens in the text of a [`TextBatchGenerator`](crate::TextBatchGenerator), in which a model may mark
+    /// the parts of its answer.
+    #[must_use]
+    pub fn with_special_tokens(mut self) -> Self {
+        self.special_tokens = true;
         self
     }
 }

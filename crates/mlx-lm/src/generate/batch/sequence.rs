@@ -36,7 +36,7 @@ impl Sequence {
         prompt: BatchPrompt,
         options: &GenerateOptions,
     ) -> Result<(Self, KvCache)> {
-        let BatchPrompt { tokens, cache, keep_cache } = prompt;
+        let BatchPrompt { tokens, cache, keep_cache, .. } = prompt;
         if options.speculation.is_some() {
             return Err(Error::Speculation(
                 "a batch drafts no tokens: leave it out, or generate alone".into(),

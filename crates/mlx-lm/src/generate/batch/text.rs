@@ -32,7 +32,9 @@ impl<'m> TextBatchGenerator<'m> {
     /// # Errors
     /// As there.
     pub fn insert(&mut self, prompt: impl Into<BatchPrompt>, options: GenerateOptions) -> Result<SequenceId> {
+        let prompt = prompt.into();
         let pieces = Pieces::new(self.model.tokenizer(), &options.stop);
+        let pieces = if prompt.special_tokens { pieces.with_special_tokens() } else { pieces };
         let id = self.batch.insert(prompt, options)?;
         self.pieces.insert(id, pieces);
         Ok(id)

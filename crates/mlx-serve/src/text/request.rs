@@ -1,0 +1,241 @@
+//! From what is asked to what a model runs.
+
+use mlx_lm::GenerateOptions;
+use mlx_lm::sampling::Processor;
+use mlx_memory::Bytes;
+use mlx_text::{ChatOptions, Message, ResponseFormat, ResponseParser, ToolFormat, Tools};
+use mlx_vlm::{Prompt, Turn};
+use serde_json::Value;
+
+use super::form::Form;
+use super::job::{Ask, Calls, Conversation, Reply, Write};
+use super::model::TextModel;
+use crate::fault::Fault;
+use crate::options::{Limits, ModelOptions};
+
+/// A request that can be run.
+pub(super) struct Ready {
+    pub(super) prompt: Reads,
+    /// Those of each answer.
+    pub(super) options: Vec<GenerateOptions>,
+    pub(super) parser: ResponseParser,
+    /// Whether the parts of answers are marked, which the parser has to see.
+    pub(super) marked: bool,
+    /// The memory that it takes.
+    pub(super) cost: Bytes,
+    pub(super) reply: Reply,
+}
+
+/// What a model reads.
+pub(super) enum Reads {
+    Text(Vec<u32>),
+    /// Text with images.
+    Shown(Box<Prompt>),
+}
+
+impl Reads {
+    pub(super) fn tokens(&self) -> &[u32] {
+        match self {
+            Self::Text(tokens) => tokens,
+            Self::Shown(prompt) => prompt.tokens(),
+        }
+    }
+}
+
+/// What all requests of a model have in common.
+#[derive(Clone, Copy)]
+pub(super) struct House<'m> {
+    pub(super) model: &'m TextModel,
+    pub(super) options: &'m ModelOptions,
+    pub(super) limits: &'m Limits,
+    pub(super) processors: &'m [Processor],
+}
+
+/// What is read, and how the answer to it is taken apart.
+struct Reading {
+    prompt: Reads,
+    parser: ResponseParser,
+    marked: bool,
+    form: Form,
+    /// The end of the reasoning that the prompt has begun.
+    reasoning: Option<String>,
+}
+
+impl House<'_> {
+    /// Turns a request into what can be run.
+    pub(super) fn ready(&self, write: Write) -> Result<Ready, Box<(Fault, Reply)>> {
+        let reply = write.reply.clone();
+        self.checked(write).map_err(|fault| Box::new((fault, reply)))
+    }
+
+    fn checked(&self, write: Write) -> Result<Ready, Fault> {
+        let reading = self.read(&write.ask, &write.form)?;
+        let language = self.model.language();
+        let length = reading.prompt.tokens().len();
+        let max_tokens = self.room(length, write.max_tokens)?;
+        let mut grammar = reading.form.grammar(language)?;
+        if let Some(end) = &reading.reasoning {
+            grammar = grammar
+                .map(|grammar| Ok::<_, Fault>(grammar.after(language.tokenizer().encode(end, false)?)))
+                .transpose()?;
+        }
+        let defaults = &self.model.defaults;
+        let options = (0..write.choices as u64).map(|choice| {
+            Ok(GenerateOptions {
+                max_tokens,
+                sampler: write.sampling.sampler(defaults, language, choice)?,
+                processors: write.sampling.processors(defaults, self.processors),
+                grammar: grammar.clone(),
+                logprobs: write.logprobs,
+                stop: write.stop.clone(),
+                prefill_step: self.limits.prefill_step,
+                cache: self.options.cache.clone(),
+                ..GenerateOptions::default()
+            })
+        });
+        Ok(Ready {
+            options: options.collect::<mlx_lm::Result<_>>()?,
+            cost: self.model.cost(length + max_tokens) * write.choices as u64,
+            prompt: reading.prompt,
+            parser: reading.parser,
+            marked: reading.marked,
+            reply: write.reply,
+        })
+    }
+
+    /// How many tokens an answer may have.
+    fn room(&self, prompt: usize, wanted: Option<usize>) -> Result<usize, Fault> {
+        let wanted = wanted.unwrap_or(self.limits.default_max_tokens).min(self.limits.max_tokens);
+        let Some(context) = self.model.language().model().context() else { return Ok(wanted) };
+        if prompt >= context {
+            let message = format!(
+                "the prompt has {prompt} tokens, and the model reads {context}, of which the answer takes some: shorten it"
+            );
+            return Err(Fault::invalid(message).code("context_length_exceeded"));
+        }
+        Ok(wanted.min(context - prompt))
+    }
+
+    /// The tokens of what is asked.
+    pub(super) fn tokens(&self, ask: &Ask) -> Result<Vec<u32>, Fault> {
+        Ok(self.read(ask, &Form::Free)?.prompt.tokens().to_vec())
+    }
+
+    fn read(&self, ask: &Ask, form: &Form) -> Result<Reading, Fault> {
+        let tokens = match ask {
+            Ask::Conversation(conversation) => return self.converse(conversation, form),
+            Ask::Text(text) if text.is_empty() => return Err(Fault::field("prompt", "the prompt is empty")),
+            Ask::Text(text) => self.model.language().encode(text)?,
+            Ask::Tokens(tokens) => tokens.clone(),
+        };
+        let plain = ResponseFormat::default();
+        Ok(Reading {
+            prompt: Reads::Text(tokens),
+            parser: plain.parser("", Tools::default()),
+            marked: false,
+            form: form.clone(),
+            reasoning: None,
+        })
+    }
+
+    fn converse(&self, conversation: &Conversation, form: &Form) -> Result<Reading, Fault> {
+        let (format, form) = self.calls(conversation, form)?;
+        let text = self.render(conversation, &format, &form)?;
+        let media: Vec<_> = conversation.turns.iter().flat_map(|(_, media)| media).collect();
+        let prompt = match self.model.sight() {
+            Some(model) if !media.is_empty() => {
+                let prompt = model
+                    .prompt(&text, media)
+                    .map_err(|error| Fault::field("messages", error.to_string()))?;
+                Reads::Shown(Box::new(prompt))
+            }
+            _ if !media.is_empty() => {
+                return Err(Fault::field("messages", "the model sees no images: name one that does"));
+            }
+            _ => Reads::Text(self.model.language().tokenizer().encode(&text, false)?),
+        };
+        let tools = conversation.tools.as_ref().filter(|_| conversation.calls != Calls::None);
+        let end = format.reasoning().filter(|_| format.opens_reasoning(&text)).map(|marks| marks.end.clone());
+        Ok(Reading {
+            prompt,
+            parser: format.parser(&text, tools.map(Tools::new).unwrap_or_default()),
+            marked: format != ResponseFormat::default(),
+            form,
+            reasoning: end,
+        })
+    }
+
+    /// How the model calls functions, and the form of an answer that must be a call.
+    fn calls(&self, conversation: &Conversation, form: &Form) -> Result<(ResponseFormat, Form), Fault> {
+        let format = &self.model.format;
+        let bare = || ResponseFormat::new(format.reasoning().cloned(), Some(ToolFormat::Llama3));
+        let Some(tools) = conversation.tools.as_ref().filter(|_| conversation.calls != Calls::None) else {
+            return Ok((ResponseFormat::new(format.reasoning().cloned(), None), form.clone()));
+        };
+        let only = match &conversation.calls {
+            Calls::Auto | Calls::None if format.tools().is_some() => {
+                return Ok((format.clone(), form.clone()));
+            }
+            Calls::Auto | Calls::None => return Ok((bare(), form.clone())),
+            Calls::Required => None,
+            Calls::Named(name) => Some(name.as_str()),
+        };
+        let unknown = || match only {
+            Some(name) => Fault::field("tool_choice", format!("there is no function {name} among the tools")),
+            None => Fault::field("tools", "a call is required, and there is no function to call"),
+        };
+        Ok((bare(), Form::call(tools, only).ok_or_else(unknown)?))
+    }
+
+    /// The conversation as the checkpoint's template writes it.
+    fn render(
+        &self,
+        conversation: &Conversation,
+        format: &ResponseFormat,
+        form: &Form,
+    ) -> Result<String, Fault> {
+        let tokenizer = self.model.language().tokenizer();
+        let Some(template) = tokenizer.chat_template() else {
+            let message = "the model has no chat template: use /v1/completions";
+            return Err(Fault::field("model", message));
+        };
+        let mut options = ChatOptions { tools: conversation.tools.clone(), ..ChatOptions::default() };
+        if conversation.calls == Calls::None {
+            options.tools = None;
+        }
+        let thinks = format.reasoning().is_some() && matches!(form, Form::Free);
+        options.variables.insert("enable_thinking".into(), thinks.into());
+        options.variables.extend(conversation.variables.clone());
+        let mut messages = self.messages(conversation);
+        if let Some(tools) = options.tools.as_ref().filter(|_| self.model.format.tools().is_none()) {
+            explain(&mut messages, tools);
+        }
+        let begun = if conversation.goes_on { messages.pop() } else { None };
+        let text = template.render(&messages, &options)?;
+        Ok(text + begun.as_ref().and_then(Message::text).unwrap_or_default())
+    }
+
+    /// The messages, as the templates of models that see and of others expect them.
+    fn messages(&self, conversation: &Conversation) -> Vec<Message> {
+        let sees = self.model.sight().is_some();
+        let message = |(message, _): &(Message, _)| {
+            if sees { Turn::from(message.clone()).message } else { message.clone() }
+        };
+        conversation.turns.iter().map(message).collect()
+    }
+}
+
+/// Tells a model whose template knows no functions of them.
+fn explain(messages: &mut Vec<Message>, tools: &Value) {
+    let text = format!(
+        "You can call these functions: {tools}\nTo call one, answer with nothing but JSON: {{\"name\": its name, \
+         \"parameters\": an object of its arguments}}. Otherwise answer in words."
+    );
+    match messages.first_mut().filter(|message| message.role == "system") {
+        Some(message) => {
+            let before = message.text().unwrap_or_default();
+            *message = Message::system(format!("{before}\n\n{text}"));
+        }
+        None => messages.insert(0, Message::system(text)),
+    }
+}
