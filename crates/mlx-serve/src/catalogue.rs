@@ -170,8 +170,8 @@ impl Catalogue {
     }
 
     /// Waits for the ends of all engines.
-    pub(crate) fn join(&mut self) {
-        self.entries.iter_mut().for_each(Entry::join);
+    pub(crate) fn join(&self) {
+        self.entries.iter().for_each(Entry::join);
     }
 }
 
@@ -226,8 +226,8 @@ impl Entry {
         each!(&self.engine, engine => engine.close(deadline));
     }
 
-    fn join(&mut self) {
-        each!(&mut self.engine, engine => engine.join());
+    fn join(&self) {
+        each!(&self.engine, engine => engine.join());
     }
 }
 

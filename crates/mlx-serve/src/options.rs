@@ -92,6 +92,9 @@ pub struct Limits {
     pub prompt_cache_dir: Option<PathBuf>,
     /// After so long without a request a model is unloaded; never without it.
     pub idle: Option<Duration>,
+    /// An engine that does not answer for so long is stuck, as `/health` says. A chunk of a prompt takes seconds on a slow
+    /// machine.
+    pub probe: Duration,
     /// How long texts may go on after the server is told to end.
     pub grace: Duration,
 }
@@ -109,6 +112,7 @@ impl Default for Limits {
             prompt_cache: Bytes::mib(512),
             prompt_cache_dir: None,
             idle: None,
+            probe: Duration::from_secs(10),
             grace: Duration::from_secs(30),
         }
     }

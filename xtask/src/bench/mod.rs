@@ -15,6 +15,7 @@ mod random;
 mod report;
 mod safetensors;
 mod series;
+mod serve;
 mod shape;
 mod speech;
 mod synthetic;
@@ -35,6 +36,7 @@ enum Subject {
     Cpu(cpu::Options),
     Embed(embed::Options),
     Kernels(kernels::Options),
+    Serve(serve::Options),
     Speech(speech::Options),
 }
 
@@ -44,6 +46,7 @@ pub fn run(options: &Options) -> Result<()> {
         Subject::Cpu(options) => cpu::run(options),
         Subject::Embed(options) => embed::run(options),
         Subject::Kernels(options) => kernels::run(options),
+        Subject::Serve(options) => serve::run(options),
         Subject::Speech(options) => speech::run(options),
     }
 }

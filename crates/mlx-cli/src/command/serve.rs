@@ -160,6 +160,7 @@ impl Serve {
                 prompt_cache_dir: bounds.prompt_cache_dir.clone(),
                 idle: bounds.idle_timeout.map(Duration::from_secs),
                 grace: Duration::from_secs(bounds.grace),
+                ..Limits::default()
             },
             ..ServerOptions::default()
         })

@@ -6,6 +6,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use futures_util::StreamExt;
 use subtle::ConstantTimeEq;
 use tower_http::cors::{AllowOrigin, Any, CorsLayer};
 
@@ -23,12 +24,45 @@ pub(super) async fn guard(State(house): State<Arc<House>>, request: Request, nex
         let open = OPEN.contains(&path) || request.method() == Method::OPTIONS;
         if open { None } else { check_key(request.headers(), &house.options.api_keys).err() }
     });
+    let length = content_length(request.headers());
+    let most = house.options.limits.body;
     let response = match refused {
         Some(fault) => fault.into_response(),
+        None if length > most => {
+            discard(request).await;
+            too_large(most).into_response()
+        }
         None => next.run(request).await,
     };
     house.metrics.request(route.as_deref().unwrap_or("unknown"), response.status().as_u16());
     response
+}
+
+/// The most bytes that are read of a body that is too large, so that its client gets to the answer.
+const READ_FOR_NOTHING: usize = 256 << 20;
+
+fn content_length(headers: &HeaderMap) -> usize {
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    length.and_then(|length| length.parse().ok()).unwrap_or(0)
+}
+
+/// Reads a body and drops it.
+async fn discard(request: Request) {
+    let mut body = request.into_body().into_data_stream();
+    let mut read = 0;
+    while let Some(Ok(bytes)) = body.next().await {
+        read += bytes.len();
+        if read > READ_FOR_NOTHING {
+            break;
+        }
+    }
+}
+
+pub(super) fn too_large(most: usize) -> Fault {
+    Fault::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        format!("the body is larger than the {most} bytes that the server takes"),
+    )
 }
 
 /// Whether a request has one of the keys, if there are any.

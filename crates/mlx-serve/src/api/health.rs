@@ -13,12 +13,11 @@ use super::Shared;
 use crate::catalogue::Entry;
 use crate::engine::Phase;
 
-/// An engine that does not answer for so long is stuck. A chunk of a prompt on a slow machine takes seconds.
-const PATIENCE: Duration = Duration::from_secs(10);
-
 /// Whether every engine comes round to answering, and what it is doing.
 pub(super) async fn health(house: Shared) -> Response {
-    let checked = join_all(house.catalogue.entries().iter().map(check)).await;
+    let checked =
+        join_all(house.catalogue.entries().iter().map(|entry| check(entry, house.options.limits.probe)))
+            .await;
     let well = checked.iter().all(|(well, _)| *well);
     let models: Map<_, _> = house
         .catalogue
@@ -33,12 +32,12 @@ pub(super) async fn health(house: Shared) -> Response {
 }
 
 /// Whether an engine is well, and what it is doing.
-async fn check(entry: &Entry) -> (bool, Value) {
+async fn check(entry: &Entry, patience: Duration) -> (bool, Value) {
     let shared = entry.shared();
     let phase = shared.phase();
     // A thread that loads answers when it has loaded.
     let answers =
-        phase == Phase::Loading || matches!(tokio::time::timeout(PATIENCE, entry.ping()).await, Ok(Ok(())));
+        phase == Phase::Loading || matches!(tokio::time::timeout(patience, entry.ping()).await, Ok(Ok(())));
     let state = if answers { phase.name() } else { "stuck" };
     let mut one = json!({
         "state": state,

@@ -10,8 +10,8 @@ mod memory;
 mod state;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -48,7 +48,7 @@ pub(crate) trait Worker: Send + 'static {
 pub(crate) struct Engine<J> {
     letters: Sender<Letter<J>>,
     shared: Arc<Shared>,
-    thread: Option<JoinHandle<()>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// What goes to a thread.
@@ -75,7 +75,7 @@ impl<J: Job> Engine<J> {
         let inbox = Inbox::new(received, Arc::clone(&shared), idle);
         let thread =
             thread::Builder::new().name(format!("mlx {name}")).spawn(move || supervise(&worker, inbox))?;
-        Ok(Self { letters, shared, thread: Some(thread) })
+        Ok(Self { letters, shared, thread: Mutex::new(Some(thread)) })
     }
 
     /// Puts a job into the queue.
@@ -111,9 +111,10 @@ impl<J: Job> Engine<J> {
     }
 
     /// Waits for the end of the thread.
-    pub(crate) fn join(&mut self) {
-        if let Some(thread) = self.thread.take() {
-            // It catches its own panics.
+    pub(crate) fn join(&self) {
+        // Nothing that holds the lock can panic, and the thread catches its own panics.
+        let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(thread) = thread.take() {
             let _ = thread.join();
         }
     }

@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use mlx_lm::cache::PromptCache;
 use mlx_lm::sampling::Processor;
 use mlx_lm::{BatchOptions, BatchPrompt, EventKind, SequenceId, TextBatchGenerator};
 use mlx_memory::Ticket;
@@ -13,6 +14,7 @@ use super::model::TextModel;
 use super::prefixes::Prefixes;
 use super::reading::Reading;
 use super::request::{House, Reads, Ready};
+use super::stored;
 use super::writing::Writing;
 use crate::engine::{Inbox, Memory, Shared, Waited, Worker};
 use crate::fault::Fault;
@@ -69,6 +71,14 @@ struct Desk<'m> {
 impl<'m> Desk<'m> {
     fn new(worker: &'m TextWorker, model: &'m TextModel, batch: TextBatchGenerator<'m>) -> Self {
         let (options, limits, processors) = (&worker.options, &worker.limits, &worker.processors);
+        let mut prefixes = Prefixes::new(limits.prompt_cache);
+        if let Some(all) = &limits.prompt_cache_dir {
+            for PromptCache { tokens, cache } in
+                stored::read(&stored::folder(all, &options.name), model.language())
+            {
+                prefixes.put(tokens, cache);
+            }
+        }
         Self {
             worker,
             house: House { model, options, limits, processors },
@@ -77,7 +87,7 @@ impl<'m> Desk<'m> {
             pace: HashMap::new(),
             reading: None,
             queue: VecDeque::new(),
-            prefixes: Prefixes::new(limits.prompt_cache),
+            prefixes,
         }
     }
 
@@ -88,14 +98,15 @@ impl<'m> Desk<'m> {
             if self.is_idle() {
                 match inbox.wait() {
                     Waited::Job(job) => self.accept(job, &shared),
-                    Waited::Idle | Waited::Closed => return,
+                    Waited::Idle | Waited::Closed => return self.store(),
                 }
             }
             while let Some(job) = inbox.take() {
                 self.accept(job, &shared);
             }
             if inbox.is_over() {
-                return self.give_up(&shared);
+                self.give_up(&shared);
+                return self.store();
             }
             self.drop_abandoned(&shared);
             self.admit(&shared);
@@ -103,6 +114,15 @@ impl<'m> Desk<'m> {
             self.step();
             shared.set_running(self.writings.len() + usize::from(self.reading.is_some()));
             self.worker.metrics.kept(self.prefixes.bytes());
+        }
+    }
+
+    /// Keeps the beginnings of prompts in files, if that is wanted.
+    fn store(&self) {
+        let Some(all) = &self.worker.limits.prompt_cache_dir else { return };
+        let folder = stored::folder(all, &self.worker.options.name);
+        if let Err(error) = stored::write(&folder, self.prefixes.iter(), self.house.model.language()) {
+            tracing::warn!("{error}: prompts are not kept");
         }
     }
 

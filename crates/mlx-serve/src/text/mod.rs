@@ -11,6 +11,7 @@ mod prefixes;
 mod reading;
 mod request;
 mod sampling;
+mod stored;
 mod writing;
 
 pub(crate) use self::desk::TextWorker;

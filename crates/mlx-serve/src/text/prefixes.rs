@@ -4,7 +4,7 @@
 
 use std::collections::VecDeque;
 
-use mlx_lm::cache::KvCache;
+use mlx_lm::cache::{KvCache, PromptCache};
 use mlx_memory::Bytes;
 
 /// Fewer tokens are run faster than they are kept.
@@ -12,26 +12,19 @@ const FEWEST: usize = 8;
 
 /// Caches with their tokens, the one used last at the end.
 pub(super) struct Prefixes {
-    entries: VecDeque<Entry>,
+    entries: VecDeque<PromptCache>,
     limit: u64,
 }
 
-struct Entry {
-    tokens: Vec<u32>,
-    cache: KvCache,
+/// How many of these tokens a cache can hold the first of, when its last ones are taken back.
+fn reach(entry: &PromptCache, tokens: &[u32]) -> usize {
+    let shared = entry.tokens.iter().zip(tokens).take_while(|(held, token)| held == token).count();
+    let surplus = entry.tokens.len() - shared;
+    if surplus <= entry.cache.trimmable().unsigned_abs() as usize { shared } else { 0 }
 }
 
-impl Entry {
-    /// How many of these tokens it can hold the first of, when its last ones are taken back.
-    fn reaches(&self, tokens: &[u32]) -> usize {
-        let shared = self.tokens.iter().zip(tokens).take_while(|(held, token)| held == token).count();
-        let surplus = self.tokens.len() - shared;
-        if surplus <= self.cache.trimmable().unsigned_abs() as usize { shared } else { 0 }
-    }
-
-    fn bytes(&self) -> u64 {
-        (self.cache.nbytes() + self.tokens.len() * size_of::<u32>()) as u64
-    }
+fn bytes(entry: &PromptCache) -> u64 {
+    (entry.cache.nbytes() + entry.tokens.len() * size_of::<u32>()) as u64
 }
 
 impl Prefixes {
@@ -42,7 +35,7 @@ impl Prefixes {
     /// A cache that holds the first tokens of a prompt, but not the last.
     pub(super) fn find(&mut self, prompt: &[u32]) -> Option<KvCache> {
         let before = prompt.split_last().map_or(prompt, |(_, before)| before);
-        let reached = self.entries.iter().map(|entry| entry.reaches(before));
+        let reached = self.entries.iter().map(|entry| reach(entry, before));
         let (at, shared) = reached.enumerate().max_by_key(|(_, shared)| *shared)?;
         if shared < FEWEST {
             return None;
@@ -66,13 +59,18 @@ impl Prefixes {
         if cache.keeps_all() {
             self.entries.retain(|entry| !tokens.starts_with(&entry.tokens));
         }
-        self.entries.push_back(Entry { tokens, cache });
+        self.entries.push_back(PromptCache { tokens, cache });
         self.shrink(self.limit);
+    }
+
+    /// All of them, the one used last at the end.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &PromptCache> {
+        self.entries.iter()
     }
 
     /// The memory that it takes, counted as if nothing were shared.
     pub(super) fn bytes(&self) -> u64 {
-        self.entries.iter().map(Entry::bytes).sum()
+        self.entries.iter().map(bytes).sum()
     }
 
     fn shrink(&mut self, limit: u64) {

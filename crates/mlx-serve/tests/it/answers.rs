@@ -1,0 +1,81 @@
+//! What is answered, alone and beside others.
+
+use serde_json::{Value, json};
+
+use crate::site::{Site, options, question};
+
+fn with(mut question: Value, fields: Value) -> Value {
+    question.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+    question
+}
+
+#[test]
+fn a_stream_has_the_text_of_the_whole_answer_in_several_pieces() {
+    let site = Site::open(options());
+    let whole = site.ask(&question("What is this?", 24));
+    assert_eq!(whole.status, 200, "{whole:?}");
+    let fields = json!({"stream": true, "stream_options": {"include_usage": true}});
+    let streamed = site.ask(&with(question("What is this?", 24), fields));
+    let events = streamed.events();
+    let pieces = events.iter().filter_map(|event| event["choices"][0]["delta"]["content"].as_str());
+    assert_eq!(pieces.clone().collect::<String>(), whole.content());
+    assert!(pieces.filter(|piece| !piece.is_empty()).count() > 3);
+    assert_eq!(events.last().unwrap()["usage"]["completion_tokens"], 24);
+    assert!(streamed.text().ends_with("data: [DONE]\n\n"));
+}
+
+#[test]
+fn a_seed_gives_the_same_text_alone_and_among_others() {
+    let site = Site::open(options());
+    let asked = |seed: u64| with(question("Tell me more.", 32), json!({"temperature": 1.5, "seed": seed}));
+    let alone = site.ask(&asked(7)).content();
+    assert_ne!(alone, site.ask(&asked(8)).content());
+    let mut others: Vec<_> = (0..6).map(|_| site.client()).collect();
+    for (seed, other) in (20..).zip(&mut others) {
+        other.ask("POST", "/v1/chat/completions", asked(seed).to_string().as_bytes(), "");
+    }
+    assert_eq!(site.ask(&asked(7)).content(), alone);
+    others.iter_mut().for_each(|other| assert_eq!(other.read().status, 200));
+}
+
+#[test]
+fn several_answers_to_one_question_are_drawn_apart_and_read_its_prompt_once() {
+    let site = Site::open(options());
+    let asked = with(question("Which one is it?", 16), json!({"n": 3, "temperature": 1.5, "seed": 3}));
+    let answer = site.ask(&asked).json();
+    let texts: Vec<_> =
+        (0..3).map(|n| answer["choices"][n]["message"]["content"].as_str().unwrap()).collect();
+    assert!(texts[0] != texts[1] && texts[1] != texts[2], "{texts:?}");
+    assert_eq!(answer["usage"]["completion_tokens"], 48);
+    let one = with(question("Which one is it?", 16), json!({"temperature": 1.5, "seed": 4}));
+    assert_eq!(site.ask(&one).content(), texts[1]);
+}
+
+#[test]
+fn a_prompt_that_begins_like_an_earlier_one_is_remembered_and_answered_alike() {
+    let site = Site::open(options());
+    let first = site.ask(&question("Once upon a time, in a land far away", 8));
+    assert_eq!(first.json()["usage"]["prompt_tokens_details"]["cached_tokens"], 0);
+    let again = site.ask(&question("Once upon a time, in a land far away", 8));
+    let cached = again.json()["usage"]["prompt_tokens_details"]["cached_tokens"].as_u64().unwrap();
+    assert!(cached > 30, "{cached}");
+    assert_eq!(first.content(), again.content());
+}
+
+#[test]
+fn what_is_shown_changes_the_answer_and_one_image_is_the_same_each_time() {
+    let site = Site::open(options());
+    let shown = |url: &str| {
+        let parts = json!([{"type": "image_url", "image_url": {"url": url}}, {"type": "text", "text": "What is this?"}]);
+        let mut asked = question("", 12);
+        asked["messages"] = json!([{"role": "user", "content": parts}]);
+        asked
+    };
+    let red = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAIAAAD91JpzAAAAEElEQVR4nGP4z8AARAwQCgAf7gP9i18U1AAAAABJRU5ErkJggg==";
+    let first = site.ask(&shown(red));
+    assert_eq!(first.status, 200, "{}", first.text());
+    assert_eq!(first.content(), site.ask(&shown(red)).content());
+    let broken = site.ask(&shown("data:image/png;base64,AAAA"));
+    assert_eq!(broken.status, 400);
+    assert_eq!(broken.json()["error"]["param"], "messages");
+}
