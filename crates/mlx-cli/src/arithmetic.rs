@@ -7,7 +7,7 @@ use mlx_lm::Loader;
 use mlx_vlm::VisionLanguageModel;
 
 use crate::args::ModelArgs;
-use crate::download;
+use crate::{download, progress};
 
 /// What a model computes with.
 #[derive(Debug, Args)]
@@ -26,9 +26,15 @@ fn precisions() -> impl TypedValueParser<Value = Precision> {
 }
 
 impl Arithmetic {
+    /// The type to compute in, if it is not the checkpoint's.
+    pub(crate) fn dtype(&self) -> Option<Dtype> {
+        self.dtype
+    }
+
     /// Loads a model that sees, and computes so.
     pub(crate) fn seeing(&self, model: &ModelArgs) -> mlx_vlm::Result<VisionLanguageModel> {
-        VisionLanguageModel::load(download::source(model)?, self.dtype, self.precision)
+        let source = download::source(model)?;
+        progress::loading(|| VisionLanguageModel::load(source, self.dtype, self.precision))
     }
 
     /// Loads a model that computes so.

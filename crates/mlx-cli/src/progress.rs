@@ -1,21 +1,45 @@
 //! Bars for long work. They draw only on a terminal.
 
+use std::borrow::Cow;
 use std::ops::ControlFlow;
+use std::sync::LazyLock;
+use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use mlx_lm::PromptProgress;
 
+use crate::interrupt;
+
+/// All bars, each on a line of its own.
+static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
+
 /// A bar for bytes, whose number is not known yet.
-pub(crate) fn bytes(what: &'static str) -> ProgressBar {
+pub(crate) fn bytes(what: impl Into<Cow<'static, str>>) -> ProgressBar {
     styled(what, "{msg:32!} {bar:30} {bytes:>10}/{total_bytes:10} {eta}")
 }
 
 /// A bar for things, whose number is not known yet.
-pub(crate) fn count(what: &'static str) -> ProgressBar {
+pub(crate) fn count(what: impl Into<Cow<'static, str>>) -> ProgressBar {
     styled(what, "{msg:32!} {bar:30} {pos:>10}/{len:10} {eta}")
 }
 
-/// A bar for the tokens of a prompt, of which all but the last are run before the answer begins.
+/// Does work that does not tell how far it is, and shows how long it takes.
+pub(crate) fn during<T>(what: &'static str, work: impl FnOnce() -> T) -> T {
+    let bar = styled(what, "{spinner} {msg} {elapsed}");
+    if !bar.is_hidden() {
+        bar.enable_steady_tick(Duration::from_millis(120));
+    }
+    let done = work();
+    bar.finish_and_clear();
+    done
+}
+
+/// Loads a model, and shows how long it takes.
+pub(crate) fn loading<T>(load: impl FnOnce() -> T) -> T {
+    during("loading the model", load)
+}
+
+/// A bar for the tokens of a prompt, of which all but the last are run before the answer begins. A signal ends them.
 pub(crate) fn prompt() -> PromptProgress {
     let bar = count("prompt");
     PromptProgress::new(move |done, all| {
@@ -24,14 +48,15 @@ pub(crate) fn prompt() -> PromptProgress {
         if done + 1 >= all {
             bar.finish_and_clear();
         }
-        ControlFlow::Continue(())
+        if interrupt::has_come() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })
 }
 
-fn styled(what: &'static str, template: &str) -> ProgressBar {
+fn styled(what: impl Into<Cow<'static, str>>, template: &str) -> ProgressBar {
     let bar = ProgressBar::new(0).with_message(what);
-    match ProgressStyle::with_template(template) {
+    let bar = match ProgressStyle::with_template(template) {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,
-    }
+    };
+    BARS.add(bar)
 }

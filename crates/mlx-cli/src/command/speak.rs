@@ -12,9 +12,9 @@ use mlx_core::{Array, io as arrays};
 
 use crate::args::ModelArgs;
 use crate::device::Player;
-use crate::download;
 use crate::failure::Outcome;
-use crate::{progress, prompt};
+use crate::interrupt::{self, Hold};
+use crate::{download, file, progress, prompt};
 
 /// Speak a text into a WAV or FLAC file or to a loudspeaker.
 ///
@@ -75,8 +75,11 @@ pub(crate) struct Speak {
 pub(crate) fn run(args: &Speak) -> Outcome {
     let options = args.options()?;
     let text = args.text()?;
+    args.output.as_deref().map_or(Ok(()), file::check)?;
+    let _hold = Hold::begin();
     let mut outlet = if args.prosody { Outlet::default() } else { args.outlet()? };
-    let kokoro = Kokoro::load(&download::source(&args.model)?)?;
+    let source = download::source(&args.model)?;
+    let kokoro = progress::loading(|| Kokoro::load(&source))?;
     match (text, &args.phonemes) {
         (Some(text), _) if args.prosody => args.write_prosody(&prosody_of(&kokoro, &text, args, &options)?),
         (Some(text), _) => speak(&kokoro, &text, args, &options, outlet),
@@ -161,6 +164,7 @@ fn speak(kokoro: &Kokoro, text: &str, args: &Speak, options: &SpeakOptions, mut 
     let mut is_silent = true;
     while let Some(piece) = speech.next() {
         outlet.write(piece?.audio.samples())?;
+        interrupt::check()?;
         is_silent = false;
         let [done, all] = speech.progress();
         bar.set_length(all as u64);

@@ -60,8 +60,7 @@ impl Cache {
             };
             let snapshots = path.join("snapshots");
             let revisions = if snapshots.is_dir() { entries(&snapshots)?.len() } else { 0 };
-            let mut model =
-                CachedModel { id: format!("{org}/{name}"), bytes: 0, revisions, unfinished: 0 };
+            let mut model = CachedModel { id: format!("{org}/{name}"), bytes: 0, revisions, unfinished: 0 };
             model.count(&path)?;
             models.push(model);
         }

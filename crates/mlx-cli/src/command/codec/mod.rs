@@ -14,8 +14,9 @@ use mlx_core::{Array, io};
 use self::parts::{Decoder, encode_parts, joined};
 use self::sink::Sink;
 use crate::args::ModelArgs;
-use crate::download;
 use crate::failure::Outcome;
+use crate::interrupt::{self, Hold};
+use crate::{download, file, progress};
 
 /// Make codes of sound, and sound of codes, with EnCodec, DAC, SNAC, Mimi or Vocos.
 #[derive(Debug, Args)]
@@ -142,6 +143,7 @@ pub(crate) fn run(args: &Codec) -> Outcome {
 }
 
 fn encode(args: &Encode) -> Outcome {
+    file::check(&args.output)?;
     let Model::Codec(codec) = Model::load(&args.model)? else {
         let problem =
             "a Vocos makes no codes: encode with the EnCodec of its codes, or use `mlx codec roundtrip`";
@@ -156,6 +158,8 @@ fn encode(args: &Encode) -> Outcome {
 }
 
 fn decode(args: &Decode) -> Outcome {
+    file::check(&args.output.output)?;
+    let _hold = Hold::begin();
     let codes = Codes::from_arrays(&io::load_safetensors(&args.codes)?.arrays)
         .map_err(|error| format!("{}: {error}", args.codes.display()))?;
     match Model::load(&args.model)? {
@@ -175,6 +179,8 @@ fn decode(args: &Decode) -> Outcome {
 }
 
 fn roundtrip(args: &Roundtrip) -> Outcome {
+    file::check(&args.output.output)?;
+    let _hold = Hold::begin();
     match Model::load(&args.model)? {
         Model::Codec(codec) => {
             let facts = codec.facts();
@@ -184,7 +190,7 @@ fn roundtrip(args: &Roundtrip) -> Outcome {
             encode_parts(codec.as_ref(), &args.audio, args.amount.options(), |codes| {
                 decoder.decode(&codes)?;
                 parts.push(codes);
-                Ok(())
+                interrupt::check()
             })?;
             decoder.finish(joined(parts)?.arrays())
         }
@@ -201,6 +207,7 @@ fn roundtrip(args: &Roundtrip) -> Outcome {
 }
 
 fn save(path: &PathBuf, arrays: &BTreeMap<String, Array>) -> Outcome {
+    let _hold = Hold::begin();
     let arrays = arrays.iter().map(|(name, array)| (name.as_str(), array));
     Ok(io::save_safetensors(path, arrays, &BTreeMap::new())?)
 }
@@ -209,9 +216,9 @@ impl Model {
     fn load(args: &ModelArgs) -> Outcome<Self> {
         let source = download::source(args)?.include("*.yaml");
         if Vocos::is_in(&source)? {
-            return Ok(Self::Vocos(Box::new(Vocos::load(&source)?)));
+            return Ok(Self::Vocos(Box::new(progress::loading(|| Vocos::load(&source))?)));
         }
-        Ok(Self::Codec(codec::load(&source)?))
+        Ok(Self::Codec(progress::loading(|| codec::load(&source))?))
     }
 }
 
