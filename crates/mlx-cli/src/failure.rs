@@ -72,7 +72,8 @@ impl Teller {
         if is_answer {
             let _ = error.print();
         } else {
-            let program = ["mlx", &self.command].join(" ");
+            let is_known = error.kind() != Usage::InvalidSubcommand;
+            let program = ["mlx", if is_known { &self.command } else { "" }].join(" ");
             let what = self.what_is_wrong(&error.render().to_string());
             self.tell("usage", &format!("{what}; see `{} --help`", program.trim_end()));
         }

@@ -1,5 +1,6 @@
 //! Files that are written: whole, or not at all.
 
+use std::error::Error;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -81,6 +82,8 @@ fn folder(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
+/// Names the file, instead of the one beside it that the error may name.
 fn about(path: &Path, error: std::io::Error) -> String {
-    format!("cannot write {}: {error}", path.display())
+    let why = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+    format!("cannot write {}: {why}", path.display())
 }

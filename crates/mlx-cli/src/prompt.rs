@@ -84,6 +84,13 @@ fn around(
 ) -> mlx_lm::Result<Option<(String, String)>> {
     let Some(template) = model.tokenizer().chat_template().filter(|_| !raw) else { return Ok(None) };
     let messages: Vec<_> = system.into_iter().chain([Message::user(format!("{text}{END}"))]).collect();
-    let written = template.render(&messages, &ChatOptions::default())?;
-    Ok(written.split_once(END).map(|(before, after)| (before.to_owned(), after.to_owned())))
+    let split = |messages: &[Message]| -> mlx_lm::Result<_> {
+        let written = template.render(messages, &ChatOptions::default())?;
+        Ok(written.split_once(END).map(|(before, after)| (before.to_owned(), after.to_owned())))
+    };
+    match split(&messages)? {
+        // Some templates of models that see write only parts of messages.
+        None => split(&messages.into_iter().map(Message::in_parts).collect::<Vec<_>>()),
+        found => Ok(found),
+    }
 }

@@ -2,6 +2,7 @@
 
 mod regions;
 
+use std::error::Error;
 use std::io::{self, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -25,7 +26,8 @@ pub(crate) fn run(args: &Generate) -> Outcome {
         return look(args, &prompt);
     }
     let loader = args.arithmetic.loader(&args.model)?;
-    let model = progress::loading(|| args.drafting.equip(loader.load()?, &args.model, &args.arithmetic))?;
+    let model = progress::loading(|| args.drafting.equip(loader.load()?, &args.model, &args.arithmetic));
+    let model = model.map_err(|error| args.without_image(error))?;
     let options = options(&model, args)?;
     let stream = match &args.prompt_cache_file {
         Some(path) => go_on(&model, path, &prompt::rest(&model, &prompt, args.raw)?, options)?,
@@ -35,6 +37,18 @@ pub(crate) fn run(args: &Generate) -> Outcome {
         }
     };
     Answer { stream, looked: None }.write(args.json)
+}
+
+impl Generate {
+    /// Why a model could not be loaded without something that it is shown.
+    fn without_image(&self, error: mlx_lm::Error) -> Box<dyn Error> {
+        match download::source(&self.model).map(|source| kind::is_florence2(&source)) {
+            Ok(Ok(true)) => {
+                format!("{}: a Florence-2 is asked about an image: give --image", self.model.model).into()
+            }
+            _ => error.into(),
+        }
+    }
 }
 
 /// Streams the answer to what is shown.

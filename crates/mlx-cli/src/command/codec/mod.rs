@@ -20,6 +20,11 @@ use crate::{download, file, progress};
 
 /// Make codes of sound, and sound of codes, with EnCodec, DAC, SNAC, Mimi or Vocos.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  mlx codec encode --model kyutai/mimi talk.mp3 --output codes.safetensors
+  mlx codec decode --model kyutai/mimi codes.safetensors --output talk.wav
+  mlx codec roundtrip --model hubertsiuzdak/snac_24khz talk.mp3 --output heard.wav")]
 pub(crate) struct Codec {
     #[command(subcommand)]
     direction: Direction,

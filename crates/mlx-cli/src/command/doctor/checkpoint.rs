@@ -47,6 +47,7 @@ pub(super) fn examine(report: &mut Report, model: &str, offline: bool, available
     let kind = kind::model_type(&config).to_owned();
     let commands = kind::commands(&config);
     let is_known = !commands.is_empty();
+    let has_tokenizer = ["generate", "embed", "rerank"].iter().any(|command| commands.contains(command));
     let is_language = commands.contains(&"generate") && kind != mlx_vlm::florence2::NAME;
     report
         .section("model")
@@ -58,8 +59,8 @@ pub(super) fn examine(report: &mut Report, model: &str, offline: bool, available
         let problem = format!("nothing is known of the model type `{kind}` by its config alone");
         report.note(problem, "try it with the command that it is for; `mlx info` lists language models");
     }
-    if is_language {
-        text(report, &loader);
+    if has_tokenizer {
+        text(report, &loader, is_language);
     }
     room(report, is_language.then_some(&loader), size, available);
 }
@@ -101,8 +102,8 @@ fn name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// Tries the tokenizer and the chat template.
-fn text(report: &mut Report, loader: &Loader) {
+/// Tries the tokenizer, and the chat template of a model that answers.
+fn text(report: &mut Report, loader: &Loader, answers: bool) {
     let section = report.section("text");
     let tokenizer = match loader.tokenizer() {
         Ok(tokenizer) => tokenizer,
@@ -116,11 +117,12 @@ fn text(report: &mut Report, loader: &Loader) {
     }
     let rendered =
         template.map(|template| template.render(&[Message::user("Hello!")], &ChatOptions::default()));
-    match rendered {
+    match rendered.filter(|_| answers) {
         Some(Err(error)) => {
             report.wrong(error, "use --raw, or mend chat_template.jinja or tokenizer_config.json")
         }
         Some(Ok(_)) => {}
+        None if !answers => {}
         None => report.note("it has no chat template", "its prompts are texts to go on with, as with --raw"),
     }
 }

@@ -105,7 +105,7 @@ impl Report {
         writeln!(out, "{}", paint.heading("findings"))?;
         for Finding { is_wrong, about, problem, way_out } in &self.findings {
             let kind = if *is_wrong { paint.wrong("wrong") } else { paint.doubtful("note") };
-            writeln!(out, "  {kind}: {about}: {problem}: {way_out}")?;
+            writeln!(out, "  {kind}: {about}: {problem}\n    {way_out}")?;
         }
         let end = if self.is_wrong() { "something is wrong" } else { "nothing is wrong" };
         writeln!(out, "  {end}")
@@ -207,6 +207,9 @@ mod tests {
         report.print(&mut text, Paint::none()).unwrap();
         let text = String::from_utf8(text).unwrap();
         assert!(text.contains("  free space          3.0 GiB\n"), "{text}");
-        assert!(text.contains("  wrong: Hub cache: it is full: delete\n  something is wrong\n"), "{text}");
+        assert!(
+            text.contains("  wrong: Hub cache: it is full\n    delete\n  something is wrong\n"),
+            "{text}"
+        );
     }
 }
