@@ -74,6 +74,28 @@ mod tests {
     }
 
     #[test]
+    fn the_guide_has_each_subcommand_and_examples_that_parse() {
+        let guide = include_str!("../../../docs/guide/command-line.md");
+        let mut found = Vec::new();
+        leaves(&Args::command(), "mlx", &mut found);
+        for (called, command) in found {
+            let own = format!("`{called}`");
+            let row = guide.lines().find(|line| line.starts_with("| `mlx ") && line.contains(&own));
+            let Some(row) = row else { panic!("{own} is not in the table") };
+            let takes_json = command.get_arguments().any(|option| option.get_id() == "json");
+            assert_eq!(
+                takes_json,
+                !["| - |", "`--format json` |"].iter().any(|end| row.ends_with(end)),
+                "{row}"
+            );
+        }
+        for line in guide.lines().filter(|line| line.starts_with("mlx ")) {
+            let parsed = Args::try_parse_from(words(line));
+            assert!(parsed.is_ok(), "{line}: {}", parsed.unwrap_err());
+        }
+    }
+
+    #[test]
     fn options_and_subcommands_have_no_full_stop_and_say_something() {
         let mut found = Vec::new();
         leaves(&Args::command(), "mlx", &mut found);
