@@ -7,7 +7,8 @@ use mlx_lm::Loader;
 use mlx_vlm::VisionLanguageModel;
 
 use crate::args::ModelArgs;
-use crate::{download, progress};
+use crate::download;
+use crate::failure::Outcome;
 
 /// What a model computes with.
 #[derive(Debug, Args)]
@@ -32,9 +33,9 @@ impl Arithmetic {
     }
 
     /// Loads a model that sees, and computes so.
-    pub(crate) fn seeing(&self, model: &ModelArgs) -> mlx_vlm::Result<VisionLanguageModel> {
+    pub(crate) fn seeing(&self, model: &ModelArgs) -> Outcome<VisionLanguageModel> {
         let source = download::source(model)?;
-        progress::loading(|| VisionLanguageModel::load(source, self.dtype, self.precision))
+        model.load(|| VisionLanguageModel::load(source, self.dtype, self.precision))
     }
 
     /// Loads a model that computes so.

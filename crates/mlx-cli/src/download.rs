@@ -1,11 +1,13 @@
 //! Where a model comes from, with a progress bar while it is fetched.
 
+use std::error::Error;
 use std::sync::Mutex;
 
 use indicatif::ProgressBar;
 use mlx_hub::{Progress, Source};
 
 use crate::args::ModelArgs;
+use crate::failure::Outcome;
 use crate::progress;
 
 /// The source that the command line names.
@@ -14,6 +16,17 @@ pub(crate) fn source(args: &ModelArgs) -> mlx_hub::Result<Source> {
     let source = if args.offline { source.offline(true) } else { source };
     let bar = Bar::default();
     Ok(source.progress(move |progress| bar.show(progress)))
+}
+
+impl ModelArgs {
+    /// Loads this model, and shows how long it takes. An error names it.
+    pub(crate) fn load<T, E: Into<Box<dyn Error>>>(&self, load: impl FnOnce() -> Result<T, E>) -> Outcome<T> {
+        progress::during("loading the model", load).map_err(|error| {
+            let (name, error) = (&self.model, error.into());
+            let text = error.to_string();
+            if text.contains(name) { error } else { format!("{name}: {text}").into() }
+        })
+    }
 }
 
 /// A bar for the file that is being fetched.

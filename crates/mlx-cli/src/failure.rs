@@ -58,7 +58,7 @@ impl Teller {
             return ExitCode::SUCCESS;
         }
         if !error.is::<Told>() {
-            self.tell("failed", &one_line(&error.to_string()));
+            self.tell("failed", without_place(&one_line(&error.to_string())));
         }
         ExitCode::FAILURE
     }
@@ -113,6 +113,15 @@ fn one_line(text: &str) -> String {
     line
 }
 
+/// The text without the place in the program that errors of MLX end with.
+fn without_place(text: &str) -> &str {
+    let place = text.strip_suffix(')').and_then(|text| text.rsplit_once(" (at "));
+    match place.and_then(|(text, place)| Some((text, place.rsplit_once(".rs:")?.1))) {
+        Some((text, line)) if line.bytes().all(|digit| digit.is_ascii_digit()) => text,
+        _ => text,
+    }
+}
+
 /// Whether what was written to was closed by its reader.
 fn is_broken_pipe(error: &(dyn Error + 'static)) -> bool {
     let kind = match error.downcast_ref::<io::Error>() {
@@ -146,6 +155,14 @@ mod tests {
     fn several_lines_become_one() {
         assert_eq!(one_line("these lack:\n  a\n  b\n\nend"), "these lack: a; b; end");
         assert_eq!(one_line(" one \n"), "one");
+    }
+
+    #[test]
+    fn places_in_the_program_are_left_out() {
+        assert_eq!(without_place("a: b (at crates/x/src/y.rs:7)"), "a: b");
+        for text in ["a (at noon)", "a (at b.rs:c)", "a"] {
+            assert_eq!(without_place(text), text);
+        }
     }
 
     #[test]

@@ -2,13 +2,11 @@
 
 use std::borrow::Cow;
 use std::ops::ControlFlow;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use mlx_lm::PromptProgress;
-
-use crate::interrupt;
 
 /// All bars, each on a line of its own.
 static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
@@ -34,21 +32,19 @@ pub(crate) fn during<T>(what: &'static str, work: impl FnOnce() -> T) -> T {
     done
 }
 
-/// Loads a model, and shows how long it takes.
-pub(crate) fn loading<T>(load: impl FnOnce() -> T) -> T {
-    during("loading the model", load)
-}
-
-/// A bar for the tokens of a prompt, of which all but the last are run before the answer begins. A signal ends them.
-pub(crate) fn prompt() -> PromptProgress {
-    let bar = count("prompt");
+/// A bar for the tokens of each prompt, of which all but the last are run before the answer begins.
+pub(crate) fn prompts() -> PromptProgress {
+    let current: Mutex<Option<ProgressBar>> = Mutex::new(None);
     PromptProgress::new(move |done, all| {
+        let mut current = current.lock().unwrap_or_else(PoisonError::into_inner);
+        let bar = current.get_or_insert_with(|| count("prompt"));
         bar.set_length(all as u64);
         bar.set_position(done as u64);
         if done + 1 >= all {
             bar.finish_and_clear();
+            *current = None;
         }
-        if interrupt::has_come() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        ControlFlow::Continue(())
     })
 }
 

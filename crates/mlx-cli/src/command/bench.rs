@@ -63,7 +63,7 @@ struct Speed {
 pub(crate) fn run(args: &Bench) -> Outcome {
     args.threads.map_or(Ok(()), cpus::limit)?;
     let loader = args.arithmetic.loader(&args.model)?;
-    let model = progress::loading(|| loader.load_model())?;
+    let model = args.model.load(|| loader.load_model())?;
     let prompt = tokens(args.prompt_tokens, model.vocab_size());
     let mut out = stdout();
     let bar = progress::count("runs");

@@ -63,7 +63,7 @@ pub(crate) fn run(args: &CachePrompt) -> Outcome {
         return look(args, &text);
     }
     let loader = args.arithmetic.loader(&args.model)?;
-    let model = progress::loading(|| loader.load())?;
+    let model = args.model.load(|| loader.load())?;
     let tokens = prompt::beginning(&model, args.system_prompt.as_deref(), &text, args.raw)?;
     let cache = model.model().cache().with(&args.cache.options())?;
     finish(args, &model, tokens, cache)

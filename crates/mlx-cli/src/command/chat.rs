@@ -13,6 +13,7 @@ use crate::arithmetic::Arithmetic;
 use crate::cache::Cache;
 use crate::failure::Outcome;
 use crate::interrupt::{self, Hold};
+use crate::progress;
 use crate::sampling::Sampling;
 use crate::stdout::stdout;
 use crate::terminal::Paint;
@@ -87,6 +88,7 @@ impl Chat {
             sampler: self.sampling.sampler(model)?,
             processors: self.sampling.processors(),
             prefill_step: self.prefill_step_size,
+            prompt_progress: Some(progress::prompts()),
             cache: self.cache.options(),
             ..GenerateOptions::default()
         })

@@ -37,7 +37,7 @@ pub(crate) struct Encode {
 pub(crate) fn run(args: &Encode) -> Outcome {
     file::check(&args.output)?;
     let source = download::source(&args.model)?;
-    let model = progress::loading(|| Recognizer::load(&source, Some(args.dtype)))?;
+    let model = args.model.load(|| Recognizer::load(&source, Some(args.dtype)))?;
     let audio = Audio::open_at(&args.audio, Recognizer::RATE)?;
     let hidden = progress::during("listening", || model.hidden(audio.samples()))?.astype(Dtype::Float32)?;
     let _hold = Hold::begin();

@@ -26,7 +26,7 @@ pub(crate) fn run(args: &Generate) -> Outcome {
         return look(args, &prompt);
     }
     let loader = args.arithmetic.loader(&args.model)?;
-    let model = progress::loading(|| args.drafting.equip(loader.load()?, &args.model, &args.arithmetic));
+    let model = args.model.load(|| args.drafting.equip(loader.load()?, &args.model, &args.arithmetic));
     let model = model.map_err(|error| args.without_image(error))?;
     let options = options(&model, args)?;
     let stream = match &args.prompt_cache_file {
@@ -41,12 +41,12 @@ pub(crate) fn run(args: &Generate) -> Outcome {
 
 impl Generate {
     /// Why a model could not be loaded without something that it is shown.
-    fn without_image(&self, error: mlx_lm::Error) -> Box<dyn Error> {
+    fn without_image(&self, error: Box<dyn Error>) -> Box<dyn Error> {
         match download::source(&self.model).map(|source| kind::is_florence2(&source)) {
             Ok(Ok(true)) => {
                 format!("{}: a Florence-2 is asked about an image: give --image", self.model.model).into()
             }
-            _ => error.into(),
+            _ => error,
         }
     }
 }
@@ -96,7 +96,7 @@ fn options(model: &LanguageModel, args: &Generate) -> Outcome<GenerateOptions> {
         speculation: args.drafting.speculation(),
         stop: args.stop.clone(),
         prefill_step: args.prefill_step_size,
-        prompt_progress: Some(progress::prompt()),
+        prompt_progress: Some(progress::prompts()),
         cache: args.cache.options(),
     })
 }

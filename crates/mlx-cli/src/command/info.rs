@@ -9,18 +9,19 @@ use serde_json::{Value, json};
 
 use super::memory;
 use crate::args::{Info, ModelArgs};
+use crate::download;
 use crate::failure::Outcome;
 use crate::stdout::stdout;
-use crate::{download, progress};
 
 /// Prints the facts, one a line.
 pub(crate) fn run(args: &Info) -> Outcome {
-    let loader = args.model.as_ref().map(|name| loader(name, args.offline)).transpose()?;
+    let source = args.model.as_ref().map(|_| download::source(&named(args))).transpose()?;
+    let loader = source.map(Loader::new);
     if args.memory {
         return memory::run(loader, &args.need, args.json);
     }
     let quantization = loader.as_ref().map(Loader::quantization).transpose()?.unwrap_or_default();
-    let model = loader.map(|loader| progress::loading(|| loader.load_model())).transpose()?;
+    let model = loader.map(|loader| named(args).load(|| loader.load_model())).transpose()?;
     let described = model.as_ref().map(|model| Described::new(model, quantization));
     let mut out = stdout();
     if args.json {
@@ -57,9 +58,9 @@ fn kernels() -> String {
     }
 }
 
-fn loader(name: &str, offline: bool) -> mlx_lm::Result<Loader> {
-    let source = ModelArgs { model: name.to_owned(), offline };
-    Ok(Loader::new(download::source(&source)?))
+/// The model, as other subcommands name it.
+fn named(args: &Info) -> ModelArgs {
+    ModelArgs { model: args.model.clone().unwrap_or_default(), offline: args.offline }
 }
 
 /// What is told of a model.

@@ -25,14 +25,14 @@ pub(crate) fn run(args: &Logits) -> Outcome {
 
 fn of_text(args: &Logits) -> Outcome {
     let loader = Loader::new(download::source(&args.model)?).dtype(args.dtype);
-    let model = progress::loading(|| loader.load_model())?;
+    let model = args.model.load(|| loader.load_model())?;
     let mut cache = model.cache();
     write(args, |tokens| Ok(model.logits(tokens, &mut cache)?.index(0)?))
 }
 
 fn of_images(args: &Logits) -> Outcome {
     let source = download::source(&args.model)?;
-    let (model, sight) = progress::loading(|| Sight::load(source, args.dtype, Precision::Exact))?;
+    let (model, sight) = args.model.load(|| Sight::load(source, args.dtype, Precision::Exact))?;
     let prompt = sight.prompt(&args.tokens, &args.shown.media()?)?;
     let mut cache = model.cache();
     write(args, |tokens| {
@@ -47,7 +47,7 @@ fn of_images(args: &Logits) -> Outcome {
 
 fn of_speech(args: &Logits, path: &Path) -> Outcome {
     let source = download::source(&args.model)?;
-    let model = progress::loading(|| Recognizer::load(&source, Some(args.dtype)))?;
+    let model = args.model.load(|| Recognizer::load(&source, Some(args.dtype)))?;
     let audio = Audio::open_at(path, Recognizer::RATE)?;
     if args.tokens.is_empty() {
         let scores = model.scores(audio.samples())?.astype(Dtype::Float32)?;

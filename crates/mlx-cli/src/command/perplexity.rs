@@ -51,7 +51,7 @@ pub(crate) struct Perplexity {
 pub(crate) fn run(args: &Perplexity) -> Outcome {
     let text = read(&args.data_path)?;
     let loader = args.arithmetic.loader(&args.model)?;
-    let model = progress::loading(|| loader.load())?;
+    let model = args.model.load(|| loader.load())?;
     let tokens = model.tokenizer().encode(&text, false)?;
     let options = PerplexityOptions {
         sequence_length: args.sequence_length,

@@ -61,7 +61,7 @@ pub(crate) fn run(args: &Rerank) -> Outcome {
         .collect::<Outcome<_>>()?;
     bar.finish_and_clear();
     let source = download::source(&args.model)?;
-    let reranker = progress::loading(|| Reranker::load(&source, args.dtype))?;
+    let reranker = args.model.load(|| Reranker::load(&source, args.dtype))?;
     let options =
         RankOptions { top_k: args.top_k, instruction: args.instruction.clone(), ..RankOptions::default() };
     let texts: Vec<_> = records.iter().map(|record| &record.text).collect();

@@ -76,10 +76,11 @@ pub(crate) fn run(args: &Speak) -> Outcome {
     let options = args.options()?;
     let text = args.text()?;
     args.output.as_deref().map_or(Ok(()), file::check)?;
-    let _hold = Hold::begin();
-    let mut outlet = if args.prosody { Outlet::default() } else { args.outlet()? };
+    let player = args.play.as_ref().map(|name| Player::open(name.as_deref(), Kokoro::RATE)).transpose()?;
     let source = download::source(&args.model)?;
-    let kokoro = progress::loading(|| Kokoro::load(&source))?;
+    let kokoro = args.model.load(|| Kokoro::load(&source))?;
+    let _hold = Hold::begin();
+    let mut outlet = Outlet { file: args.sound_file()?, player };
     match (text, &args.phonemes) {
         (Some(text), _) if args.prosody => args.write_prosody(&prosody_of(&kokoro, &text, args, &options)?),
         (Some(text), _) => speak(&kokoro, &text, args, &options, outlet),
@@ -97,7 +98,6 @@ pub(crate) fn run(args: &Speak) -> Outcome {
 }
 
 /// Where the sound goes.
-#[derive(Default)]
 struct Outlet {
     file: Option<SoundWriter>,
     player: Option<Player>,
@@ -132,10 +132,11 @@ impl Speak {
         Ok(SpeakOptions { speed: self.speed, language, pause, seed: self.seed })
     }
 
-    fn outlet(&self) -> Outcome<Outlet> {
-        let player = self.play.as_ref().map(|name| Player::open(name.as_deref(), Kokoro::RATE));
+    /// The file of sound, unless prosody is written.
+    fn sound_file(&self) -> Outcome<Option<SoundWriter>> {
+        let path = self.output.as_ref().filter(|_| !self.prosody);
         let create = |path| SoundWriter::create(path, 1, Kokoro::RATE, WavFormat::I16);
-        Ok(Outlet { player: player.transpose()?, file: self.output.as_ref().map(create).transpose()? })
+        Ok(path.map(create).transpose()?)
     }
 
     /// The text, from wherever it is.

@@ -125,7 +125,7 @@ pub(crate) fn run(args: &Transcribe) -> Outcome {
         return listen(args, Microphone::open(name.as_deref(), Recognizer::RATE)?);
     }
     let source = download::source(&args.model)?;
-    let model = progress::loading(|| Recognizer::load(&source, args.dtype))?;
+    let model = args.model.load(|| Recognizer::load(&source, args.dtype))?;
     let (options, parts) =
         (args.options(), args.vad_model.as_deref().map(|name| args.parts(name)).transpose()?);
     let (begun, mut seconds) = (Instant::now(), 0.0);
@@ -187,7 +187,7 @@ impl Transcribe {
 /// Writes down what a microphone hears, a sentence a line.
 fn listen(args: &Transcribe, mut microphone: Microphone) -> Outcome {
     let source = download::source(&args.model)?;
-    let model = progress::loading(|| Recognizer::load(&source, args.dtype))?;
+    let model = args.model.load(|| Recognizer::load(&source, args.dtype))?;
     let mut live = model.live(&args.options())?;
     let mut left =
         args.seconds.map_or(usize::MAX, |seconds| (seconds * f64::from(Recognizer::RATE)) as usize);

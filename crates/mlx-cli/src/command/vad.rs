@@ -49,7 +49,7 @@ pub(crate) struct Vad {
 pub(crate) fn run(args: &Vad) -> Outcome {
     let options = args.options()?;
     let source = download::source(&args.model)?;
-    let vad = progress::loading(|| SileroVad::load(&source))?;
+    let vad = args.model.load(|| SileroVad::load(&source))?;
     let audio = progress::during("reading the recording", || Audio::open_at(&args.audio, vad.rate()))?;
     let found = progress::during("listening", || vad.detect(audio.samples(), &options))?;
     let mut out = stdout();

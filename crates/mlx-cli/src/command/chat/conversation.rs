@@ -11,7 +11,7 @@ use mlx_vlm::{Turn, VisionChat, VisionLanguageModel};
 
 use super::Chat;
 use crate::failure::Outcome;
-use crate::{download, kind, progress};
+use crate::{download, kind};
 
 /// A model, which sees or not.
 pub(super) enum Talker {
@@ -38,7 +38,7 @@ impl Talker {
             Self::Seeing(Box::new(args.arithmetic.seeing(&args.model)?))
         } else {
             let loader = args.arithmetic.loader(&args.model)?;
-            Self::Blind(Box::new(progress::loading(|| loader.load())?))
+            Self::Blind(Box::new(args.model.load(|| loader.load())?))
         })
     }
 

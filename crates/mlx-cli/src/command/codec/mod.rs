@@ -16,7 +16,7 @@ use self::sink::Sink;
 use crate::args::ModelArgs;
 use crate::failure::Outcome;
 use crate::interrupt::{self, Hold};
-use crate::{download, file, progress};
+use crate::{download, file};
 
 /// Make codes of sound, and sound of codes, with EnCodec, DAC, SNAC, Mimi or Vocos.
 #[derive(Debug, Args)]
@@ -164,10 +164,11 @@ fn encode(args: &Encode) -> Outcome {
 
 fn decode(args: &Decode) -> Outcome {
     file::check(&args.output.output)?;
-    let _hold = Hold::begin();
     let codes = Codes::from_arrays(&io::load_safetensors(&args.codes)?.arrays)
         .map_err(|error| format!("{}: {error}", args.codes.display()))?;
-    match Model::load(&args.model)? {
+    let model = Model::load(&args.model)?;
+    let _hold = Hold::begin();
+    match model {
         Model::Codec(codec) => {
             let facts = codec.facts();
             let sink = args.output.sink(facts.channels, facts.sample_rate)?;
@@ -185,8 +186,9 @@ fn decode(args: &Decode) -> Outcome {
 
 fn roundtrip(args: &Roundtrip) -> Outcome {
     file::check(&args.output.output)?;
+    let model = Model::load(&args.model)?;
     let _hold = Hold::begin();
-    match Model::load(&args.model)? {
+    match model {
         Model::Codec(codec) => {
             let facts = codec.facts();
             let sink = args.output.sink(facts.channels, facts.sample_rate)?;
@@ -221,9 +223,9 @@ impl Model {
     fn load(args: &ModelArgs) -> Outcome<Self> {
         let source = download::source(args)?.include("*.yaml");
         if Vocos::is_in(&source)? {
-            return Ok(Self::Vocos(Box::new(progress::loading(|| Vocos::load(&source))?)));
+            return Ok(Self::Vocos(Box::new(args.load(|| Vocos::load(&source))?)));
         }
-        Ok(Self::Codec(progress::loading(|| codec::load(&source))?))
+        Ok(Self::Codec(args.load(|| codec::load(&source))?))
     }
 }
 

@@ -88,7 +88,7 @@ pub(crate) fn run(args: &Embed) -> Outcome {
     if !args.image.is_empty() || has_two_towers(&source)? {
         return of_both(args, &source);
     }
-    let embedder = progress::loading(|| Embedder::load(&source, args.dtype))?;
+    let embedder = args.model.load(|| Embedder::load(&source, args.dtype))?;
     let options = Options {
         prompt: args.prompt_name.clone(),
         dimensions: args.dimensions,
@@ -135,10 +135,13 @@ fn of_both(args: &Embed, source: &Source) -> Outcome {
     }
     let images = args.image.iter().map(Image::open).collect::<Result<Vec<_>, _>>()?;
     let mut records = args.records(&progress::bytes("texts"))?.collect::<Outcome<Vec<_>>>()?;
-    let model = progress::loading(|| DualEncoder::load(source, args.dtype))?;
+    let model = args.model.load(|| DualEncoder::load(source, args.dtype))?;
     let (peak, started) = (Peak::start()?, Instant::now());
     let texts: Vec<_> = records.iter().map(|record| &record.text).collect();
-    let vectors = concatenate(&[model.embed_texts(&texts)?, model.embed_images(&images)?], 0)?;
+    let [texts, images] = progress::during("embedding", || -> mlx_embed::Result<_> {
+        Ok([model.embed_texts(&texts)?, model.embed_images(&images)?])
+    })?;
+    let vectors = concatenate(&[texts, images], 0)?;
     records.extend(args.image.iter().map(|path| Record::of_image(path)));
     let count = records.len();
     let _hold = Hold::begin();

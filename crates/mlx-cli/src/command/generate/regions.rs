@@ -19,7 +19,7 @@ pub(super) fn run(args: &Generate, source: Source, text: &str) -> Outcome {
     refuse_others(args)?;
     let task: Task = text.parse()?;
     let image = args.shown.one_image()?;
-    let model = progress::loading(|| Florence2::load(source, args.arithmetic.dtype()))?;
+    let model = args.model.load(|| Florence2::load(source, args.arithmetic.dtype()))?;
     let search = Search { max_tokens: args.max_tokens, ..model.search().clone() };
     let (peak, started) = (Peak::start()?, Instant::now());
     let answer = progress::during("looking at the image", || model.ask_with(&image, &task, &search))?;
