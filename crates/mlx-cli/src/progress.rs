@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::ops::ControlFlow;
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
@@ -21,28 +21,39 @@ pub(crate) fn count(what: impl Into<Cow<'static, str>>) -> ProgressBar {
     styled(what, "{msg:32!} {bar:30} {pos:>10}/{len:10} {eta}")
 }
 
-/// Does work that does not tell how far it is, and shows how long it takes.
-pub(crate) fn during<T>(what: &'static str, work: impl FnOnce() -> T) -> T {
-    let bar = styled(what, "{spinner} {msg} {elapsed}");
-    if !bar.is_hidden() {
-        bar.enable_steady_tick(Duration::from_millis(120));
+/// Shows how long something takes that does not tell how far it is, until this is dropped.
+pub(crate) struct Busy(ProgressBar);
+
+impl Busy {
+    pub(crate) fn with(what: &'static str) -> Self {
+        let bar = styled(what, "{spinner} {msg} {elapsed}");
+        if !bar.is_hidden() {
+            bar.enable_steady_tick(Duration::from_millis(120));
+        }
+        Self(bar)
     }
-    let done = work();
-    bar.finish_and_clear();
-    done
 }
 
-/// A bar for the tokens of each prompt, of which all but the last are run before the answer begins.
-pub(crate) fn prompts() -> PromptProgress {
-    let current: Mutex<Option<ProgressBar>> = Mutex::new(None);
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// Does work, and shows how long it takes.
+pub(crate) fn during<T>(what: &'static str, work: impl FnOnce() -> T) -> T {
+    let _busy = Busy::with(what);
+    work()
+}
+
+/// A bar for the tokens of a prompt, of which all but the last are run before the answer begins.
+pub(crate) fn prompt() -> PromptProgress {
+    let bar = count("prompt");
     PromptProgress::new(move |done, all| {
-        let mut current = current.lock().unwrap_or_else(PoisonError::into_inner);
-        let bar = current.get_or_insert_with(|| count("prompt"));
         bar.set_length(all as u64);
         bar.set_position(done as u64);
         if done + 1 >= all {
             bar.finish_and_clear();
-            *current = None;
         }
         ControlFlow::Continue(())
     })

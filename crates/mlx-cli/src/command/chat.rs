@@ -13,7 +13,7 @@ use crate::arithmetic::Arithmetic;
 use crate::cache::Cache;
 use crate::failure::Outcome;
 use crate::interrupt::{self, Hold};
-use crate::progress;
+use crate::progress::Busy;
 use crate::sampling::Sampling;
 use crate::stdout::stdout;
 use crate::terminal::Paint;
@@ -88,7 +88,6 @@ impl Chat {
             sampler: self.sampling.sampler(model)?,
             processors: self.sampling.processors(),
             prefill_step: self.prefill_step_size,
-            prompt_progress: Some(progress::prompts()),
             cache: self.cache.options(),
             ..GenerateOptions::default()
         })
@@ -108,7 +107,9 @@ fn invite() -> io::Result<()> {
 fn answer(conversation: &mut Conversation<'_>, message: &str) -> Outcome {
     let _hold = Hold::begin();
     let mut out = stdout();
+    let mut busy = Some(Busy::with("reading"));
     for event in conversation.send(message)? {
+        busy.take();
         if interrupt::take() {
             break;
         }

@@ -96,7 +96,7 @@ fn options(model: &LanguageModel, args: &Generate) -> Outcome<GenerateOptions> {
         speculation: args.drafting.speculation(),
         stop: args.stop.clone(),
         prefill_step: args.prefill_step_size,
-        prompt_progress: Some(progress::prompts()),
+        prompt_progress: Some(progress::prompt()),
         cache: args.cache.options(),
     })
 }
