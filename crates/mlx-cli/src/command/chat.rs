@@ -110,7 +110,7 @@ fn answer(conversation: &mut Conversation<'_>, message: &str) -> Outcome {
     let mut busy = Some(Busy::with("reading"));
     for event in conversation.send(message)? {
         busy.take();
-        if interrupt::take() {
+        if interrupt::has_come() {
             break;
         }
         match event? {

@@ -174,6 +174,18 @@ fn a_whole_checkpoint_is_well_and_a_damaged_one_is_not() {
 }
 
 #[test]
+fn a_model_type_that_nothing_is_known_of_is_a_note() {
+    let unknown = |bytes: Vec<u8>| {
+        let mut config: Value = serde_json::from_slice(&bytes).unwrap();
+        config["model_type"] = json!("frob");
+        config.to_string().into_bytes()
+    };
+    let (found, ok) = report_of("config.json", unknown);
+    assert!(ok && says(&found, "note", "nothing is known of the model type `frob`"), "{found}");
+    assert_eq!((&found["model"]["commands"], &found["files"]["arrays"]), (&json!([]), &json!(58)));
+}
+
+#[test]
 fn a_model_that_is_not_there_is_wrong() {
     let (found, ok) = report(&["--model", "./none"], &[]);
     assert!(!ok && says(&found, "wrong", "`./none` does not exist"), "{found}");
