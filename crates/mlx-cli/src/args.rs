@@ -100,7 +100,7 @@ pub(crate) struct ModelArgs {
 /// Write the answer of a model.
 ///
 /// The text streams to stdout, its statistics go to stderr. A Florence-2 is asked about one image by its tasks, such as
-/// <CAPTION>, <OD> or '<CAPTION_TO_PHRASE_GROUNDING>a green car', and answers with a text or with labels and boxes.
+/// `<CAPTION>`, `<OD>` or `<CAPTION_TO_PHRASE_GROUNDING>a green car`, and answers with a text or with labels and boxes.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
