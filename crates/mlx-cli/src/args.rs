@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args as ClapArgs, Parser, Subcommand};
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueHint};
 use mlx_core::Dtype;
 use mlx_lm::GenerateOptions;
 
@@ -12,9 +12,12 @@ use crate::command::bench::Bench;
 use crate::command::cache_prompt::CachePrompt;
 use crate::command::chat::Chat;
 use crate::command::codec::Codec;
+use crate::command::completions::Completions;
 use crate::command::convert::{Convert, Quantize};
+use crate::command::doctor::Doctor;
 use crate::command::embed::Embed;
 use crate::command::encode::Encode;
+use crate::command::man::Man;
 use crate::command::perplexity::Perplexity;
 use crate::command::rerank::Rerank;
 use crate::command::serve::Serve;
@@ -25,10 +28,37 @@ use crate::drafting::Drafting;
 use crate::form::Form;
 use crate::sampling::Sampling;
 use crate::shown::Shown;
+use crate::terminal;
 
-/// Run models of language and speech on MLX.
+/// Run models of language, images and speech on MLX.
 #[derive(Debug, Parser)]
-#[command(name = "mlx", version, propagate_version = true, disable_help_subcommand = true)]
+#[command(
+    name = "mlx",
+    version,
+    propagate_version = true,
+    disable_help_subcommand = true,
+    styles = terminal::STYLES,
+    after_help = "\
+Examples:
+  mlx generate --model HuggingFaceTB/SmolLM2-135M-Instruct --prompt 'What is the capital of France?'
+  mlx chat --model ./model
+  mlx doctor
+
+Environment:
+  HF_HOME, HF_HUB_CACHE   where models of the Hub are kept
+  HF_HUB_OFFLINE=1        use only what is there
+  HF_TOKEN                for models that need a login
+  MLX_NUM_THREADS         how many threads share the work of a CPU
+  MLX_CPU_LEVEL           the instructions that kernels use: baseline, avx2, avx512 or avx512-dots
+  MLX_CPU_KERNELS=0       use MLX's own loops instead of these kernels
+  NO_COLOR=1              write without colours
+
+Exit status:
+  0    done, or the reader of the results went away
+  1    it failed; one line on stderr says what was wrong, and the way out
+  2    the command line is none
+  A signal such as Ctrl-C ends the program as it ends others, and leaves no half-written file."
+)]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -53,13 +83,16 @@ pub(crate) enum Command {
     Speak(Speak),
     Transcribe(Transcribe),
     Vad(Vad),
+    Doctor(Doctor),
+    Completions(Completions),
+    Man(Man),
 }
 
 /// Which model, and how it is loaded.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ModelArgs {
     /// A checkpoint folder, a GGUF file, or a Hub id such as org/name or org/name@revision
-    #[arg(long, alias = "hf-path", value_name = "DIR|FILE.gguf|HUB_ID")]
+    #[arg(long, alias = "hf-path", value_name = "DIR|FILE.gguf|HUB_ID", value_hint = ValueHint::AnyPath)]
     pub(crate) model: String,
     /// Use only what is already on this machine
     #[arg(long)]
@@ -68,7 +101,8 @@ pub(crate) struct ModelArgs {
 
 /// Write the answer of a model.
 ///
-/// The text streams to stdout, its statistics go to stderr.
+/// The text streams to stdout, its statistics go to stderr. A Florence-2 is asked about one image by its tasks, such as
+/// `<CAPTION>`, `<OD>` or `<CAPTION_TO_PHRASE_GROUNDING>a green car`, and answers with a text or with labels and boxes.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
@@ -81,6 +115,7 @@ Examples:
   mlx generate --model ./model --prompt-cache-file book.safetensors --prompt 'Who wrote this?'
   mlx generate --model Qwen/Qwen2-VL-2B-Instruct --image cat.jpg --prompt 'What is this?'
   mlx generate --model Qwen/Qwen2-VL-2B-Instruct --video waving.gif --fps 1 --prompt 'What happens?'
+  mlx generate --model florence-community/Florence-2-base --image street.jpg --prompt '<OD>' --json
   echo 'Summarise this.' | mlx generate --model ./model --prompt -")]
 pub(crate) struct Generate {
     #[command(flatten)]
@@ -167,6 +202,7 @@ pub(crate) struct Logits {
 Examples:
   mlx info
   mlx info --model ./model.gguf
+  mlx info --model ./model.gguf --json
   mlx info --model ./model.gguf --memory --length 32768
   mlx info --model ./model.gguf --memory --length 32768 --kv-bits 8")]
 pub(crate) struct Info {
@@ -179,6 +215,9 @@ pub(crate) struct Info {
     /// Tell what memory this machine has, and what the model needs of it; its weights are not loaded
     #[arg(long)]
     pub(crate) memory: bool,
+    /// Write one JSON object, with sizes in bytes
+    #[arg(long)]
+    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) need: Need,
 }
@@ -202,9 +241,6 @@ pub(crate) struct Need {
     /// Compute in this type instead of the checkpoint's
     #[arg(long, value_name = "DTYPE", requires = "memory")]
     pub(crate) dtype: Option<Dtype>,
-    /// Write one JSON object, with sizes in bytes
-    #[arg(long, requires = "memory")]
-    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) cache: Cache,
 }

@@ -8,6 +8,7 @@ use mlx_vlm::VisionLanguageModel;
 
 use crate::args::ModelArgs;
 use crate::download;
+use crate::failure::Outcome;
 
 /// What a model computes with.
 #[derive(Debug, Args)]
@@ -26,9 +27,15 @@ fn precisions() -> impl TypedValueParser<Value = Precision> {
 }
 
 impl Arithmetic {
+    /// The type to compute in, if it is not the checkpoint's.
+    pub(crate) fn dtype(&self) -> Option<Dtype> {
+        self.dtype
+    }
+
     /// Loads a model that sees, and computes so.
-    pub(crate) fn seeing(&self, model: &ModelArgs) -> mlx_vlm::Result<VisionLanguageModel> {
-        VisionLanguageModel::load(download::source(model)?, self.dtype, self.precision)
+    pub(crate) fn seeing(&self, model: &ModelArgs) -> Outcome<VisionLanguageModel> {
+        let source = download::source(model)?;
+        model.load(|| VisionLanguageModel::load(source, self.dtype, self.precision))
     }
 
     /// Loads a model that computes so.

@@ -1,11 +1,14 @@
 //! Where a model comes from, with a progress bar while it is fetched.
 
+use std::error::Error;
 use std::sync::Mutex;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use mlx_hub::{Progress, Source};
 
 use crate::args::ModelArgs;
+use crate::failure::Outcome;
+use crate::progress;
 
 /// The source that the command line names.
 pub(crate) fn source(args: &ModelArgs) -> mlx_hub::Result<Source> {
@@ -15,7 +18,18 @@ pub(crate) fn source(args: &ModelArgs) -> mlx_hub::Result<Source> {
     Ok(source.progress(move |progress| bar.show(progress)))
 }
 
-/// A bar for the file that is being fetched. It draws only on a terminal.
+impl ModelArgs {
+    /// Loads this model, and shows how long it takes. An error names it.
+    pub(crate) fn load<T, E: Into<Box<dyn Error>>>(&self, load: impl FnOnce() -> Result<T, E>) -> Outcome<T> {
+        progress::during("loading the model", load).map_err(|error| {
+            let (name, error) = (&self.model, error.into());
+            let text = error.to_string();
+            if text.contains(name) { error } else { format!("{name}: {text}").into() }
+        })
+    }
+}
+
+/// A bar for the file that is being fetched.
 #[derive(Default)]
 struct Bar(Mutex<Option<(String, ProgressBar)>>);
 
@@ -23,7 +37,9 @@ impl Bar {
     fn show(&self, progress: &Progress) {
         let Ok(mut current) = self.0.lock() else { return };
         if current.as_ref().is_none_or(|(file, _)| *file != progress.file) {
-            *current = Some((progress.file.clone(), new_bar(progress)));
+            let bar = progress::bytes(progress.file.clone());
+            bar.set_length(progress.total);
+            *current = Some((progress.file.clone(), bar));
         }
         if let Some((_, bar)) = current.as_ref() {
             bar.set_position(progress.done);
@@ -32,13 +48,4 @@ impl Bar {
             }
         }
     }
-}
-
-fn new_bar(progress: &Progress) -> ProgressBar {
-    let bar = ProgressBar::new(progress.total).with_message(progress.file.clone());
-    let style = ProgressStyle::with_template("{msg:32!} {bar:30} {bytes:>10}/{total_bytes:10} {eta}");
-    if let Ok(style) = style {
-        bar.set_style(style);
-    }
-    bar
 }

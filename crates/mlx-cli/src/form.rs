@@ -25,6 +25,11 @@ pub(crate) struct Form {
 }
 
 impl Form {
+    /// Whether any text will do.
+    pub(crate) fn is_free(&self) -> bool {
+        self.json_schema.is_none() && self.regex.is_none() && self.grammar.is_none()
+    }
+
     /// The grammar of the form, if there is one.
     pub(crate) fn grammar(&self, model: &LanguageModel) -> Outcome<Option<Grammar>> {
         if let Some(schema) = &self.json_schema {

@@ -10,19 +10,26 @@ mod cpus;
 mod device;
 mod download;
 mod drafting;
+mod examples;
 mod failure;
+mod file;
 mod form;
+mod interrupt;
+mod kind;
 mod progress;
 mod prompt;
 mod records;
 mod sampling;
 mod shown;
+mod stdout;
+mod terminal;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
 use args::{Args, Command};
+use failure::{Outcome, Teller};
 
 /// For MLX too, which allocates some dozens of small things for each op.
 #[cfg(target_os = "linux")]
@@ -30,7 +37,18 @@ use args::{Args, Command};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let result = match Args::parse().command {
+    let teller = Teller::new(std::env::args_os());
+    match Args::try_parse() {
+        Ok(args) => {
+            interrupt::listen();
+            teller.report(run(args.command))
+        }
+        Err(error) => teller.refuse(&error),
+    }
+}
+
+fn run(command: Command) -> Outcome {
+    match command {
         Command::Generate(options) => command::generate::run(&options),
         Command::Chat(options) => command::chat::run(&options),
         Command::Logits(options) => command::logits::run(&options),
@@ -48,6 +66,8 @@ fn main() -> ExitCode {
         Command::Speak(options) => command::speak::run(&options),
         Command::Transcribe(options) => command::transcribe::run(&options),
         Command::Vad(options) => command::vad::run(&options),
-    };
-    failure::report(result)
+        Command::Doctor(options) => command::doctor::run(&options),
+        Command::Completions(options) => command::completions::run(&options),
+        Command::Man(options) => command::man::run(&options),
+    }
 }

@@ -73,6 +73,13 @@ fn bias(json: &str) -> Result<Bias, String> {
 }
 
 impl Sampling {
+    /// Whether the likeliest tokens are taken, by the scores as they are.
+    pub(crate) fn is_greedy(&self) -> bool {
+        let Penalties { repetition_penalty, presence_penalty, frequency_penalty, .. } = self.penalties;
+        let changed = [self.temperature, repetition_penalty, presence_penalty, frequency_penalty];
+        changed.iter().all(|amount| *amount == 0.0) && self.logit_bias.0.is_empty()
+    }
+
     /// The sampler, to which line breaks and ends of text are no tokens to leave out.
     pub(crate) fn sampler(&self, model: &LanguageModel) -> mlx_lm::Result<Sampler> {
         let tokenizer = model.tokenizer();

@@ -31,6 +31,16 @@ impl Shown {
         self.image.is_empty() && self.video.is_empty()
     }
 
+    /// The image, where a model takes one and no more.
+    pub(crate) fn one_image(&self) -> Outcome<Image> {
+        match (&self.image[..], &self.video[..]) {
+            ([path], []) => Ok(Image::open(path)?),
+            _ => {
+                Err("this model is asked about one image at a time: give one --image, and no --video".into())
+            }
+        }
+    }
+
     /// What is shown, read from its files.
     pub(crate) fn media(&self) -> Outcome<Vec<Media>> {
         let images = self.image.iter().map(|path| Ok(Image::open(path)?.into()));

@@ -61,8 +61,43 @@ impl Level {
     }
 }
 
+/// The instructions that kernels look for, and whether this processor has them. None outside x86-64, where what kernels
+/// use is in every processor of the target.
+#[cfg(target_arch = "x86_64")]
+pub fn features() -> Vec<(&'static str, bool)> {
+    macro_rules! seen {
+        ($($name:tt)*) => { vec![$(($name, is_x86_feature_detected!($name))),*] };
+    }
+    seen!("avx2" "fma" "f16c" "avx512f" "avx512bw" "avx512dq" "avx512vl" "avx512vnni" "avx512bf16")
+}
+
+/// The instructions that kernels look for: none, as what they use is in every processor of this target.
+#[cfg(not(target_arch = "x86_64"))]
+pub fn features() -> Vec<(&'static str, bool)> {
+    Vec::new()
+}
+
 impl fmt::Display for Level {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+#[cfg(all(test, target_arch = "x86_64"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_level_is_there_where_all_of_its_features_are() {
+        let features = features();
+        let has = |names: &[&str]| {
+            assert!(names.iter().all(|name| features.iter().any(|(known, _)| known == name)), "{features:?}");
+            features.iter().all(|(name, has)| *has || !names.contains(name))
+        };
+        let avx512 = ["avx512f", "avx512bw", "avx512dq", "avx512vl"];
+        let dots = [&avx512[..], &["avx512vnni", "avx512bf16"]].concat();
+        assert_eq!(Level::Avx2.is_available(), has(&["avx2", "fma", "f16c"]));
+        assert_eq!(Level::Avx512.is_available(), has(&avx512));
+        assert_eq!(Level::Avx512Dots.is_available(), has(&dots));
     }
 }

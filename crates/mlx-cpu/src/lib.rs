@@ -32,6 +32,6 @@ pub mod softmax;
 mod sums;
 
 pub use gather::Pairs;
-pub use level::Level;
+pub use level::{Level, features};
 pub use numbers::{Numbers, NumbersMut};
 pub use pool::threads;

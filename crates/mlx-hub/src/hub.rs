@@ -1,6 +1,7 @@
 //! Models of the Hugging Face Hub: the id, the options, and the way to a snapshot folder.
 
 mod cache;
+mod cached;
 #[cfg(feature = "download")]
 mod download;
 mod environment;
@@ -10,6 +11,7 @@ mod progress;
 
 use std::path::PathBuf;
 
+pub use cached::{Cache, CachedModel};
 use environment::Environment;
 pub use progress::Progress;
 use progress::Report;

@@ -18,5 +18,5 @@ mod source;
 pub use checkpoint::Checkpoint;
 pub use directory::Directory;
 pub use error::{Error, Result};
-pub use hub::Progress;
+pub use hub::{Cache, CachedModel, Progress};
 pub use source::Source;

@@ -102,6 +102,14 @@ impl Loader {
         budget::of(&model, &config, options)
     }
 
+    /// The tokenizer alone.
+    ///
+    /// # Errors
+    /// The checkpoint is not found, or its tokenizer is missing, damaged or of an unknown kind.
+    pub fn tokenizer(&self) -> Result<Tokenizer> {
+        tokenizer(&self.source.resolve()?)
+    }
+
     /// How the checkpoint is quantized, in words: `GPTQ 4-bit, groups of 128`, `none`. Only its config is read, or
     /// the header of a GGUF file.
     ///

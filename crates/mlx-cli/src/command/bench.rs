@@ -1,6 +1,6 @@
 //! `mlx bench`: how fast a model reads and writes.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::time::Instant;
 
 use clap::Args;
@@ -10,8 +10,9 @@ use serde_json::json;
 
 use crate::args::ModelArgs;
 use crate::arithmetic::Arithmetic;
-use crate::cpus;
 use crate::failure::Outcome;
+use crate::stdout::stdout;
+use crate::{cpus, progress};
 
 /// Measure how fast a model reads a prompt and writes.
 ///
@@ -62,26 +63,34 @@ struct Speed {
 pub(crate) fn run(args: &Bench) -> Outcome {
     args.threads.map_or(Ok(()), cpus::limit)?;
     let loader = args.arithmetic.loader(&args.model)?;
-    let model = loader.load_model()?;
+    let model = args.model.load(|| loader.load_model())?;
     let prompt = tokens(args.prompt_tokens, model.vocab_size());
-    let mut out = io::stdout().lock();
+    let mut out = stdout();
+    let bar = progress::count("runs");
+    bar.set_length(1 + args.num_trials as u64);
     trial(&model, &prompt, args)?;
     let mut speeds = Vec::new();
     for number in 1..=args.num_trials {
+        bar.inc(1);
         let speed = trial(&model, &prompt, args)?;
         speeds.push(speed);
-        match args.json {
-            true => writeln!(out, "{}", speed.object("trial", number))?,
-            false => writeln!(out, "run {number}: {speed}")?,
-        }
-        out.flush()?;
+        bar.suspend(|| told(&mut out, number, speed, args.json))?;
     }
+    bar.finish_and_clear();
     let mean = Speed::mean(&speeds);
     match args.json {
         true => writeln!(out, "{}", mean.object("trials", args.num_trials))?,
         false => writeln!(out, "mean: {mean}")?,
     }
     Ok(())
+}
+
+fn told(out: &mut impl Write, number: usize, speed: Speed, as_json: bool) -> std::io::Result<()> {
+    match as_json {
+        true => writeln!(out, "{}", speed.object("trial", number))?,
+        false => writeln!(out, "run {number}: {speed}")?,
+    }
+    out.flush()
 }
 
 /// Tokens that look random and are the same each time, by Knuth's linear congruences (MMIX).

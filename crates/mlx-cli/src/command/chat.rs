@@ -12,12 +12,16 @@ use crate::args::ModelArgs;
 use crate::arithmetic::Arithmetic;
 use crate::cache::Cache;
 use crate::failure::Outcome;
+use crate::interrupt::{self, Hold};
+use crate::progress::Busy;
 use crate::sampling::Sampling;
+use crate::stdout::stdout;
+use crate::terminal::Paint;
 
 /// Talk with a model.
 ///
 /// Each line is a message. The model remembers the conversation, so an answer costs no more than what is new. What it
-/// thinks goes to stderr, its answers to stdout.
+/// thinks goes to stderr, its answers to stdout. Ctrl-C ends an answer, or the program between answers.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Lines that are commands:
@@ -99,18 +103,28 @@ fn invite() -> io::Result<()> {
     Ok(())
 }
 
+/// Writes the answer, up to its end or a signal, after which the conversation goes on.
 fn answer(conversation: &mut Conversation<'_>, message: &str) -> Outcome {
-    let mut out = io::stdout();
+    let _hold = Hold::begin();
+    let mut out = stdout();
+    let mut busy = Some(Busy::with("reading"));
     for event in conversation.send(message)? {
+        busy.take();
+        if interrupt::has_come() {
+            break;
+        }
         match event? {
             ChatEvent::Text(text) => {
                 out.write_all(text.as_bytes())?;
                 out.flush()?;
             }
-            ChatEvent::Reasoning(text) => io::stderr().write_all(text.as_bytes())?,
+            ChatEvent::Reasoning(text) => {
+                write!(io::stderr(), "{}", Paint::stderr().aside(&text))?;
+            }
             ChatEvent::ToolCall(_) | ChatEvent::Rejected(_) | ChatEvent::Finished(_) => {}
         }
     }
     writeln!(out)?;
+    interrupt::take();
     Ok(())
 }

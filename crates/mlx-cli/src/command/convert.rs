@@ -1,18 +1,20 @@
 //! `mlx convert` and `mlx quantize`: a checkpoint in MLX's form.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
 use mlx_core::{Dtype, QuantizationMode};
-use mlx_lm::convert::{Convert as Conversion, Quantize as Layers, Recipe};
+use mlx_lm::convert::{Convert as Conversion, Converted, Quantize as Layers, Recipe};
 use mlx_memory::Bytes;
 use mlx_nn::QuantizationConfig;
+use serde_json::json;
 
 use crate::args::ModelArgs;
-use crate::download;
 use crate::failure::Outcome;
-use crate::progress;
+use crate::interrupt::{self, Hold};
+use crate::stdout::stdout;
+use crate::{download, progress};
 
 /// Write a checkpoint in MLX's form.
 ///
@@ -71,6 +73,9 @@ struct Options {
     /// The most bytes of weights in a file, and so about the memory that this takes
     #[arg(long, value_name = "SIZE", default_value = "5GiB")]
     shard_size: Bytes,
+    /// Write one JSON object that sums up
+    #[arg(long)]
+    json: bool,
 }
 
 /// How layers are quantized.
@@ -162,11 +167,29 @@ fn save(options: &Options, layers: Option<Layers>) -> Outcome {
     let conversion = conversion.shard_size(usize::try_from(options.shard_size.get())?).progress(move |now| {
         report.set_length(now.total as u64);
         report.set_position(now.done as u64);
+        interrupt::unwind();
     });
-    let converted = conversion.save(&options.mlx_path)?;
+    let converted = {
+        let _hold = Hold::begin();
+        conversion.save(&options.mlx_path)?
+    };
     bar.finish_and_clear();
-    let (megabytes, bits) = (converted.bytes as f64 / 1e6, converted.bits_per_weight());
-    let folder = options.mlx_path.display();
-    writeln!(io::stdout(), "{folder}: {megabytes:.1} MB, {bits:.3} bits per weight")?;
+    print(&converted, options)
+}
+
+fn print(converted: &Converted, options: &Options) -> Outcome {
+    let (folder, bits) = (options.mlx_path.display(), converted.bits_per_weight());
+    if options.json {
+        let object = json!({
+            "path": folder.to_string(),
+            "bytes": converted.bytes,
+            "parameters": converted.parameters,
+            "bits_per_weight": bits,
+            "quantization": converted.quantization,
+        });
+        return Ok(writeln!(stdout(), "{object}")?);
+    }
+    let megabytes = converted.bytes as f64 / 1e6;
+    writeln!(stdout(), "{folder}: {megabytes:.1} MB, {bits:.3} bits per weight")?;
     Ok(())
 }

@@ -9,11 +9,13 @@ use mlx_lm::Loader;
 use mlx_vlm::Sight;
 
 use crate::args::Logits;
-use crate::download;
 use crate::failure::Outcome;
+use crate::interrupt::Hold;
+use crate::{download, file, progress};
 
 /// Runs the tokens and writes the scores.
 pub(crate) fn run(args: &Logits) -> Outcome {
+    file::check(&args.output)?;
     match &args.audio {
         Some(path) => of_speech(args, path),
         None if !args.shown.is_empty() => of_images(args),
@@ -22,14 +24,15 @@ pub(crate) fn run(args: &Logits) -> Outcome {
 }
 
 fn of_text(args: &Logits) -> Outcome {
-    let model = Loader::new(download::source(&args.model)?).dtype(args.dtype).load_model()?;
+    let loader = Loader::new(download::source(&args.model)?).dtype(args.dtype);
+    let model = args.model.load(|| loader.load_model())?;
     let mut cache = model.cache();
     write(args, |tokens| Ok(model.logits(tokens, &mut cache)?.index(0)?))
 }
 
 fn of_images(args: &Logits) -> Outcome {
     let source = download::source(&args.model)?;
-    let (model, sight) = Sight::load(source, args.dtype, Precision::Exact)?;
+    let (model, sight) = args.model.load(|| Sight::load(source, args.dtype, Precision::Exact))?;
     let prompt = sight.prompt(&args.tokens, &args.shown.media()?)?;
     let mut cache = model.cache();
     write(args, |tokens| {
@@ -43,10 +46,12 @@ fn of_images(args: &Logits) -> Outcome {
 }
 
 fn of_speech(args: &Logits, path: &Path) -> Outcome {
-    let model = Recognizer::load(&download::source(&args.model)?, Some(args.dtype))?;
+    let source = download::source(&args.model)?;
+    let model = args.model.load(|| Recognizer::load(&source, Some(args.dtype)))?;
     let audio = Audio::open_at(path, Recognizer::RATE)?;
     if args.tokens.is_empty() {
         let scores = model.scores(audio.samples())?.astype(Dtype::Float32)?;
+        let _hold = Hold::begin();
         return Ok(io::save_safetensors(&args.output, [("prefill", &scores)], &BTreeMap::new())?);
     }
     let Recognizer::Whisper(whisper) = &model else {
@@ -65,12 +70,17 @@ fn write(args: &Logits, mut scores: impl FnMut(&[u32]) -> Outcome<Array>) -> Out
         eval([&scores])?;
         Ok(scores)
     };
-    let prefill = computed(&args.tokens)?;
-    let steps: Vec<_> = args.continued.iter().map(|&token| computed(&[token])).collect::<Result<_, _>>()?;
+    let prefill = progress::during("running the tokens", || computed(&args.tokens))?;
+    let bar = progress::count("tokens");
+    bar.set_length(args.continued.len() as u64);
+    let steps = args.continued.iter().map(|&token| computed(&[token]).inspect(|_| bar.inc(1)));
+    let steps: Vec<_> = steps.collect::<Result<_, _>>()?;
+    bar.finish_and_clear();
     let mut arrays = vec![("prefill", prefill)];
     if !steps.is_empty() {
         arrays.push(("decode", concatenate(&steps, 0)?));
     }
+    let _hold = Hold::begin();
     let named = arrays.iter().map(|(name, array)| (*name, array));
     Ok(io::save_safetensors(&args.output, named, &BTreeMap::new())?)
 }

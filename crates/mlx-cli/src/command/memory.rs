@@ -1,20 +1,21 @@
 //! `mlx info --memory`: what a model needs beside what this machine has.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use mlx_lm::{BudgetOptions, Loader};
-use mlx_memory::{Budget, Machine, Memory, Part};
+use mlx_memory::{Budget, Bytes, Machine, Memory, Part};
 use serde_json::{Value, json};
 
 use crate::args::Need;
 use crate::failure::Outcome;
+use crate::stdout::stdout;
 
 /// Prints the machine, and the budget of a model if there is one.
-pub(crate) fn run(loader: Option<Loader>, need: &Need) -> Outcome {
+pub(crate) fn run(loader: Option<Loader>, need: &Need, as_json: bool) -> Outcome {
     let budget = loader.map(|loader| budget(loader, need)).transpose()?;
     let machine = Machine::read()?;
-    let mut out = io::stdout().lock();
-    if need.json {
+    let mut out = stdout();
+    if as_json {
         writeln!(out, "{}", object(&machine, budget.as_ref()))?;
         return Ok(());
     }
@@ -67,7 +68,13 @@ fn object(machine: &Machine, budget: Option<&Budget>) -> Value {
             "fits": budget.fits(available).is_ok(),
         })
     });
-    json!({"system": memory(machine.system), "gpu": gpu, "available": available.get(), "budget": budget})
+    json!({
+        "system": memory(machine.system),
+        "limit": machine.limit.map(Bytes::get),
+        "gpu": gpu,
+        "available": available.get(),
+        "budget": budget,
+    })
 }
 
 fn memory(memory: Memory) -> Value {

@@ -14,6 +14,7 @@ use crate::args::ModelArgs;
 use crate::arithmetic::Arithmetic;
 use crate::failure::Outcome;
 use crate::progress;
+use crate::stdout::stdout;
 
 /// Measure how well a model foretells a text.
 ///
@@ -49,7 +50,8 @@ pub(crate) struct Perplexity {
 /// Measures and prints.
 pub(crate) fn run(args: &Perplexity) -> Outcome {
     let text = read(&args.data_path)?;
-    let model = args.arithmetic.loader(&args.model)?.load()?;
+    let loader = args.arithmetic.loader(&args.model)?;
+    let model = args.model.load(|| loader.load())?;
     let tokens = model.tokenizer().encode(&text, false)?;
     let options = PerplexityOptions {
         sequence_length: args.sequence_length,
@@ -77,7 +79,7 @@ fn read(path: &Path) -> Result<String, String> {
 
 fn print(measured: &Measured, speed: f64, peak: f64, as_json: bool) -> Outcome {
     let Measured { value, standard_error, mean_loss, tokens, windows } = *measured;
-    let mut out = io::stdout();
+    let mut out = stdout();
     if as_json {
         let object = json!({
             "perplexity": value,

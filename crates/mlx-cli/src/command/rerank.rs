@@ -1,6 +1,6 @@
 //! `mlx rerank`: texts by how well they answer a query.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -13,6 +13,7 @@ use crate::download;
 use crate::failure::Outcome;
 use crate::progress;
 use crate::records::{Record, Records};
+use crate::stdout::stdout;
 
 /// Order texts by how well they answer a query.
 ///
@@ -59,12 +60,14 @@ pub(crate) fn run(args: &Rerank) -> Outcome {
         .chain(of_file.into_iter().flatten())
         .collect::<Outcome<_>>()?;
     bar.finish_and_clear();
-    let reranker = Reranker::load(&download::source(&args.model)?, args.dtype)?;
+    let source = download::source(&args.model)?;
+    let reranker = args.model.load(|| Reranker::load(&source, args.dtype))?;
     let options =
         RankOptions { top_k: args.top_k, instruction: args.instruction.clone(), ..RankOptions::default() };
     let texts: Vec<_> = records.iter().map(|record| &record.text).collect();
-    let mut out = io::stdout().lock();
-    for Ranked { index, score } in reranker.rank(&args.query, &texts, &options)? {
+    let ranked = progress::during("ranking the texts", || reranker.rank(&args.query, &texts, &options))?;
+    let mut out = stdout();
+    for Ranked { index, score } in ranked {
         let Some(Record { text, fields }) = records.get(index) else { continue };
         if args.json {
             let mut fields = fields.clone();

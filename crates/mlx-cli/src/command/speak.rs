@@ -12,9 +12,9 @@ use mlx_core::{Array, io as arrays};
 
 use crate::args::ModelArgs;
 use crate::device::Player;
-use crate::download;
 use crate::failure::Outcome;
-use crate::{progress, prompt};
+use crate::interrupt::{self, Hold};
+use crate::{download, file, progress, prompt};
 
 /// Speak a text into a WAV or FLAC file or to a loudspeaker.
 ///
@@ -75,8 +75,12 @@ pub(crate) struct Speak {
 pub(crate) fn run(args: &Speak) -> Outcome {
     let options = args.options()?;
     let text = args.text()?;
-    let mut outlet = if args.prosody { Outlet::default() } else { args.outlet()? };
-    let kokoro = Kokoro::load(&download::source(&args.model)?)?;
+    args.output.as_deref().map_or(Ok(()), file::check)?;
+    let player = args.play.as_ref().map(|name| Player::open(name.as_deref(), Kokoro::RATE)).transpose()?;
+    let source = download::source(&args.model)?;
+    let kokoro = args.model.load(|| Kokoro::load(&source))?;
+    let _hold = Hold::begin();
+    let mut outlet = Outlet { file: args.sound_file()?, player };
     match (text, &args.phonemes) {
         (Some(text), _) if args.prosody => args.write_prosody(&prosody_of(&kokoro, &text, args, &options)?),
         (Some(text), _) => speak(&kokoro, &text, args, &options, outlet),
@@ -94,7 +98,6 @@ pub(crate) fn run(args: &Speak) -> Outcome {
 }
 
 /// Where the sound goes.
-#[derive(Default)]
 struct Outlet {
     file: Option<SoundWriter>,
     player: Option<Player>,
@@ -129,10 +132,11 @@ impl Speak {
         Ok(SpeakOptions { speed: self.speed, language, pause, seed: self.seed })
     }
 
-    fn outlet(&self) -> Outcome<Outlet> {
-        let player = self.play.as_ref().map(|name| Player::open(name.as_deref(), Kokoro::RATE));
+    /// The file of sound, unless prosody is written.
+    fn sound_file(&self) -> Outcome<Option<SoundWriter>> {
+        let path = self.output.as_ref().filter(|_| !self.prosody);
         let create = |path| SoundWriter::create(path, 1, Kokoro::RATE, WavFormat::I16);
-        Ok(Outlet { player: player.transpose()?, file: self.output.as_ref().map(create).transpose()? })
+        Ok(path.map(create).transpose()?)
     }
 
     /// The text, from wherever it is.
@@ -161,6 +165,7 @@ fn speak(kokoro: &Kokoro, text: &str, args: &Speak, options: &SpeakOptions, mut 
     let mut is_silent = true;
     while let Some(piece) = speech.next() {
         outlet.write(piece?.audio.samples())?;
+        interrupt::check()?;
         is_silent = false;
         let [done, all] = speech.progress();
         bar.set_length(all as u64);

@@ -1,6 +1,6 @@
 //! `mlx transcribe`: what is said in recordings.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -15,9 +15,9 @@ use serde_json::json;
 
 use crate::args::ModelArgs;
 use crate::device::Microphone;
-use crate::download;
 use crate::failure::Outcome;
-use crate::progress;
+use crate::stdout::stdout;
+use crate::{download, file, progress};
 
 /// Write down what is said in recordings.
 ///
@@ -124,7 +124,8 @@ pub(crate) fn run(args: &Transcribe) -> Outcome {
     if let Some(name) = &args.microphone {
         return listen(args, Microphone::open(name.as_deref(), Recognizer::RATE)?);
     }
-    let model = Recognizer::load(&download::source(&args.model)?, args.dtype)?;
+    let source = download::source(&args.model)?;
+    let model = args.model.load(|| Recognizer::load(&source, args.dtype))?;
     let (options, parts) =
         (args.options(), args.vad_model.as_deref().map(|name| args.parts(name)).transpose()?);
     let (begun, mut seconds) = (Instant::now(), 0.0);
@@ -136,14 +137,14 @@ pub(crate) fn run(args: &Transcribe) -> Outcome {
         let text = transcript.to_text(args.format);
         match &args.output_dir {
             Some(folder) => write(folder, path, args.format, &text)?,
-            None => io::stdout().lock().write_all(text.as_bytes())?,
+            None => stdout().write_all(text.as_bytes())?,
         }
         seconds += duration;
     }
     if args.stats {
         let took = begun.elapsed().as_secs_f64();
         let stats = json!({"audio_seconds": seconds, "seconds": took, "times_real_time": seconds / took});
-        writeln!(io::stdout().lock(), "{stats}")?;
+        writeln!(stdout(), "{stats}")?;
     }
     Ok(())
 }
@@ -185,11 +186,12 @@ impl Transcribe {
 
 /// Writes down what a microphone hears, a sentence a line.
 fn listen(args: &Transcribe, mut microphone: Microphone) -> Outcome {
-    let model = Recognizer::load(&download::source(&args.model)?, args.dtype)?;
+    let source = download::source(&args.model)?;
+    let model = args.model.load(|| Recognizer::load(&source, args.dtype))?;
     let mut live = model.live(&args.options())?;
     let mut left =
         args.seconds.map_or(usize::MAX, |seconds| (seconds * f64::from(Recognizer::RATE)) as usize);
-    let mut out = Lines { out: io::stdout(), is_begun: false };
+    let mut out = Lines { out: stdout(), is_begun: false };
     while left > 0 {
         let mut samples = microphone.read()?;
         samples.truncate(left);
@@ -242,7 +244,8 @@ impl Parts {
     fn transcribe(&self, model: &Recognizer, path: &Path, options: &RecognizeOptions) -> Outcome<Heard> {
         let audio = Audio::open_at(path, Recognizer::RATE)?;
         let parts = self.vad.pieces(audio.samples(), &SegmentOptions::default(), WINDOW)?;
-        let transcript = model.transcribe_parts(audio.samples(), &parts, self.batch, options)?;
+        let hear = || model.transcribe_parts(audio.samples(), &parts, self.batch, options);
+        let transcript = progress::during("listening", hear)?;
         Ok((transcript, audio.duration().as_secs_f64()))
     }
 }
@@ -268,16 +271,13 @@ fn show(bar: &ProgressBar, seconds: f64) {
     bar.set_position(seconds as u64);
 }
 
-/// Writes a text beside its place, and renames it.
+/// Writes a text into a folder, named after its recording.
 fn write(folder: &Path, recording: &Path, format: Format, text: &str) -> Outcome {
-    std::fs::create_dir_all(folder)?;
+    std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let name = recording.file_stem().unwrap_or(recording.as_os_str()).to_owned();
     let mut path = folder.join(name).into_os_string();
     path.push(format!(".{format}"));
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(text.as_bytes())?;
-    file.persist(&path)?;
-    Ok(())
+    file::write(Path::new(&path), text.as_bytes())
 }
 
 #[cfg(test)]

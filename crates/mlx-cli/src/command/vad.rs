@@ -1,6 +1,6 @@
 //! `mlx vad`: when somebody speaks.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,8 +9,9 @@ use mlx_audio::Audio;
 use mlx_audio::vad::{SegmentOptions, SileroVad};
 
 use crate::args::ModelArgs;
-use crate::download;
 use crate::failure::Outcome;
+use crate::stdout::stdout;
+use crate::{download, progress};
 
 /// Find out when somebody speaks in a recording.
 ///
@@ -46,10 +47,12 @@ pub(crate) struct Vad {
 
 /// Detects and prints.
 pub(crate) fn run(args: &Vad) -> Outcome {
-    let vad = SileroVad::load(&download::source(&args.model)?)?;
-    let audio = Audio::open_at(&args.audio, vad.rate())?;
-    let found = vad.detect(audio.samples(), &args.options()?)?;
-    let mut out = io::stdout().lock();
+    let options = args.options()?;
+    let source = download::source(&args.model)?;
+    let vad = args.model.load(|| SileroVad::load(&source))?;
+    let audio = progress::during("reading the recording", || Audio::open_at(&args.audio, vad.rate()))?;
+    let found = progress::during("listening", || vad.detect(audio.samples(), &options))?;
+    let mut out = stdout();
     if args.json {
         serde_json::to_writer(&mut out, &found)?;
         writeln!(out)?;

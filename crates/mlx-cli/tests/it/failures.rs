@@ -38,6 +38,19 @@ fn a_checkpoint_without_a_tokenizer_names_the_file() {
 }
 
 #[test]
+fn a_checkpoint_of_an_unknown_kind_is_named_without_places_in_the_program() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = folder.path().display().to_string();
+    fs::write(folder.path().join("config.json"), r#"{"model_type": "frob"}"#).unwrap();
+    fs::write(folder.path().join("model.safetensors"), b"\x02\0\0\0\0\0\0\0{}").unwrap();
+    let line = failure(&["bench", "--model", &model]);
+    assert!(line.contains(&format!("{model}: model type `frob` is not supported (known: ")), "{line}");
+    fs::write(folder.path().join("model.safetensors"), b"x").unwrap();
+    let line = failure(&["bench", "--model", &model]);
+    assert!(line.contains("model.safetensors") && !line.contains(".rs:"), "{line}");
+}
+
+#[test]
 fn a_token_outside_the_vocabulary_leaves_no_output_file() {
     let folder = tempfile::tempdir().unwrap();
     let output = folder.path().join("out.safetensors").display().to_string();

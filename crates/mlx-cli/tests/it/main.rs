@@ -11,7 +11,11 @@ mod chat;
 #[cfg(test)]
 mod codec;
 #[cfg(test)]
+mod command_line;
+#[cfg(test)]
 mod convert;
+#[cfg(test)]
+mod doctor;
 #[cfg(test)]
 mod embed;
 #[cfg(test)]
@@ -19,9 +23,13 @@ mod failures;
 #[cfg(test)]
 mod generate;
 #[cfg(test)]
+mod interrupt;
+#[cfg(test)]
 mod logits;
 #[cfg(test)]
 mod memory;
+#[cfg(test)]
+mod pages;
 #[cfg(test)]
 mod program;
 #[cfg(test)]

@@ -26,14 +26,15 @@ pub(crate) fn mlx_with_input(arguments: &[&str], lines: &str) -> Run {
     Run::of(program.wait_with_output().unwrap())
 }
 
-fn command(arguments: &[&str]) -> Command {
+/// The program with these arguments, offline.
+pub(crate) fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mlx"));
     command.args(arguments).env("HF_HUB_OFFLINE", "1");
     command
 }
 
 impl Run {
-    fn of(Output { status, stdout, stderr }: Output) -> Self {
+    pub(crate) fn of(Output { status, stdout, stderr }: Output) -> Self {
         let text = |bytes| String::from_utf8(bytes).unwrap();
         Self { ok: status.success(), out: text(stdout), err: text(stderr) }
     }

@@ -122,3 +122,85 @@ fn an_image_for_a_model_that_does_not_see_is_refused() {
     let run = mlx(&["generate", "--model", &model, "--prompt", "What?", "--image", &image]);
     assert!(!run.ok && run.err.contains("`llama` is not supported"), "{}", run.err);
 }
+
+#[test]
+fn the_time_of_the_tower_is_told_and_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let image = picture(folder.path(), [37, 51]);
+    let model = model().display().to_string();
+    let asked = ["generate", "--model", &model, "--prompt", "What?", "--max-tokens", "2"];
+    let shown = [&asked[..], &["--image", &image]].concat();
+    let run = mlx(&[&shown[..], &["--json"]].concat());
+    let last: Value = serde_json::from_str(run.out.lines().last().unwrap()).unwrap();
+    let (seconds, speed) = (last["image_seconds"].as_f64().unwrap(), last["prompt_tps"].as_f64().unwrap());
+    let prompt = last["prompt_tokens"].as_f64().unwrap();
+    assert!(seconds > 0.0 && prompt / speed > seconds, "{last}");
+    assert!(mlx(&shown).err.contains("images: "));
+    let blind = mlx(&[&asked[..], &["--json"]].concat());
+    let last: Value = serde_json::from_str(blind.out.lines().last().unwrap()).unwrap();
+    assert_eq!(last.get("image_seconds"), None);
+}
+
+#[test]
+fn a_cached_beginning_with_an_image_gives_the_answer_of_the_whole_prompt() {
+    let folder = tempfile::tempdir().unwrap();
+    let image = picture(folder.path(), [37, 51]);
+    let file = folder.path().join("cache.safetensors").display().to_string();
+    for name in ["qwen2-vl", "gemma3", "llava"] {
+        let model = model().with_file_name(name).display().to_string();
+        let run = |command: &str, more: &[&str]| {
+            let run = mlx(&[&[command, "--model", &model, "--json"], more].concat());
+            assert!(run.ok, "{name}: {}", run.err);
+            serde_json::from_str::<Value>(run.out.lines().last().unwrap()).unwrap()
+        };
+        let length = ["--max-tokens", "6"];
+        let whole = run("generate", &[&["--image", &image, "--prompt", "What is it?"], &length[..]].concat());
+        let cached =
+            run("cache-prompt", &["--image", &image, "--prompt", "What is", "--prompt-cache-file", &file]);
+        let rest =
+            run("generate", &[&["--prompt-cache-file", &file, "--prompt", " it?"], &length[..]].concat());
+        assert_eq!(
+            (&rest["tokens"], &rest["prompt_tokens"]),
+            (&whole["tokens"], &whole["prompt_tokens"]),
+            "{name}"
+        );
+        assert!(cached["tokens"].as_u64() < whole["prompt_tokens"].as_u64(), "{cached}");
+    }
+    let model = model().with_file_name("paligemma").display().to_string();
+    let run = mlx(&[
+        "cache-prompt",
+        "--model",
+        &model,
+        "--image",
+        &image,
+        "--prompt",
+        "x",
+        "--prompt-cache-file",
+        &file,
+    ]);
+    assert!(!run.ok && run.err.contains("sees the whole message"), "{}", run.err);
+}
+
+#[test]
+fn a_florence2_is_asked_by_tasks() {
+    let folder = tempfile::tempdir().unwrap();
+    let image = picture(folder.path(), [37, 51]);
+    let model = model().with_file_name("florence2").display().to_string();
+    let ask = |more: &[&str]| mlx(&[&["generate", "--model", &model, "--image", &image], more].concat());
+    let run = ask(&["--prompt", "<OD>", "--json"]);
+    assert!(run.ok && run.out.lines().count() == 1, "{run:?}");
+    let answer: Value = serde_json::from_str(&run.out).unwrap();
+    assert!(answer["text"].is_string() && answer["regions"].is_array(), "{answer}");
+    let run = ask(&["--prompt", "<CAPTION>"]);
+    assert!(run.ok && run.err.starts_with("answer: "), "{run:?}");
+    for (more, problem) in [
+        (&["--prompt", "<OD> a car"][..], "<OD> is about the whole image: leave out `a car`"),
+        (&["--prompt", "<OD>", "--temperature", "1"], "--temperature: a Florence-2 has no such option"),
+        (&["--prompt", "<OD>", "--image", &image], "one image at a time"),
+    ] {
+        let run = ask(more);
+        assert!(!run.ok && run.err.contains(problem) && run.err.lines().count() == 1, "{}", run.err);
+    }
+    let blind = mlx(&["generate", "--model", &model, "--prompt", "<OD>"]);
+    assert!(!blind.ok && blind.err.contains("give --image"), "{}", blind.err);
+}

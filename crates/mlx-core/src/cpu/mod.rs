@@ -20,6 +20,7 @@ use std::cell::Cell;
 use std::sync::{Arc, OnceLock};
 
 use mlx_cpu::Level;
+pub use mlx_cpu::features;
 
 use crate::kernel::{self, Failure, Primitive, Spec};
 use crate::{Array, Device, Error, Kind, Result};

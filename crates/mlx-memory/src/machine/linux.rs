@@ -6,13 +6,15 @@ use std::path::Path;
 use super::{Memory, cgroup};
 use crate::{Bytes, Error, Result};
 
-/// Reads the files below `root`, which is `/` outside tests.
-pub(super) fn read(root: &Path) -> Result<Memory> {
+/// Reads the files below `root`, which is `/` outside tests. Beside the memory, gives what control groups make of its
+/// size, where they make it smaller.
+pub(super) fn read(root: &Path) -> Result<(Memory, Option<Bytes>)> {
     let path = root.join("proc/meminfo");
     let refuse = |why: &str| Error::Machine(format!("{}: {why}", path.display()));
     let text = fs::read_to_string(&path).map_err(|error| refuse(&error.to_string()))?;
     let memory = meminfo(&text).map_err(|field| refuse(&format!("there is no {field}")))?;
-    Ok(cgroup::levels(root).into_iter().fold(memory, |memory, level| level.bound(memory)))
+    let bounded = cgroup::levels(root).into_iter().fold(memory, |memory, level| level.bound(memory));
+    Ok((bounded, (bounded.total < memory.total).then_some(bounded.total)))
 }
 
 /// The two numbers of `/proc/meminfo`, or the one that is missing. Kernels before 3.14 tell only what is unused.
@@ -49,7 +51,8 @@ mod tests {
 
     /// Total and available in MiB.
     fn mib(files: &[(&str, &str)]) -> (u64, u64) {
-        let Memory { total, available } = read(root(files).path()).unwrap();
+        let (Memory { total, available }, limit) = read(root(files).path()).unwrap();
+        assert_eq!(limit, (total < Bytes::gib(16)).then_some(total));
         (total.get() >> 20, available.get() >> 20)
     }
 

@@ -30,6 +30,8 @@ use crate::{Bytes, Error, Result};
 pub struct Machine {
     /// The system's memory, as far as limits of containers and control groups leave it to this process.
     pub system: Memory,
+    /// The most that control groups of Linux allow this process, where that is less than the machine has.
+    pub limit: Option<Bytes>,
     /// The GPU that computes, if one does.
     pub gpu: Option<Gpu>,
 }
@@ -49,12 +51,12 @@ impl Machine {
     /// # Errors
     /// The system tells nothing about its memory, or is none of Linux and macOS.
     pub fn read() -> Result<Self> {
-        let system = match OS {
+        let (system, limit) = match OS {
             "linux" => linux::read(Path::new("/"))?,
-            "macos" => macos::read()?,
+            "macos" => (macos::read()?, None),
             _ => return Err(Error::Machine(format!("how {OS} tells its memory is not known"))),
         };
-        Ok(Self { system, gpu: Gpu::read(Device::current())? })
+        Ok(Self { system, limit, gpu: Gpu::read(Device::current())? })
     }
 
     /// What arrays of the device that computes can take now. Where it shares the system's memory, that is what
@@ -90,7 +92,7 @@ mod tests {
     use super::*;
 
     fn machine(gpu: Option<Gpu>) -> Machine {
-        Machine { system: Memory { total: Bytes::gib(64), available: Bytes::gib(40) }, gpu }
+        Machine { system: Memory { total: Bytes::gib(64), available: Bytes::gib(40) }, limit: None, gpu }
     }
 
     fn gpu(available: Bytes, shares_system: bool) -> Option<Gpu> {

@@ -47,7 +47,7 @@ use crate::features::Features;
 use crate::{Error, Media, Result};
 
 /// The `model_type`.
-pub(crate) const NAME: &str = "florence2";
+pub const NAME: &str = "florence2";
 
 /// A model with its tokenizer.
 pub struct Florence2 {

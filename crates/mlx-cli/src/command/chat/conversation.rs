@@ -7,11 +7,11 @@ use mlx_lm::chat::ChatStream;
 use mlx_lm::{ChatSession, LanguageModel};
 use mlx_text::Message;
 use mlx_vlm::mlx_image::Image;
-use mlx_vlm::{KNOWN, Turn, VisionChat, VisionLanguageModel};
+use mlx_vlm::{Turn, VisionChat, VisionLanguageModel};
 
 use super::Chat;
-use crate::download;
 use crate::failure::Outcome;
+use crate::{download, kind};
 
 /// A model, which sees or not.
 pub(super) enum Talker {
@@ -37,7 +37,8 @@ impl Talker {
         Ok(if sees(&download::source(&args.model)?)? {
             Self::Seeing(Box::new(args.arithmetic.seeing(&args.model)?))
         } else {
-            Self::Blind(Box::new(args.arithmetic.loader(&args.model)?.load()?))
+            let loader = args.arithmetic.loader(&args.model)?;
+            Self::Blind(Box::new(args.model.load(|| loader.load())?))
         })
     }
 
@@ -62,9 +63,7 @@ impl Talker {
 /// Whether a model has a tower that is known.
 fn sees(source: &Source) -> Outcome<bool> {
     let Checkpoint::Directory(directory) = source.resolve()? else { return Ok(false) };
-    let config = directory.config()?;
-    let kind = config.get("model_type").and_then(|kind| kind.as_str()).unwrap_or_default();
-    Ok(KNOWN.contains(&kind) && config.get("vision_config").is_some())
+    Ok(kind::sees(&directory.config()?))
 }
 
 impl<'m> With<'m> {

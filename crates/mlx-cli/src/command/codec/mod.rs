@@ -14,11 +14,17 @@ use mlx_core::{Array, io};
 use self::parts::{Decoder, encode_parts, joined};
 use self::sink::Sink;
 use crate::args::ModelArgs;
-use crate::download;
 use crate::failure::Outcome;
+use crate::interrupt::{self, Hold};
+use crate::{download, file};
 
 /// Make codes of sound, and sound of codes, with EnCodec, DAC, SNAC, Mimi or Vocos.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  mlx codec encode --model kyutai/mimi talk.mp3 --output codes.safetensors
+  mlx codec decode --model kyutai/mimi codes.safetensors --output talk.wav
+  mlx codec roundtrip --model hubertsiuzdak/snac_24khz talk.mp3 --output heard.wav")]
 pub(crate) struct Codec {
     #[command(subcommand)]
     direction: Direction,
@@ -142,6 +148,7 @@ pub(crate) fn run(args: &Codec) -> Outcome {
 }
 
 fn encode(args: &Encode) -> Outcome {
+    file::check(&args.output)?;
     let Model::Codec(codec) = Model::load(&args.model)? else {
         let problem =
             "a Vocos makes no codes: encode with the EnCodec of its codes, or use `mlx codec roundtrip`";
@@ -156,9 +163,12 @@ fn encode(args: &Encode) -> Outcome {
 }
 
 fn decode(args: &Decode) -> Outcome {
+    file::check(&args.output.output)?;
     let codes = Codes::from_arrays(&io::load_safetensors(&args.codes)?.arrays)
         .map_err(|error| format!("{}: {error}", args.codes.display()))?;
-    match Model::load(&args.model)? {
+    let model = Model::load(&args.model)?;
+    let _hold = Hold::begin();
+    match model {
         Model::Codec(codec) => {
             let facts = codec.facts();
             let sink = args.output.sink(facts.channels, facts.sample_rate)?;
@@ -175,7 +185,10 @@ fn decode(args: &Decode) -> Outcome {
 }
 
 fn roundtrip(args: &Roundtrip) -> Outcome {
-    match Model::load(&args.model)? {
+    file::check(&args.output.output)?;
+    let model = Model::load(&args.model)?;
+    let _hold = Hold::begin();
+    match model {
         Model::Codec(codec) => {
             let facts = codec.facts();
             let sink = args.output.sink(facts.channels, facts.sample_rate)?;
@@ -184,7 +197,7 @@ fn roundtrip(args: &Roundtrip) -> Outcome {
             encode_parts(codec.as_ref(), &args.audio, args.amount.options(), |codes| {
                 decoder.decode(&codes)?;
                 parts.push(codes);
-                Ok(())
+                interrupt::check()
             })?;
             decoder.finish(joined(parts)?.arrays())
         }
@@ -201,6 +214,7 @@ fn roundtrip(args: &Roundtrip) -> Outcome {
 }
 
 fn save(path: &PathBuf, arrays: &BTreeMap<String, Array>) -> Outcome {
+    let _hold = Hold::begin();
     let arrays = arrays.iter().map(|(name, array)| (name.as_str(), array));
     Ok(io::save_safetensors(path, arrays, &BTreeMap::new())?)
 }
@@ -209,9 +223,9 @@ impl Model {
     fn load(args: &ModelArgs) -> Outcome<Self> {
         let source = download::source(args)?.include("*.yaml");
         if Vocos::is_in(&source)? {
-            return Ok(Self::Vocos(Box::new(Vocos::load(&source)?)));
+            return Ok(Self::Vocos(Box::new(args.load(|| Vocos::load(&source))?)));
         }
-        Ok(Self::Codec(codec::load(&source)?))
+        Ok(Self::Codec(args.load(|| codec::load(&source))?))
     }
 }
 

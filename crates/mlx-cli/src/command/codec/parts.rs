@@ -10,7 +10,7 @@ use mlx_core::{Array, concatenate};
 
 use super::sink::Sink;
 use crate::failure::Outcome;
-use crate::progress;
+use crate::{interrupt, progress};
 
 /// The seconds of sound that a codec gets at a time.
 const SECONDS: usize = 10;
@@ -36,7 +36,8 @@ pub(super) fn encode_parts(
                 1 => Audio::open_at(path, sample_rate)?,
                 _ => Audio::open(path)?.with_channels(channels).resampled(sample_rate)?,
             };
-            take(codec.encode(&array(audio.samples(), channels)?, options)?)?;
+            let audio = array(audio.samples(), channels)?;
+            take(progress::during("encoding", || codec.encode(&audio, options))?)?;
         }
     }
     bar.finish_and_clear();
@@ -150,6 +151,7 @@ impl<'a> Decoder<'a> {
             let samples = codes.samples().filter(|_| behind == length);
             self.decode(&Codes::new(rate.index((.., first..behind))?).with_samples(samples))?;
             bar.set_position(u64::try_from(behind)?);
+            interrupt::check()?;
         }
         bar.finish_and_clear();
         Ok(())

@@ -16,10 +16,12 @@ use mlx_memory::Peak;
 use serde_json::json;
 
 use crate::args::ModelArgs;
-use crate::download;
 use crate::failure::Outcome;
-use crate::progress;
+use crate::interrupt::{self, Hold};
 use crate::records::{Record, Records};
+use crate::stdout::stdout;
+use crate::terminal::Paint;
+use crate::{download, file, progress};
 
 /// Texts that are read and embedded before the next are read.
 const TOGETHER: usize = 1024;
@@ -81,11 +83,12 @@ pub(crate) struct Embed {
 
 /// Embeds and writes.
 pub(crate) fn run(args: &Embed) -> Outcome {
+    file::check(&args.output)?;
     let source = download::source(&args.model)?;
     if !args.image.is_empty() || has_two_towers(&source)? {
         return of_both(args, &source);
     }
-    let embedder = Embedder::load(&source, args.dtype)?;
+    let embedder = args.model.load(|| Embedder::load(&source, args.dtype))?;
     let options = Options {
         prompt: args.prompt_name.clone(),
         dimensions: args.dimensions,
@@ -94,7 +97,11 @@ pub(crate) fn run(args: &Embed) -> Outcome {
     let bar = progress::bytes("texts");
     let mut records = args.records(&bar)?;
     let (mut count, peak, started) = (0, Peak::start()?, Instant::now());
+    let _hold = Hold::begin();
     let parts = std::iter::from_fn(|| {
+        if let Err(error) = interrupt::check() {
+            return Some(Err(error));
+        }
         let some: Outcome<Vec<_>> = records.by_ref().take(TOGETHER).collect();
         let some = match some.and_then(|some| args.cut(some, &embedder)) {
             Ok(some) if some.is_empty() => return None,
@@ -128,12 +135,16 @@ fn of_both(args: &Embed, source: &Source) -> Outcome {
     }
     let images = args.image.iter().map(Image::open).collect::<Result<Vec<_>, _>>()?;
     let mut records = args.records(&progress::bytes("texts"))?.collect::<Outcome<Vec<_>>>()?;
-    let model = DualEncoder::load(source, args.dtype)?;
+    let model = args.model.load(|| DualEncoder::load(source, args.dtype))?;
     let (peak, started) = (Peak::start()?, Instant::now());
     let texts: Vec<_> = records.iter().map(|record| &record.text).collect();
-    let vectors = concatenate(&[model.embed_texts(&texts)?, model.embed_images(&images)?], 0)?;
+    let [texts, images] = progress::during("embedding", || -> mlx_embed::Result<_> {
+        Ok([model.embed_texts(&texts)?, model.embed_images(&images)?])
+    })?;
+    let vectors = concatenate(&[texts, images], 0)?;
     records.extend(args.image.iter().map(|path| Record::of_image(path)));
     let count = records.len();
+    let _hold = Hold::begin();
     output::write(std::iter::once(Ok((records, vectors))), args.precision, &args.output)?;
     tell(count, started.elapsed().as_secs_f64(), peak.so_far()?.get() as f64 / 1e9, args.json)
 }
@@ -144,12 +155,10 @@ fn tell(texts: usize, seconds: f64, peak: f64, as_json: bool) -> Outcome {
     if as_json {
         let line =
             json!({"texts": texts, "seconds": seconds, "texts_per_second": speed, "peak_memory": peak});
-        writeln!(io::stdout(), "{line}")?;
+        writeln!(stdout(), "{line}")?;
     } else {
-        writeln!(
-            io::stderr(),
-            "{texts} texts in {seconds:.2} s, {speed:.1} a second, peak memory {peak:.3} GB"
-        )?;
+        let told = format!("{texts} texts in {seconds:.2} s, {speed:.1} a second, peak memory {peak:.3} GB");
+        writeln!(io::stderr(), "{}", Paint::stderr().aside(&told))?;
     }
     Ok(())
 }

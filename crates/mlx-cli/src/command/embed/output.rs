@@ -1,16 +1,16 @@
 //! Vectors in files.
 
 use std::collections::BTreeMap;
-use std::io::{self, BufWriter, Write};
+use std::io::{BufWriter, IntoInnerError, Write};
 use std::path::Path;
 
 use mlx_core::io::save_safetensors;
 use mlx_core::{Array, Dtype, concatenate};
 use mlx_embed::{Coding, coding};
 use serde_json::{Value, json};
-use tempfile::NamedTempFile;
 
 use crate::failure::Outcome;
+use crate::file::NewFile;
 use crate::records::Record;
 
 /// Some records with their vectors `[records, width]`.
@@ -45,9 +45,7 @@ fn write_lines(parts: impl Iterator<Item = Part>, precision: Coding, path: &Path
         let why = "bytes have ranges, for which lines have no place: write safetensors";
         return Err(format!("{}: {why}", path.display()).into());
     }
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let failed = |error: io::Error| format!("{}: {error}", path.display());
-    let mut file = BufWriter::new(NamedTempFile::new_in(folder).map_err(failed)?);
+    let mut file = BufWriter::new(NewFile::beside(path)?);
     for part in parts {
         let (records, vectors) = part?;
         let coded = precision.code(&vectors, None)?;
@@ -55,12 +53,10 @@ fn write_lines(parts: impl Iterator<Item = Part>, precision: Coding, path: &Path
             let mut fields = record.fields;
             fields.insert("embedding".into(), vector);
             serde_json::to_writer(&mut file, &fields)?;
-            file.write_all(b"\n").map_err(failed)?;
+            file.write_all(b"\n")?;
         }
     }
-    let file = file.into_inner().map_err(|error| failed(error.into_error()))?;
-    file.persist(path).map_err(|error| failed(error.error))?;
-    Ok(())
+    file.into_inner().map_err(IntoInnerError::into_error)?.put_in_place()
 }
 
 /// The vectors as JSON.
