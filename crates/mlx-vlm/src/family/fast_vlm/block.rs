@@ -4,10 +4,10 @@
 
 use mlx_core::{Array, Result as MlxResult};
 use mlx_nn::{LayerNorm, LayerNormOptions, Module, Weights, gelu};
-use mlx_vision::{Attention, AttentionNames, AttentionOptions};
+use mlx_vision::{Attention, AttentionNames, AttentionOptions, Conv, ConvOptions, ConvShape};
 
 use super::config::Stage;
-use super::conv::{Conv, Shape};
+use super::conv::biased;
 use crate::Result;
 
 /// A block.
@@ -53,7 +53,7 @@ impl Block {
             let (norm, attention) = (Box::new(norm), Box::new(attention));
             (Mixer::Far { norm, attention, scale: scale("layer_scale_1")? }, scale("layer_scale_2")?)
         } else {
-            let near = Conv::load(&mixer.at("reparam_conv"), Shape::apart(width, 3), true)?;
+            let near = biased(&mixer.at("reparam_conv"), ConvShape::apart(width, 3))?;
             (Mixer::Near(Box::new(near)), scale("layer_scale")?)
         };
         Ok(Self { mixer, mlp: Mlp::load(&w.at("mlp"), stage)?, scale })
@@ -77,11 +77,11 @@ impl Block {
 impl Mlp {
     fn load(w: &Weights, stage: &Stage) -> Result<Self> {
         let inside = w.at("conv");
-        let conv = Conv::load(&inside.at("conv"), Shape::apart(stage.width, 7), false)?;
+        let conv = Conv::load(&inside.at("conv"), ConvShape::apart(stage.width, 7), ConvOptions::default())?;
         Ok(Self {
             conv: conv.normed(&inside.at("bn"))?,
-            up: Conv::load(&w.at("fc1"), Shape::point(stage.width, stage.inner), true)?,
-            down: Conv::load(&w.at("fc2"), Shape::point(stage.inner, stage.width), true)?,
+            up: biased(&w.at("fc1"), ConvShape::point(stage.width, stage.inner))?,
+            down: biased(&w.at("fc2"), ConvShape::point(stage.inner, stage.width))?,
         })
     }
 

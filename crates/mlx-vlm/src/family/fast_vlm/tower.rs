@@ -2,10 +2,11 @@
 
 use mlx_core::{Array, Result as MlxResult};
 use mlx_nn::{Module, Weights};
+use mlx_vision::{Conv, ConvShape};
 
 use super::block::Block;
 use super::config::Stage as Sizes;
-use super::conv::{Conv, Mobile, Shape};
+use super::conv::{Mobile, biased};
 use crate::Result;
 
 /// Convolutions, then stages of blocks, each but the first at half the size, then a convolution.
@@ -29,19 +30,23 @@ struct Stage {
 
 impl Tower {
     pub(super) fn load(w: &Weights, sizes: &[Sizes]) -> Result<Self> {
-        let [first, last] = [sizes.first(), sizes.last()].map(|stage| stage.map_or(0, |stage| stage.width));
-        let halved = |widths, apart| Shape { widths, kernel: 3, stride: 2, apart };
-        let stem = [halved([3, first], false), halved([first; 2], true), Shape::point(first, first)];
-        let stem = w.each("stem", 3).zip(stem).map(|(w, shape)| Mobile::load(&w, shape, false));
+        let [first, deepest] =
+            [sizes.first(), sizes.last()].map(|stage| stage.map_or(0, |stage| stage.width));
+        let halved = |widths, apart| ConvShape { widths, kernel: 3, stride: 2, apart };
+        let stem = [halved([3, first], false), halved([first; 2], true), ConvShape::point(first, first)];
+        // The second of the stem tells how all are stored, which that of the first leaves open.
+        let last = w.at("stem.1.reparam_conv").shape("weight").is_some_and(|shape| shape.ends_with(&[3, 1]));
+        let stem = w.each("stem", 3).zip(stem).map(|(w, shape)| Mobile::load(&w, shape, last));
         let befores = std::iter::once(None).chain(sizes.iter().map(|stage| Some(stage.width)));
         let stages = w.each("stages", sizes.len()).zip(sizes).zip(befores);
-        let final_conv = Shape { widths: [last, 2 * last], kernel: 3, stride: 1, apart: true };
+        let (w_last, widths) = (w.at("final_conv"), [deepest, 2 * deepest]);
+        let final_conv = ConvShape { widths, kernel: 3, stride: 1, apart: true };
         Ok(Self {
             stem: stem.collect::<Result<_>>()?,
             stages: stages
                 .map(|((w, sizes), before)| Stage::load(&w, sizes, before))
                 .collect::<Result<_>>()?,
-            final_conv: Mobile::load(&w.at("final_conv"), final_conv, true)?,
+            final_conv: Mobile::load(&w_last, final_conv, false)?.squeezing(&w_last, 2 * deepest)?,
         })
     }
 
@@ -79,12 +84,12 @@ impl Stage {
         let width = sizes.width;
         let mut downsample = Vec::new();
         if let Some(before) = before {
-            let halved = Shape { widths: [before, width], kernel: 7, stride: 2, apart: true };
-            for (w, shape) in w.each("downsample.proj", 2).zip([halved, Shape::point(width, width)]) {
+            let halved = ConvShape { widths: [before, width], kernel: 7, stride: 2, apart: true };
+            for (w, shape) in w.each("downsample.proj", 2).zip([halved, ConvShape::point(width, width)]) {
                 downsample.push(Mobile::load(&w, shape, false)?);
             }
         }
-        let places = || Conv::load(&w.at("pos_emb.reparam_conv"), Shape::apart(width, 7), true);
+        let places = || biased(&w.at("pos_emb.reparam_conv"), ConvShape::apart(width, 7));
         Ok(Self {
             downsample,
             pos_emb: sizes.attends.then(places).transpose()?,
