@@ -4,6 +4,7 @@ mod bounds;
 mod fast_vlm;
 mod film;
 mod gemma3;
+mod gemma3n;
 mod gemma4;
 mod glm_v;
 mod idefics3;
@@ -114,6 +115,7 @@ macro_rules! families {
 families! {
     "fast_vlm" => fast_vlm,
     "gemma3" => gemma3,
+    "gemma3n" => gemma3n,
     "gemma4" => gemma4,
     "glm46v" | "glm4v" | "glm4v_moe" | "glm_ocr" => glm_v,
     "idefics3" | "smolvlm" => idefics3,

@@ -9,6 +9,8 @@ mod convert;
 #[cfg(test)]
 mod florence2;
 #[cfg(test)]
+mod gemma3n;
+#[cfg(test)]
 mod gemma_vl;
 #[cfg(test)]
 mod glm_vl;
