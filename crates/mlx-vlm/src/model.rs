@@ -28,7 +28,11 @@ impl VisionLanguageModel {
     pub fn load(source: Source, dtype: impl Into<Option<Dtype>>, precision: Precision) -> Result<Self> {
         let checkpoint = source.resolve()?;
         let (model, sight) = Sight::load(Source::path(checkpoint.path()), dtype, precision)?;
-        let language = LanguageModel::new(model, Tokenizer::from_dir(checkpoint.path())?);
+        let mut tokenizer = Tokenizer::from_dir(checkpoint.path())?;
+        if let (Some(image), Some(template)) = (sight.family().inline(), tokenizer.chat_template().cloned()) {
+            tokenizer = tokenizer.with_chat_template(template.with_image(image));
+        }
+        let language = LanguageModel::new(model, tokenizer);
         Ok(Self { language, sight })
     }
 

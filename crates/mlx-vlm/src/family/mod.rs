@@ -54,6 +54,16 @@ pub(crate) trait Family: Module {
     /// The tokens that such vectors take the place of.
     fn tokens(&self) -> &[u32];
 
+    /// The text that stands for a vector, and the token that it is, where the tokenizer does not know it.
+    fn foreign(&self) -> Option<(&str, u32)> {
+        None
+    }
+
+    /// What stands for an image in a message where the chat template takes texts alone.
+    fn inline(&self) -> Option<&str> {
+        None
+    }
+
     /// Where tokens stand, if not in a row, of a text of so many with such spans of what is shown.
     fn layout(&self, _length: usize, _spans: &[Span<'_>]) -> Layout {
         Layout::default()
@@ -113,7 +123,7 @@ macro_rules! families {
 }
 
 families! {
-    "fast_vlm" => fast_vlm,
+    "fast_vlm" | "llava_qwen2" => fast_vlm,
     "gemma3" => gemma3,
     "gemma3n" => gemma3n,
     "gemma4" => gemma4,

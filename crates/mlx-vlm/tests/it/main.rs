@@ -7,6 +7,8 @@ mod conversations;
 #[cfg(test)]
 mod convert;
 #[cfg(test)]
+mod fast_vlm_authors;
+#[cfg(test)]
 mod florence2;
 #[cfg(test)]
 mod gemma3n;

@@ -8,6 +8,7 @@ use mlx_vision::{Attention, AttentionNames, AttentionOptions, Conv, ConvOptions,
 
 use super::config::Stage;
 use super::conv::biased;
+use super::names::Names;
 use crate::Result;
 
 /// A block.
@@ -40,10 +41,9 @@ struct Mlp {
 pub(super) const HEAD: i32 = 32;
 
 impl Block {
-    pub(super) fn load(w: &Weights, stage: &Stage) -> Result<Self> {
+    pub(super) fn load(w: &Weights, names: &Names, stage: &Stage) -> Result<Self> {
         let width = stage.width;
-        let scale =
-            |name: &str| Ok::<_, crate::Error>(w.at(name).array("gamma", [width, 1, 1])?.reshape([width])?);
+        let scale = |name: &str| scale(w, &format!("{name}{}", names.scale), width);
         let mixer = w.at("token_mixer");
         let (mixer, scale) = if stage.attends {
             let names = AttentionNames::Fused(["qkv", "proj"]);
@@ -56,7 +56,7 @@ impl Block {
             let near = biased(&mixer.at("reparam_conv"), ConvShape::apart(width, 3))?;
             (Mixer::Near(Box::new(near)), scale("layer_scale")?)
         };
-        Ok(Self { mixer, mlp: Mlp::load(&w.at("mlp"), stage)?, scale })
+        Ok(Self { mixer, mlp: Mlp::load(&w.at(names.mlp), stage)?, scale })
     }
 
     /// `[1, rows, columns, width] -> [1, rows, columns, width]`.
@@ -72,6 +72,13 @@ impl Block {
         };
         &x + (self.mlp.forward(&x)? * &self.scale)?
     }
+}
+
+/// Factors of channels, of which PyTorch has the first axis, and MLX the last.
+fn scale(w: &Weights, name: &str, width: i32) -> Result<Array> {
+    let last = w.shape(name).is_some_and(|shape| shape.starts_with(&[1, 1]));
+    let shape = if last { [1, 1, width] } else { [width, 1, 1] };
+    Ok(w.array(name, shape)?.reshape([width])?)
 }
 
 impl Mlp {

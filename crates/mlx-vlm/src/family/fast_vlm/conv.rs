@@ -23,18 +23,23 @@ pub(super) fn biased(w: &Weights, shape: ConvShape) -> Result<Conv> {
 }
 
 impl Mobile {
-    /// The parts at the path of `w`, whose weights have channels `last` where their shape leaves that open.
-    pub(super) fn load(w: &Weights, shape: ConvShape, last: bool) -> Result<Self> {
+    /// The parts at the path of `w`.
+    pub(super) fn load(w: &Weights, shape: ConvShape) -> Result<Self> {
+        Self::stored(&w.at("reparam_conv"), shape, false)
+    }
+
+    /// The convolution at the path of `w`, whose weights have channels `last` where their shape leaves that open.
+    pub(super) fn stored(w: &Weights, shape: ConvShape, last: bool) -> Result<Self> {
         let options = ConvOptions { bias: true, last, ..ConvOptions::default() };
-        Ok(Self { conv: Conv::load(&w.at("reparam_conv"), shape, options)?, squeeze: None })
+        Ok(Self { conv: Conv::load(w, shape, options)?, squeeze: None })
     }
 
     /// This, and what weighs its channels, of which there are so many.
-    pub(super) fn squeezing(self, w: &Weights, width: i32) -> Result<Self> {
+    pub(super) fn squeezing(self, w: &Weights, [down, up]: [&str; 2], width: i32) -> Result<Self> {
         let (w, few) = (w.at("se"), width / SQUEEZE);
         let squeeze = [
-            biased(&w.at("fc1"), ConvShape::point(width, few))?,
-            biased(&w.at("fc2"), ConvShape::point(few, width))?,
+            biased(&w.at(down), ConvShape::point(width, few))?,
+            biased(&w.at(up), ConvShape::point(few, width))?,
         ];
         Ok(Self { squeeze: Some(squeeze), ..self })
     }

@@ -7,6 +7,7 @@ use mlx_vision::{Conv, ConvShape};
 use super::block::Block;
 use super::config::Stage as Sizes;
 use super::conv::{Mobile, biased};
+use super::names::{Names, Place};
 use crate::Result;
 
 /// Convolutions, then stages of blocks, each but the first at half the size, then a convolution.
@@ -29,24 +30,25 @@ struct Stage {
 }
 
 impl Tower {
-    pub(super) fn load(w: &Weights, sizes: &[Sizes]) -> Result<Self> {
+    /// The tower at the path of `w`, of such stages.
+    pub(super) fn load(w: &Weights, names: &Names, places: &[Place]) -> Result<Self> {
         let [first, deepest] =
-            [sizes.first(), sizes.last()].map(|stage| stage.map_or(0, |stage| stage.width));
+            [places.first(), places.last()].map(|place| place.map_or(0, |place| place.sizes.width));
         let halved = |widths, apart| ConvShape { widths, kernel: 3, stride: 2, apart };
         let stem = [halved([3, first], false), halved([first; 2], true), ConvShape::point(first, first)];
         // The second of the stem tells how all are stored, which that of the first leaves open.
-        let last = w.at("stem.1.reparam_conv").shape("weight").is_some_and(|shape| shape.ends_with(&[3, 1]));
-        let stem = w.each("stem", 3).zip(stem).map(|(w, shape)| Mobile::load(&w, shape, last));
-        let befores = std::iter::once(None).chain(sizes.iter().map(|stage| Some(stage.width)));
-        let stages = w.each("stages", sizes.len()).zip(sizes).zip(befores);
-        let (w_last, widths) = (w.at("final_conv"), [deepest, 2 * deepest]);
-        let final_conv = ConvShape { widths, kernel: 3, stride: 1, apart: true };
+        let stored = w.at(names.stem).at("1.reparam_conv");
+        let last = stored.shape("weight").is_some_and(|shape| shape.ends_with(&[3, 1]));
+        let stem = w.each(names.stem, 3).zip(stem);
+        let stem = stem.map(|(w, shape)| Mobile::stored(&w.at("reparam_conv"), shape, last));
+        let befores = std::iter::once(0).chain(places.iter().map(|place| place.sizes.width));
+        let stages = places.iter().zip(befores).map(|(place, before)| Stage::load(names, place, before));
+        let (end, widths) = (w.at(names.last), [deepest, 2 * deepest]);
+        let final_conv = Mobile::load(&end, ConvShape { widths, kernel: 3, stride: 1, apart: true })?;
         Ok(Self {
             stem: stem.collect::<Result<_>>()?,
-            stages: stages
-                .map(|((w, sizes), before)| Stage::load(&w, sizes, before))
-                .collect::<Result<_>>()?,
-            final_conv: Mobile::load(&w_last, final_conv, false)?.squeezing(&w_last, 2 * deepest)?,
+            stages: stages.collect::<Result<_>>()?,
+            final_conv: final_conv.squeezing(&end, names.squeeze, 2 * deepest)?,
         })
     }
 
@@ -80,20 +82,20 @@ impl Tower {
 
 impl Stage {
     /// A stage behind one that is `before` wide, if there is any.
-    fn load(w: &Weights, sizes: &Sizes, before: Option<i32>) -> Result<Self> {
-        let width = sizes.width;
+    fn load(names: &Names, place: &Place, before: i32) -> Result<Self> {
+        let Sizes { width, blocks, .. } = place.sizes;
         let mut downsample = Vec::new();
-        if let Some(before) = before {
+        if let Some(w) = &place.halving {
             let halved = ConvShape { widths: [before, width], kernel: 7, stride: 2, apart: true };
-            for (w, shape) in w.each("downsample.proj", 2).zip([halved, ConvShape::point(width, width)]) {
-                downsample.push(Mobile::load(&w, shape, false)?);
-            }
+            downsample.push(Mobile::stored(&w.at(0).at(names.halving), halved, false)?);
+            downsample.push(Mobile::load(&w.at(1), ConvShape::point(width, width))?);
         }
-        let places = || biased(&w.at("pos_emb.reparam_conv"), ConvShape::apart(width, 7));
+        let positions = |w: &Weights| biased(&w.at("reparam_conv"), ConvShape::apart(width, 7));
+        let blocks = (0..blocks).map(|at| Block::load(&place.blocks.at(at), names, &place.sizes));
         Ok(Self {
             downsample,
-            pos_emb: sizes.attends.then(places).transpose()?,
-            blocks: w.each("blocks", sizes.blocks).map(|w| Block::load(&w, sizes)).collect::<Result<_>>()?,
+            pos_emb: place.positions.as_ref().map(positions).transpose()?,
+            blocks: blocks.collect::<Result<_>>()?,
         })
     }
 }
