@@ -22,11 +22,13 @@ mod tubelets;
 
 use mlx_core::Array;
 use mlx_hub::Directory;
+use mlx_image::{Size, View};
 use mlx_nn::{Module, Weights};
 use serde::Deserialize;
 use serde_json::Value;
 
 pub(crate) use self::layout::{Layout, Span};
+use crate::grounding::Notation;
 use crate::{Error, Media, Result};
 
 /// What a family does with what it is shown.
@@ -62,6 +64,16 @@ pub(crate) trait Family: Module {
     /// What stands for an image in a message where the chat template takes texts alone.
     fn inline(&self) -> Option<&str> {
         None
+    }
+
+    /// How answers write places, if they do.
+    fn notation(&self) -> Option<Notation> {
+        None
+    }
+
+    /// What is seen of an image of such a size, of which answers name places.
+    fn view(&self, source: Size) -> Result<View> {
+        Ok(View::whole(source, source))
     }
 
     /// Where tokens stand, if not in a row, of a text of so many with such spans of what is shown.

@@ -17,6 +17,8 @@ mod gemma_vl;
 #[cfg(test)]
 mod glm_vl;
 #[cfg(test)]
+mod grounding;
+#[cfg(test)]
 mod paddle_ocr;
 #[cfg(test)]
 mod qwen_vl;

@@ -18,6 +18,7 @@ use self::config::Config;
 use self::embedder::Embedder;
 use self::tower::Tower;
 use super::{About, Checkpoint, Family, Markers, Prepared, decoder_width};
+use crate::grounding::Notation;
 use crate::{Error, Media, Result};
 
 /// The tower with its processor.
@@ -113,5 +114,9 @@ impl Family for Gemma3n {
 
     fn tokens(&self) -> &[u32] {
         &self.tokens
+    }
+
+    fn notation(&self) -> Option<Notation> {
+        Some(Notation::Gemma)
     }
 }
