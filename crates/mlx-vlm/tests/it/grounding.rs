@@ -56,6 +56,7 @@ fn qwen2_vl_writes_thousandths_between_marks() {
     // As it is shown without special tokens.
     assert_reads(Qwen2Vl, "the cat(100, 200), (500,1000)", &expected[..1]);
     assert_reads(Qwen2Vl, "It (or they, 2) is at (3, 4).", &[]);
+    assert_reads(Qwen2Vl, "cat(nan,inf),(1,2)", &[]);
 }
 
 #[test]

@@ -30,3 +30,5 @@ mod stored;
 mod tiled;
 #[cfg(test)]
 mod tiled_checkpoints;
+#[cfg(test)]
+mod with_images;
