@@ -199,4 +199,5 @@ def main():
     gemma4("gemma4-together", together, {"standardize": True})
 
 
-main()
+if __name__ == "__main__":
+    main()

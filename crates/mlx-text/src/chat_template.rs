@@ -33,6 +33,8 @@ const FUEL: u64 = 20_000_000;
 pub struct ChatTemplate {
     sources: BTreeMap<String, String>,
     special_tokens: SpecialTokens,
+    /// What stands for an image where messages are texts alone.
+    image: Option<String>,
 }
 
 /// What a chat template is rendered with, besides the messages.
@@ -76,11 +78,37 @@ impl ChatTemplate {
         Ok(None)
     }
 
+    /// This template, in whose messages `image` stands for each image, before the text, if it takes texts alone. One that
+    /// knows of parts stays as it is.
+    ///
+    /// ```
+    /// use mlx_text::{ChatOptions, ChatTemplate, Message};
+    /// use serde_json::json;
+    ///
+    /// let template = ChatTemplate::new("{% for m in messages %}{{ m.role + ': ' + m.content }}{% endfor %}");
+    /// let mut message = Message::user("");
+    /// message.content = Some(json!([{"type": "image"}, {"type": "text", "text": "What?"}]));
+    /// let text = template.with_image("<image>\n").render(&[message], &ChatOptions::default())?;
+    /// assert_eq!(text, "user: <image>\nWhat?");
+    /// # Ok::<(), mlx_text::Error>(())
+    /// ```
+    #[must_use]
+    pub fn with_image(self, image: impl Into<String>) -> Self {
+        let knows = |source: &String| {
+            [".type", "'type'", "\"type\"", "image"].iter().any(|word| source.contains(word))
+        };
+        if self.sources.values().any(knows) { self } else { Self { image: Some(image.into()), ..self } }
+    }
+
     /// The text of a conversation.
     pub fn render(&self, messages: &[Message], options: &ChatOptions) -> Result<String> {
         let source = plain_blocks(self.source(options.tools.is_some())?);
         let environment = environment();
         let template = environment.template_from_named_str("chat_template", &source).map_err(describe)?;
+        let written =
+            |image: &String| messages.iter().map(|message| message.written(image)).collect::<Vec<_>>();
+        let written = self.image.as_ref().map(written);
+        let messages = written.as_deref().unwrap_or(messages);
         template.render(self.variables(messages, options)).map_err(describe)
     }
 
@@ -89,7 +117,7 @@ impl ChatTemplate {
     }
 
     fn named(sources: impl IntoIterator<Item = (String, String)>) -> Self {
-        Self { sources: sources.into_iter().collect(), special_tokens: SpecialTokens::default() }
+        Self { sources: sources.into_iter().collect(), special_tokens: SpecialTokens::default(), image: None }
     }
 
     fn from_json(path: &Path, value: &Json) -> Result<Self> {

@@ -102,6 +102,15 @@ impl Message {
         self
     }
 
+    /// This message as one text, in which `image` stands for each part that shows an image, before the texts.
+    pub(crate) fn written(&self, image: &str) -> Self {
+        let Some(Value::Array(parts)) = &self.content else { return self.clone() };
+        let kind = |part: &Value, name: &str| part.get("type").and_then(Value::as_str) == Some(name);
+        let mut text = image.repeat(parts.iter().filter(|part| kind(part, "image")).count());
+        parts.iter().filter_map(|part| part.get("text")?.as_str()).for_each(|part| text.push_str(part));
+        Self { content: Some(text.into()), ..self.clone() }
+    }
+
     /// The content, where it is one text.
     pub fn text(&self) -> Option<&str> {
         self.content.as_ref()?.as_str()

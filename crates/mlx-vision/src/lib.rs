@@ -7,6 +7,7 @@
 
 mod activation;
 mod attention;
+mod conv;
 mod encoder;
 mod feed_forward;
 mod patches;
@@ -17,6 +18,7 @@ mod vit;
 
 pub use activation::Activation;
 pub use attention::{Attention, AttentionNames, AttentionNorms, AttentionOptions};
+pub use conv::{Conv, ConvOptions, ConvShape, Pads};
 pub use encoder::{Encoder, EncoderLayer, EncoderSizes};
 pub use feed_forward::FeedForward;
 pub use patches::{PatchEmbedding, PatchSizes};

@@ -44,6 +44,9 @@ pub enum Error {
     /// A conversation cannot be turned into a prompt.
     #[error("{0}")]
     Prompt(String),
+    /// An answer says of places what cannot be read.
+    #[error("{0}")]
+    Answer(String),
 }
 
 impl Error {

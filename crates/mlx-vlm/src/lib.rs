@@ -26,6 +26,7 @@ mod error;
 mod family;
 mod features;
 pub mod florence2;
+pub mod grounding;
 mod hidden;
 mod media;
 mod model;

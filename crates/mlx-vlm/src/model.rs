@@ -2,11 +2,13 @@
 
 use mlx_core::{Array, Dtype, Precision};
 use mlx_hub::Source;
+use mlx_image::Size;
 use mlx_lm::cache::KvCache;
 use mlx_lm::{BatchPrompt, GenerateOptions, LanguageModel, TextStream};
 use mlx_text::{ChatOptions, Message, Tokenizer};
 
 use crate::features::Features;
+use crate::grounding::Region;
 use crate::{Error, Media, Prompt, Result, Sight, Turn};
 
 /// A language model, and what lets it see.
@@ -28,7 +30,11 @@ impl VisionLanguageModel {
     pub fn load(source: Source, dtype: impl Into<Option<Dtype>>, precision: Precision) -> Result<Self> {
         let checkpoint = source.resolve()?;
         let (model, sight) = Sight::load(Source::path(checkpoint.path()), dtype, precision)?;
-        let language = LanguageModel::new(model, Tokenizer::from_dir(checkpoint.path())?);
+        let mut tokenizer = Tokenizer::from_dir(checkpoint.path())?;
+        if let (Some(image), Some(template)) = (sight.family().inline(), tokenizer.chat_template().cloned()) {
+            tokenizer = tokenizer.with_chat_template(template.with_image(image));
+        }
+        let language = LanguageModel::new(model, tokenizer);
         Ok(Self { language, sight })
     }
 
@@ -113,6 +119,32 @@ impl VisionLanguageModel {
     pub fn batch_prompt(&self, prompt: &Prompt, options: &GenerateOptions) -> Result<BatchPrompt> {
         let cache = self.prefill(prompt, options)?;
         Ok(BatchPrompt::new(prompt.tokens()).cache(cache))
+    }
+
+    /// What a reply says of places in an image of such a size, in its pixels.
+    ///
+    /// ```no_run
+    /// # fn main() -> mlx_vlm::Result<()> {
+    /// # let (model, image) = (mlx_vlm::load("m")?, mlx_vlm::mlx_image::Image::open("cat.jpg")?);
+    /// let reply = r#"[{"bbox_2d": [120, 40, 380, 400], "label": "cat"}]"#;
+    /// for region in model.regions(reply, image.size())? {
+    ///     println!("{}: {:?}", region.label, region.place);
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// The model's family writes no places, the image has no pixels, or the reply marks places that cannot be read.
+    pub fn regions(&self, reply: &str, image: Size) -> Result<Vec<Region>> {
+        let Some(notation) = self.sight.family().notation() else {
+            let problem = "the model is not known to write places: ask Qwen-VL, PaliGemma, Gemma, InternVL, GLM-V or \
+                           Florence-2 for them";
+            return Err(Error::Answer(problem.into()));
+        };
+        if image.height == 0 || image.width == 0 {
+            return Err(Error::Answer(format!("an image of {image} pixels has no places")));
+        }
+        notation.read(reply, &self.sight.family().view(image)?)
     }
 
     /// Scores `[1, length, vocabulary]` after each token of `prompt` that `cache` does not hold yet.

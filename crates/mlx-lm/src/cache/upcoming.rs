@@ -62,6 +62,8 @@ pub(super) struct Ahead {
 #[derive(Debug)]
 pub(super) struct Awaited {
     positions: Option<(Places, i32)>,
+    /// Tokens at which text may go on if the cache goes back to them, and their positions.
+    resumed: Vec<[i32; 2]>,
     pub(super) together: Rc<Together>,
 }
 
@@ -76,7 +78,8 @@ impl KvCache {
         }
         let Upcoming { positions, together, sight } = next;
         let together = Rc::new(Together { places: together, sight });
-        let awaited = Rc::new(Awaited { positions, together });
+        let resumed = positions.as_ref().map_or(Ok(Vec::new()), |(places, _)| resumed(places))?;
+        let awaited = Rc::new(Awaited { positions, resumed, together });
         for layer in self.layers.iter_mut().flat_map(LayerCache::leaves_mut) {
             if let LayerCache::Attention(cache) = layer {
                 cache.awaited = Some(Rc::clone(&awaited));
@@ -85,6 +88,19 @@ impl KvCache {
         self.shown = true;
         Ok(())
     }
+}
+
+/// Tokens whose positions are the same along all axes, as those of text are.
+fn resumed(places: &Places) -> Result<Vec<[i32; 2]>> {
+    let values = places.values()?;
+    let count = usize::try_from(places.count()).unwrap_or_default().max(1);
+    let (first, others) = values.split_at(count.min(values.len()));
+    let same = |at: usize, position| others.chunks(count).all(|axis| axis.get(at) == Some(&position));
+    let tokens = (0..).zip(first.iter().enumerate());
+    Ok(tokens
+        .filter(|(_, (at, position))| same(*at, **position))
+        .map(|(at, (_, position))| [at, *position])
+        .collect())
 }
 
 fn is_several(array: &mlx_core::Array) -> bool {
@@ -102,6 +118,13 @@ impl Leaps {
         let fits =
             |leap: &Leap| (0..=end).contains(&leap.place) && leap.ahead.unsigned_abs() < i32::MAX as u32 / 4;
         self.0.iter().all(fits) && self.0.is_sorted_by_key(|leap| leap.place)
+    }
+
+    /// Takes up the position of a place, if that is not where it would be.
+    fn resume(&mut self, place: i32, position: i32) {
+        if self.ahead(place) != position.saturating_sub(place) {
+            self.leap(place, position);
+        }
     }
 
     fn leap(&mut self, end: i32, position: i32) {
@@ -152,9 +175,14 @@ impl AttentionCache {
     /// Takes up that the text now ends at another place, back where it was before.
     pub(super) fn ends_at(&mut self, end: i32) -> Result<()> {
         self.end = end;
-        if let Some(ahead) = &self.ahead {
-            self.ahead = Ahead::new(ahead.texts.clone(), end, self.padding.as_deref())?;
+        let Some(ahead) = &self.ahead else { return Ok(()) };
+        let mut texts = ahead.texts.clone();
+        let widths = self.padding.as_deref().map_or(&[][..], LeftPadding::widths);
+        for (text, leaps) in texts.iter_mut().enumerate() {
+            let width = widths.get(text).copied().unwrap_or_default();
+            leaps.0.retain(|leap| leap.place <= end - width);
         }
+        self.ahead = Ahead::new(texts, end, self.padding.as_deref())?;
         Ok(())
     }
 
@@ -167,7 +195,12 @@ impl AttentionCache {
                 return Err(error(format!("{length} tokens came where {count} have positions")));
             }
             let mut texts = self.leaps(1);
-            texts.iter_mut().for_each(|leaps| leaps.leap(end, *next));
+            for leaps in &mut texts {
+                for [at, position] in &awaited.resumed {
+                    leaps.resume(end - length + at, *position);
+                }
+                leaps.leap(end, *next);
+            }
             self.ahead = Ahead::new(texts, end, self.padding.as_deref())?;
         }
         Ok(Some(Rc::clone(&awaited.together)).filter(|together| !together.places.is_empty()))

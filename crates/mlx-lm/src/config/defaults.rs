@@ -140,7 +140,7 @@ pub(super) fn part_of(whole: &str) -> &str {
         "glm4v_moe" => "glm4v_moe_text",
         "glm_ocr" => "glm_ocr_text",
         "idefics3" | "llava_next" | "smolvlm" => "llama",
-        "fast_vlm" | "internvl" | "llava_onevision" => "qwen2",
+        "fast_vlm" | "internvl" | "llava_onevision" | "llava_qwen2" => "qwen2",
         "kimi_k25" => "kimi_k2",
         "lfm2_vl" => "lfm2",
         "mistral3" | "llava" => "mistral",

@@ -57,13 +57,14 @@ pub(super) fn form(fields: Fields) -> Result<(Fields, Option<String>)> {
 const BOTH_WAYS: &[(&str, &str)] = &[("llama_bidirec", "llama"), ("lfm2_bidirectional", "lfm2")];
 
 /// Types of models around a decoder whose config is not a part of its own.
-const FLAT: &[&str] = &["paddleocr_vl", "qwen2_5_vl", "qwen2_vl"];
+const FLAT: &[&str] = &["llava_qwen2", "paddleocr_vl", "qwen2_5_vl", "qwen2_vl"];
 
 /// Types of decoders within larger models, and those that they are by themselves.
 const WITHIN: &[(&str, &str)] = &[
     ("glm4v_moe_text", "glm4_moe"),
     ("glm4v_text", "glm4"),
     ("glm_ocr_text", "glm4"),
+    ("llava_qwen2", "qwen2"),
     ("paddleocr_vl_text", "llama"),
     ("qwen2_5_vl_text", "qwen2"),
     ("qwen2_vl_text", "qwen2"),

@@ -28,6 +28,7 @@ pub const WRAPPERS: &[&str] = &[
     "llava",
     "llava_next",
     "llava_onevision",
+    "llava_qwen2",
     "mistral3",
     "paddleocr_vl",
     "paligemma",

@@ -50,6 +50,33 @@ fn text_goes_on_where_an_image_says_and_back_where_it_was_before() {
 }
 
 #[test]
+fn what_came_behind_an_image_is_forgotten_with_it() {
+    let mut cache = with_image();
+    cache.trim(5).unwrap();
+    push(&mut cache, 9);
+    assert_eq!(next(&mut cache), [11, 12]);
+}
+
+#[test]
+fn a_cache_goes_back_to_text_between_images_of_one_pass() {
+    let mut cache = KvCache::full(1);
+    // Text at 0, an image of three tokens, text at 3 and 4, an image of two, and text at 7.
+    let axes = [[0, 1, 1, 1, 3, 4, 5, 5, 7], [0, 1, 2, 1, 3, 4, 5, 5, 7], [0, 1, 1, 2, 3, 4, 5, 6, 7]];
+    let positions = Places::new(Array::from_slice(axes.as_flattened(), [3, 1, 9]).unwrap()).unwrap();
+    cache.expect(Upcoming { positions: Some((positions, 8)), ..Upcoming::default() }).unwrap();
+    push(&mut cache, 9);
+    assert_eq!(next(&mut cache), [8, 9]);
+    cache.trim(3).unwrap();
+    assert_eq!(next(&mut cache), [5, 6]);
+    push(&mut cache, 6);
+    assert_eq!(next(&mut cache), [11, 12]);
+    cache.trim(7).unwrap();
+    assert_eq!(next(&mut cache), [4, 5]);
+    cache.trim(4).unwrap();
+    assert_eq!(next(&mut cache), [1, 2]);
+}
+
+#[test]
 fn a_rollback_leaps_back() {
     let mut cache = with_image();
     let checkpoint = cache.checkpoint(8);

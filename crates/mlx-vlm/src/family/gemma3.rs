@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::siglip::Siglip;
 use super::{About, Checkpoint, Family, Layout, Markers, Prepared, Span, decoder_width, parse};
+use crate::grounding::Notation;
 use crate::{Error, Media, Result};
 
 /// The tower with its processor.
@@ -153,6 +154,10 @@ impl Family for Gemma3 {
 
     fn tokens(&self) -> &[u32] {
         &self.tokens
+    }
+
+    fn notation(&self) -> Option<Notation> {
+        Some(Notation::Gemma)
     }
 
     fn layout(&self, _length: usize, spans: &[Span<'_>]) -> Layout {

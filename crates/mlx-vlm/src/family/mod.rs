@@ -4,6 +4,7 @@ mod bounds;
 mod fast_vlm;
 mod film;
 mod gemma3;
+mod gemma3n;
 mod gemma4;
 mod glm_v;
 mod idefics3;
@@ -21,11 +22,13 @@ mod tubelets;
 
 use mlx_core::Array;
 use mlx_hub::Directory;
+use mlx_image::{Size, View};
 use mlx_nn::{Module, Weights};
 use serde::Deserialize;
 use serde_json::Value;
 
 pub(crate) use self::layout::{Layout, Span};
+use crate::grounding::Notation;
 use crate::{Error, Media, Result};
 
 /// What a family does with what it is shown.
@@ -52,6 +55,26 @@ pub(crate) trait Family: Module {
 
     /// The tokens that such vectors take the place of.
     fn tokens(&self) -> &[u32];
+
+    /// The text that stands for a vector, and the token that it is, where the tokenizer does not know it.
+    fn foreign(&self) -> Option<(&str, u32)> {
+        None
+    }
+
+    /// What stands for an image in a message where the chat template takes texts alone.
+    fn inline(&self) -> Option<&str> {
+        None
+    }
+
+    /// How answers write places, if they do.
+    fn notation(&self) -> Option<Notation> {
+        None
+    }
+
+    /// What is seen of an image of such a size, of which answers name places.
+    fn view(&self, source: Size) -> Result<View> {
+        Ok(View::whole(source, source))
+    }
 
     /// Where tokens stand, if not in a row, of a text of so many with such spans of what is shown.
     fn layout(&self, _length: usize, _spans: &[Span<'_>]) -> Layout {
@@ -112,8 +135,9 @@ macro_rules! families {
 }
 
 families! {
-    "fast_vlm" => fast_vlm,
+    "fast_vlm" | "llava_qwen2" => fast_vlm,
     "gemma3" => gemma3,
+    "gemma3n" => gemma3n,
     "gemma4" => gemma4,
     "glm46v" | "glm4v" | "glm4v_moe" | "glm_ocr" => glm_v,
     "idefics3" | "smolvlm" => idefics3,

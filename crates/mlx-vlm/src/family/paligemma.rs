@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use super::siglip::Siglip;
 use super::{About, Checkpoint, Family, Layout, Markers, Prepared, Span, decoder_width, parse};
+use crate::grounding::Notation;
 use crate::{Error, Media, Result};
 
 /// The tower with its processor.
@@ -94,6 +95,10 @@ impl Family for PaliGemma {
 
     fn tokens(&self) -> &[u32] {
         &self.tokens
+    }
+
+    fn notation(&self) -> Option<Notation> {
+        Some(Notation::PaliGemma)
     }
 
     fn layout(&self, length: usize, _spans: &[Span<'_>]) -> Layout {

@@ -5,6 +5,7 @@ use mlx_lm::{BatchGenerator, BatchOptions, ChatEvent, EventKind, GenerateOptions
 use mlx_vlm::mlx_hub::Source;
 use mlx_vlm::mlx_image::{Image, Size};
 use mlx_vlm::{Turn, VisionChat, VisionLanguageModel};
+use serde_json::json;
 
 use crate::conversations::{folder, picture};
 
@@ -114,4 +115,26 @@ fn a_batch_of_texts_with_images_and_without_gives_each_what_it_gets_alone() {
     for (found, alone) in found.iter().zip(&alone) {
         assert_eq!(found[..alone.len()], alone[..]);
     }
+}
+
+#[test]
+fn a_conversation_goes_back_to_between_two_images_that_were_run_together() {
+    let model = model();
+    let options = GenerateOptions { max_tokens: 6, prefill_step: 500, ..GenerateOptions::default() };
+    let mut chat = VisionChat::new(&model).unwrap().with(|session| session.options(options.clone())).unwrap();
+    let mut one = Turn::user("One.").with(cat(0));
+    let push =
+        |turn: &mut Turn, part| turn.message.content.as_mut().unwrap().as_array_mut().unwrap().push(part);
+    push(&mut one, json!({"type": "text", "text": "A long text that stands between both."}));
+    let mut both = one.clone();
+    push(&mut both, json!({"type": "image"}));
+    both.media.push(cat(9).into());
+    answer(&mut chat, both);
+    chat.session_mut().history_mut().clear();
+    let (found, cached) = answer(&mut chat, one.clone());
+    let prompt = model.chat(&[one]).unwrap();
+    assert!(cached > prompt.shown().next().unwrap().end + 30, "{cached}");
+    let expected: String =
+        model.generate(&prompt, options).unwrap().map(|piece| piece.unwrap().text).collect();
+    assert_eq!(found, expected);
 }

@@ -123,6 +123,25 @@ fn a_further_question_runs_no_tower() {
     assert_eq!(model.features().runs(), 2);
 }
 
+#[test]
+fn another_question_about_an_image_is_answered_from_what_was_seen() {
+    let model = open(&folder()).unwrap();
+    let (image, other) = [0, 1].map(|seed| picture(Size { height: 40, width: 60 }, seed)).into();
+    let search = Search { max_tokens: 8, ..model.search().clone() };
+    let ask = |image: &Image, kind| model.ask_with(image, &Task::new(kind), &search).unwrap();
+    let caption = ask(&image, TaskKind::Caption);
+    ask(&image, TaskKind::ObjectDetection);
+    assert_eq!(ask(&image.clone(), TaskKind::Caption), caption);
+    assert_eq!(model.features().runs(), 1);
+    ask(&other, TaskKind::Caption);
+    assert_eq!(model.features().runs(), 2);
+    ask(&image, TaskKind::ObjectDetection);
+    assert_eq!(model.features().runs(), 2);
+    model.features().clear();
+    assert_eq!(ask(&image, TaskKind::Caption), caption);
+    assert_eq!(model.features().runs(), 3);
+}
+
 /// Whole pixels, as transformers gives them.
 fn whole(numbers: impl IntoIterator<Item = f32>) -> Value {
     numbers.into_iter().map(|number| number as i32).collect::<Vec<_>>().into()

@@ -7,11 +7,17 @@ mod conversations;
 #[cfg(test)]
 mod convert;
 #[cfg(test)]
+mod fast_vlm_authors;
+#[cfg(test)]
 mod florence2;
+#[cfg(test)]
+mod gemma3n;
 #[cfg(test)]
 mod gemma_vl;
 #[cfg(test)]
 mod glm_vl;
+#[cfg(test)]
+mod grounding;
 #[cfg(test)]
 mod paddle_ocr;
 #[cfg(test)]
@@ -24,3 +30,5 @@ mod stored;
 mod tiled;
 #[cfg(test)]
 mod tiled_checkpoints;
+#[cfg(test)]
+mod with_images;

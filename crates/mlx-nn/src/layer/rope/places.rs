@@ -35,6 +35,11 @@ impl Places {
         self.positions.dim(-1).unwrap_or_default()
     }
 
+    /// The positions along each axis, axis by axis, of all texts. It computes them.
+    pub fn values(&self) -> Result<Vec<i32>> {
+        self.positions.astype(Dtype::Int32)?.to_vec()
+    }
+
     /// The places between two of them.
     pub fn between(&self, from: i32, to: i32) -> Result<Self> {
         Ok(Self { positions: self.positions.index((.., .., from..to))? })

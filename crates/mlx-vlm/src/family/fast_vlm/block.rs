@@ -4,10 +4,11 @@
 
 use mlx_core::{Array, Result as MlxResult};
 use mlx_nn::{LayerNorm, LayerNormOptions, Module, Weights, gelu};
-use mlx_vision::{Attention, AttentionNames, AttentionOptions};
+use mlx_vision::{Attention, AttentionNames, AttentionOptions, Conv, ConvOptions, ConvShape};
 
 use super::config::Stage;
-use super::conv::{Conv, Shape};
+use super::conv::biased;
+use super::names::Names;
 use crate::Result;
 
 /// A block.
@@ -40,10 +41,9 @@ struct Mlp {
 pub(super) const HEAD: i32 = 32;
 
 impl Block {
-    pub(super) fn load(w: &Weights, stage: &Stage) -> Result<Self> {
+    pub(super) fn load(w: &Weights, names: &Names, stage: &Stage) -> Result<Self> {
         let width = stage.width;
-        let scale =
-            |name: &str| Ok::<_, crate::Error>(w.at(name).array("gamma", [width, 1, 1])?.reshape([width])?);
+        let scale = |name: &str| scale(w, &format!("{name}{}", names.scale), width);
         let mixer = w.at("token_mixer");
         let (mixer, scale) = if stage.attends {
             let names = AttentionNames::Fused(["qkv", "proj"]);
@@ -53,10 +53,10 @@ impl Block {
             let (norm, attention) = (Box::new(norm), Box::new(attention));
             (Mixer::Far { norm, attention, scale: scale("layer_scale_1")? }, scale("layer_scale_2")?)
         } else {
-            let near = Conv::load(&mixer.at("reparam_conv"), Shape::apart(width, 3), true)?;
+            let near = biased(&mixer.at("reparam_conv"), ConvShape::apart(width, 3))?;
             (Mixer::Near(Box::new(near)), scale("layer_scale")?)
         };
-        Ok(Self { mixer, mlp: Mlp::load(&w.at("mlp"), stage)?, scale })
+        Ok(Self { mixer, mlp: Mlp::load(&w.at(names.mlp), stage)?, scale })
     }
 
     /// `[1, rows, columns, width] -> [1, rows, columns, width]`.
@@ -74,14 +74,21 @@ impl Block {
     }
 }
 
+/// Factors of channels, of which PyTorch has the first axis, and MLX the last.
+fn scale(w: &Weights, name: &str, width: i32) -> Result<Array> {
+    let last = w.shape(name).is_some_and(|shape| shape.starts_with(&[1, 1]));
+    let shape = if last { [1, 1, width] } else { [width, 1, 1] };
+    Ok(w.array(name, shape)?.reshape([width])?)
+}
+
 impl Mlp {
     fn load(w: &Weights, stage: &Stage) -> Result<Self> {
         let inside = w.at("conv");
-        let conv = Conv::load(&inside.at("conv"), Shape::apart(stage.width, 7), false)?;
+        let conv = Conv::load(&inside.at("conv"), ConvShape::apart(stage.width, 7), ConvOptions::default())?;
         Ok(Self {
             conv: conv.normed(&inside.at("bn"))?,
-            up: Conv::load(&w.at("fc1"), Shape::point(stage.width, stage.inner), true)?,
-            down: Conv::load(&w.at("fc2"), Shape::point(stage.inner, stage.width), true)?,
+            up: biased(&w.at("fc1"), ConvShape::point(stage.width, stage.inner))?,
+            down: biased(&w.at("fc2"), ConvShape::point(stage.inner, stage.width))?,
         })
     }
 

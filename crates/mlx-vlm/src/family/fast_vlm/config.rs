@@ -13,20 +13,25 @@ use crate::{Error, Result};
 pub(super) struct Config {
     #[serde(default)]
     vision_config: Vision,
-    #[serde(default = "image_token_index", alias = "image_token_id")]
-    pub(super) image_token_index: u32,
+    /// Negative in checkpoints of the authors, whose tokenizers know no such token.
+    #[serde(alias = "image_token_id")]
+    image_token_index: Option<i64>,
     #[serde(default = "gelu")]
     projector_hidden_act: String,
     #[serde(default = "yes")]
     multimodal_projector_bias: bool,
+    #[serde(default)]
+    model_type: String,
+    vocab_size: Option<u32>,
+    image_aspect_ratio: Option<String>,
+    mm_projector_type: Option<String>,
+    #[serde(default)]
+    mm_vision_tower: String,
+    /// As the config has them; the authors' has none.
     #[serde(skip)]
     pub(super) stages: Vec<Stage>,
     #[serde(skip)]
     text_width: i32,
-}
-
-fn image_token_index() -> u32 {
-    151_646
 }
 
 fn gelu() -> String {
@@ -78,6 +83,11 @@ const STAGES: usize = 5;
 impl Config {
     pub(super) fn read(config: &Value) -> Result<Self> {
         let mut read: Self = parse(config)?;
+        read.text_width = text_width(config)?;
+        if read.is_of_authors() {
+            read.check_authors()?;
+            return Ok(read);
+        }
         let Vision { architecture, model_args } = &read.vision_config;
         let (layers, widths) = match architecture.as_str() {
             "fastvit_mci3" => ([2, 12, 24, 4, 2], [96, 192, 384, 768, 1536]),
@@ -104,13 +114,46 @@ impl Config {
         read.stages = sizes
             .map(|(at, ((blocks, width), ratio))| stage(at, blocks, width, ratio))
             .collect::<Result<_>>()?;
-        read.text_width = text_width(config)?;
         Ok(read)
     }
 
-    pub(super) fn connector(&self) -> Result<Connector> {
+    /// Whether the checkpoint is as the model's authors have it.
+    pub(super) fn is_of_authors(&self) -> bool {
+        self.model_type == "llava_qwen2"
+    }
+
+    fn check_authors(&self) -> Result<()> {
+        match self.mm_projector_type.as_deref() {
+            None | Some("mlp2x_gelu") => Ok(()),
+            Some(other) => Err(Error::config(format!(
+                "mm_projector_type is `{other}`: it must be `mlp2x_gelu`, two layers with an activation between them"
+            ))),
+        }
+    }
+
+    /// What stands for a vector of an image. Where no token does, it is the last of the vocabulary, which no text has.
+    pub(super) fn image_token(&self) -> u32 {
+        let given = self.image_token_index.and_then(|token| u32::try_from(token).ok());
+        let default =
+            if self.is_of_authors() { self.vocab_size.unwrap_or(151_936).saturating_sub(1) } else { 151_646 };
+        given.unwrap_or(default)
+    }
+
+    /// Whether images become square with black beside them: LLaVA's `pad`.
+    pub(super) fn squares(&self) -> bool {
+        self.image_aspect_ratio.as_deref() == Some("pad")
+    }
+
+    /// The edge of what the authors' tower sees, which its name ends in: `mobileclip_l_1024`.
+    pub(super) fn edge(&self) -> usize {
+        let edge = self.mm_vision_tower.rsplit('_').next().and_then(|edge| edge.parse().ok());
+        edge.filter(|edge| (1..=1 << 13).contains(edge)).unwrap_or(1024)
+    }
+
+    /// From a tower whose last stage is so wide to the decoder.
+    pub(super) fn connector(&self, deepest: i32) -> Result<Connector> {
         Ok(Connector {
-            widths: [2 * self.stages.last().map_or(0, |stage| stage.width), self.text_width, self.text_width],
+            widths: [2 * deepest, self.text_width, self.text_width],
             bias: self.multimodal_projector_bias,
             activation: Activation::named(&self.projector_hidden_act)?,
         })
@@ -119,15 +162,22 @@ impl Config {
 
 fn stage(at: usize, blocks: usize, width: i32, ratio: f32) -> Result<Stage> {
     let inner = (width as f32 * ratio) as i32;
-    bounded("model_args", &[("embed_dims", width, 1 << 14), ("mlp_ratios", inner, 1 << 18)])?;
-    let attends = at + 2 >= STAGES;
-    if blocks > 1024 || (attends && width % super::block::HEAD != 0) {
-        let problem = format!(
-            "model_args: a stage of {blocks} layers, {width} wide: at most 1024, and those that attend are wide by a \
-             multiple of {}",
-            super::block::HEAD
-        );
-        return Err(Error::config(problem));
+    Stage { blocks, width, inner, attends: at + 2 >= STAGES }.checked()
+}
+
+impl Stage {
+    /// This, if it can be.
+    pub(super) fn checked(self) -> Result<Self> {
+        let Self { blocks, width, inner, attends } = self;
+        bounded("model_args", &[("embed_dims", width, 1 << 14), ("mlp_ratios", inner, 1 << 18)])?;
+        if blocks > 1024 || (attends && width % super::block::HEAD != 0) {
+            let problem = format!(
+                "model_args: a stage of {blocks} layers, {width} wide: at most 1024, and those that attend are wide by a \
+                 multiple of {}",
+                super::block::HEAD
+            );
+            return Err(Error::config(problem));
+        }
+        Ok(self)
     }
-    Ok(Stage { blocks, width, inner, attends })
 }

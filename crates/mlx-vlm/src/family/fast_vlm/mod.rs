@@ -6,13 +6,17 @@
 mod block;
 mod config;
 mod conv;
+mod names;
 mod tower;
 
 use mlx_core::Array;
+use mlx_hub::Directory;
 use mlx_image::{Pixels, Processor};
 use mlx_nn::Module;
+use serde_json::json;
 
 use self::config::Config;
+use self::names::Names;
 use self::tower::Tower;
 use super::tiled::Projector;
 use super::{About, Checkpoint, Family, Markers, Prepared};
@@ -28,6 +32,9 @@ pub(super) struct FastVlm {
     images: Processor,
     #[module(skip)]
     tokens: [u32; 1],
+    /// Whether the tokenizer does not know the token.
+    #[module(skip)]
+    foreign: bool,
 }
 
 /// What stands for an image in a text.
@@ -36,12 +43,35 @@ const IMAGE: &str = "<image>";
 pub(super) fn load(checkpoint: &Checkpoint<'_>) -> Result<FastVlm> {
     let config = Config::read(checkpoint.config)?;
     let weights = checkpoint.weights;
+    let (names, tower, places) = Names::of(weights, &config)?;
+    let deepest = places.last().map_or(0, |place| place.sizes.width);
+    let (connector, layers) = (config.connector(deepest)?, names.projector_layers);
     Ok(FastVlm {
-        vision_tower: Tower::load(&weights.at("vision_tower.timm_model"), &config.stages)?,
-        multi_modal_projector: Projector::load(&weights.at("multi_modal_projector"), config.connector()?)?,
-        images: Processor::from_dir(checkpoint.directory.path())?,
-        tokens: [config.image_token_index],
+        vision_tower: Tower::load(&tower, &names, &places)?,
+        multi_modal_projector: Projector::named(&weights.at(names.projector), layers, connector)?,
+        images: processor(checkpoint.directory, &config)?,
+        tokens: [config.image_token()],
+        foreign: config.is_of_authors(),
     })
+}
+
+/// What prepares images. Checkpoints of the authors need not say it.
+fn processor(directory: &Directory, config: &Config) -> Result<Processor> {
+    let path = directory.path();
+    if !config.is_of_authors() {
+        return Ok(Processor::from_dir(path)?);
+    }
+    let told =
+        ["preprocessor_config.json", "processor_config.json"].iter().any(|name| path.join(name).is_file());
+    let processor = if told {
+        Processor::from_dir(path)?
+    } else {
+        let (class, edge) = ("FastVLMImageProcessor", config.edge());
+        let crop = json!({"height": edge, "width": edge});
+        let size = json!({"shortest_edge": edge});
+        Processor::from_json(&json!({"image_processor_type": class, "size": size, "crop_size": crop}))?
+    };
+    Ok(processor.squaring(config.squares()))
 }
 
 impl Family for FastVlm {
@@ -72,5 +102,14 @@ impl Family for FastVlm {
 
     fn tokens(&self) -> &[u32] {
         &self.tokens
+    }
+
+    fn foreign(&self) -> Option<(&str, u32)> {
+        let [token] = self.tokens;
+        self.foreign.then_some((IMAGE, token))
+    }
+
+    fn inline(&self) -> Option<&str> {
+        Some("<image>\n")
     }
 }

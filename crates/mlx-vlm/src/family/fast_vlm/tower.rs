@@ -2,10 +2,12 @@
 
 use mlx_core::{Array, Result as MlxResult};
 use mlx_nn::{Module, Weights};
+use mlx_vision::{Conv, ConvShape};
 
 use super::block::Block;
 use super::config::Stage as Sizes;
-use super::conv::{Conv, Mobile, Shape};
+use super::conv::{Mobile, biased};
+use super::names::{Names, Place};
 use crate::Result;
 
 /// Convolutions, then stages of blocks, each but the first at half the size, then a convolution.
@@ -28,20 +30,25 @@ struct Stage {
 }
 
 impl Tower {
-    pub(super) fn load(w: &Weights, sizes: &[Sizes]) -> Result<Self> {
-        let [first, last] = [sizes.first(), sizes.last()].map(|stage| stage.map_or(0, |stage| stage.width));
-        let halved = |widths, apart| Shape { widths, kernel: 3, stride: 2, apart };
-        let stem = [halved([3, first], false), halved([first; 2], true), Shape::point(first, first)];
-        let stem = w.each("stem", 3).zip(stem).map(|(w, shape)| Mobile::load(&w, shape, false));
-        let befores = std::iter::once(None).chain(sizes.iter().map(|stage| Some(stage.width)));
-        let stages = w.each("stages", sizes.len()).zip(sizes).zip(befores);
-        let final_conv = Shape { widths: [last, 2 * last], kernel: 3, stride: 1, apart: true };
+    /// The tower at the path of `w`, of such stages.
+    pub(super) fn load(w: &Weights, names: &Names, places: &[Place]) -> Result<Self> {
+        let [first, deepest] =
+            [places.first(), places.last()].map(|place| place.map_or(0, |place| place.sizes.width));
+        let halved = |widths, apart| ConvShape { widths, kernel: 3, stride: 2, apart };
+        let stem = [halved([3, first], false), halved([first; 2], true), ConvShape::point(first, first)];
+        // The second of the stem tells how all are stored, which that of the first leaves open.
+        let stored = w.at(names.stem).at("1.reparam_conv");
+        let last = stored.shape("weight").is_some_and(|shape| shape.ends_with(&[3, 1]));
+        let stem = w.each(names.stem, 3).zip(stem);
+        let stem = stem.map(|(w, shape)| Mobile::stored(&w.at("reparam_conv"), shape, last));
+        let befores = std::iter::once(0).chain(places.iter().map(|place| place.sizes.width));
+        let stages = places.iter().zip(befores).map(|(place, before)| Stage::load(names, place, before));
+        let (end, widths) = (w.at(names.last), [deepest, 2 * deepest]);
+        let final_conv = Mobile::load(&end, ConvShape { widths, kernel: 3, stride: 1, apart: true })?;
         Ok(Self {
             stem: stem.collect::<Result<_>>()?,
-            stages: stages
-                .map(|((w, sizes), before)| Stage::load(&w, sizes, before))
-                .collect::<Result<_>>()?,
-            final_conv: Mobile::load(&w.at("final_conv"), final_conv, true)?,
+            stages: stages.collect::<Result<_>>()?,
+            final_conv: final_conv.squeezing(&end, names.squeeze, 2 * deepest)?,
         })
     }
 
@@ -75,20 +82,20 @@ impl Tower {
 
 impl Stage {
     /// A stage behind one that is `before` wide, if there is any.
-    fn load(w: &Weights, sizes: &Sizes, before: Option<i32>) -> Result<Self> {
-        let width = sizes.width;
+    fn load(names: &Names, place: &Place, before: i32) -> Result<Self> {
+        let Sizes { width, blocks, .. } = place.sizes;
         let mut downsample = Vec::new();
-        if let Some(before) = before {
-            let halved = Shape { widths: [before, width], kernel: 7, stride: 2, apart: true };
-            for (w, shape) in w.each("downsample.proj", 2).zip([halved, Shape::point(width, width)]) {
-                downsample.push(Mobile::load(&w, shape, false)?);
-            }
+        if let Some(w) = &place.halving {
+            let halved = ConvShape { widths: [before, width], kernel: 7, stride: 2, apart: true };
+            downsample.push(Mobile::stored(&w.at(0).at(names.halving), halved, false)?);
+            downsample.push(Mobile::load(&w.at(1), ConvShape::point(width, width))?);
         }
-        let places = || Conv::load(&w.at("pos_emb.reparam_conv"), Shape::apart(width, 7), true);
+        let positions = |w: &Weights| biased(&w.at("reparam_conv"), ConvShape::apart(width, 7));
+        let blocks = (0..blocks).map(|at| Block::load(&place.blocks.at(at), names, &place.sizes));
         Ok(Self {
             downsample,
-            pos_emb: sizes.attends.then(places).transpose()?,
-            blocks: w.each("blocks", sizes.blocks).map(|w| Block::load(&w, sizes)).collect::<Result<_>>()?,
+            pos_emb: place.positions.as_ref().map(positions).transpose()?,
+            blocks: blocks.collect::<Result<_>>()?,
         })
     }
 }

@@ -16,6 +16,7 @@ use mlx_nn::Module;
 use self::config::Config;
 use self::tower::{Embedder, Tower};
 use super::{About, Checkpoint, Family, Layout, Markers, Prepared, Span, decoder_width};
+use crate::grounding::Notation;
 use crate::{Error, Media, Result};
 
 /// The tower with its processors.
@@ -171,6 +172,10 @@ impl Family for Gemma4 {
 
     fn tokens(&self) -> &[u32] {
         &self.tokens
+    }
+
+    fn notation(&self) -> Option<Notation> {
+        Some(Notation::Gemma)
     }
 
     fn layout(&self, _length: usize, spans: &[Span<'_>]) -> Layout {

@@ -17,6 +17,7 @@ use self::config::Config;
 use self::tower::Tower;
 use super::film::{times, tokens_of_frame};
 use super::{About, Checkpoint, Family, Layout, Markers, Prepared, Span, parse, tubelets};
+use crate::grounding::Notation;
 use crate::{Media, Result, Video};
 
 /// The tower with its processors.
@@ -113,6 +114,10 @@ impl Family for GlmV {
 
     fn tokens(&self) -> &[u32] {
         &self.tokens
+    }
+
+    fn notation(&self) -> Option<Notation> {
+        Some(Notation::GlmV)
     }
 
     fn layout(&self, length: usize, spans: &[Span<'_>]) -> Layout {

@@ -17,6 +17,7 @@ use self::names::Names;
 use self::tower::Tower;
 use super::tiled::{Projector, patches};
 use super::{About, Checkpoint, Family, Markers, Prepared};
+use crate::grounding::Notation;
 use crate::{Error, Media, Result};
 
 /// The tower with its processor.
@@ -125,5 +126,9 @@ impl Family for InternVl {
 
     fn tokens(&self) -> &[u32] {
         &self.tokens
+    }
+
+    fn notation(&self) -> Option<Notation> {
+        Some(Notation::InternVl)
     }
 }

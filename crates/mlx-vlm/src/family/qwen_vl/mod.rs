@@ -12,7 +12,7 @@ mod stored;
 mod tower;
 
 use mlx_core::Array;
-use mlx_image::{TubeletProcessor, Tubelets};
+use mlx_image::{Size, TubeletProcessor, Tubelets, View};
 use mlx_nn::Module;
 
 use self::config::{Config, Kind};
@@ -20,6 +20,7 @@ use self::tower::Tower;
 use super::film::{times, tokens_of_frame};
 use super::tubelets;
 use super::{About, Checkpoint, Family, Layout, Markers, Prepared, Span};
+use crate::grounding::Notation;
 use crate::{Media, Result, Video};
 
 /// The tower with its processors.
@@ -112,6 +113,18 @@ impl Family for QwenVl {
 
     fn tokens(&self) -> &[u32] {
         &self.tokens
+    }
+
+    fn notation(&self) -> Option<Notation> {
+        Some(match self.kind {
+            Kind::Second => Notation::Qwen2Vl,
+            Kind::Windowed => Notation::Qwen25Vl,
+            Kind::Third | Kind::Hybrid => Notation::Qwen3Vl,
+        })
+    }
+
+    fn view(&self, source: Size) -> Result<View> {
+        Ok(self.images.grid(source)?.view)
     }
 
     fn layout(&self, length: usize, spans: &[Span<'_>]) -> Layout {
