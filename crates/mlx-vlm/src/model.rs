@@ -4,7 +4,7 @@ use mlx_core::{Array, Dtype, Precision};
 use mlx_hub::Source;
 use mlx_lm::cache::KvCache;
 use mlx_lm::{BatchPrompt, GenerateOptions, LanguageModel, TextStream};
-use mlx_text::{ChatOptions, Message, Tokenizer};
+use mlx_text::{ChatOptions, ChatTemplate, Message, Tokenizer};
 
 use crate::features::Features;
 use crate::{Error, Media, Prompt, Result, Sight, Turn};
@@ -28,8 +28,12 @@ impl VisionLanguageModel {
     pub fn load(source: Source, dtype: impl Into<Option<Dtype>>, precision: Precision) -> Result<Self> {
         let checkpoint = source.resolve()?;
         let (model, sight) = Sight::load(Source::path(checkpoint.path()), dtype, precision)?;
-        let language = LanguageModel::new(model, Tokenizer::from_dir(checkpoint.path())?);
-        Ok(Self { language, sight })
+        let tokenizer = Tokenizer::from_dir(checkpoint.path())?;
+        let tokenizer = match sight.family().template().filter(|_| tokenizer.chat_template().is_none()) {
+            Some(template) => tokenizer.with_chat_template(ChatTemplate::new(template)),
+            None => tokenizer,
+        };
+        Ok(Self { language: LanguageModel::new(model, tokenizer), sight })
     }
 
     /// The language model, which knows text alone.

@@ -103,6 +103,7 @@ fn gemma(model_type: &str) -> Value {
 /// Those of families with experts.
 fn mixture(model_type: &str) -> Value {
     match model_type {
+        "deepseek_v2" => json!({"rms_norm_eps": 1e-6, "rope_theta": 1e4}),
         "deepseek_v3" | "kimi_k2" | "joyai_llm_flash" => json!({
             "rope_interleave": true,
             "kv_lora_rank": 512,
@@ -133,6 +134,7 @@ fn mixture(model_type: &str) -> Value {
 /// The decoder's type in a model of `whole`, whose `text_config` does not say it.
 pub(super) fn part_of(whole: &str) -> &str {
     match whole {
+        "deepseek_vl_v2" | "deepseekocr" => "deepseek_v2",
         "gemma3" => "gemma3_text",
         "gemma3n" => "gemma3n_text",
         "gemma4" | "gemma4_unified" => "gemma4_text",

@@ -56,6 +56,9 @@ pub(super) fn form(fields: Fields) -> Result<(Fields, Option<String>)> {
 /// Types of decoders that read texts in both directions, and those that they are otherwise.
 const BOTH_WAYS: &[(&str, &str)] = &[("llama_bidirec", "llama"), ("lfm2_bidirectional", "lfm2")];
 
+/// What the config of a decoder within a larger model is called.
+const PARTS: &[&str] = &["text_config", "llm_config", "language_config"];
+
 /// Types of models around a decoder whose config is not a part of its own.
 const FLAT: &[&str] = &["paddleocr_vl", "qwen2_5_vl", "qwen2_vl"];
 
@@ -98,7 +101,7 @@ fn name_alone(fields: &mut Fields) {
 /// Puts the fields of `text_config` in the place of those around it.
 fn unwrap(mut fields: Fields) -> (Fields, Option<String>) {
     let whole = fields.get("model_type").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let text = fields.remove("text_config").or_else(|| fields.remove("llm_config"));
+    let text = PARTS.iter().find_map(|part| fields.remove(*part));
     let Some(Value::Object(mut text)) = text else {
         let is_around = FLAT.contains(&whole.as_str());
         if is_around {

@@ -1,6 +1,7 @@
 //! The architectures, and what they have in common.
 
 mod body;
+mod deepseek_v2;
 mod deepseek_v3;
 mod gemma;
 mod glm4;
@@ -74,6 +75,7 @@ macro_rules! models {
 
 models! {
     "llama" | "mistral" | "iquestcoder" | "xverse" => llama,
+    "deepseek_v2" => deepseek_v2,
     "deepseek_v3" | "kimi_k2" | "joyai_llm_flash" => deepseek_v3,
     "gemma" => gemma::gemma1,
     "gemma2" => gemma::gemma2,

@@ -11,6 +11,8 @@ use crate::tensors::Arrays;
 
 /// The values of `model_type` that are wrapped around a decoder.
 pub const WRAPPERS: &[&str] = &[
+    "deepseek_vl_v2",
+    "deepseekocr",
     "fast_vlm",
     "gemma3",
     "gemma3n",
@@ -53,6 +55,8 @@ const OTHERS: &[&str] = &[
     PREDICTORS,
     "multi_modal_projector.",
     "projector.",
+    "sam_model.",
+    "view_sep",
     "vision_embedder.",
     "vision_model.",
     "vision_tower.",

@@ -1,6 +1,7 @@
 //! The families: how each prepares images, what its tower makes of them, and where that stands in a text.
 
 mod bounds;
+mod deepseek_ocr;
 mod fast_vlm;
 mod film;
 mod gemma3;
@@ -32,6 +33,11 @@ use crate::{Error, Media, Result};
 pub(crate) trait Family: Module {
     /// What the chat template writes for an image, and for a video if the family takes any.
     fn markers(&self) -> Markers;
+
+    /// The chat template of checkpoints that have none.
+    fn template(&self) -> Option<&'static str> {
+        None
+    }
 
     /// An image or a video as the tower takes it, and what stands in the text for it.
     fn prepare(&self, media: &Media) -> Result<Prepared>;
@@ -112,6 +118,7 @@ macro_rules! families {
 }
 
 families! {
+    "deepseek_vl_v2" | "deepseekocr" => deepseek_ocr,
     "fast_vlm" => fast_vlm,
     "gemma3" => gemma3,
     "gemma4" => gemma4,

@@ -7,6 +7,8 @@ mod conversations;
 #[cfg(test)]
 mod convert;
 #[cfg(test)]
+mod deepseek_ocr;
+#[cfg(test)]
 mod florence2;
 #[cfg(test)]
 mod gemma_vl;
