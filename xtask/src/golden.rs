@@ -41,6 +41,7 @@ pub const TOPICS: &[&str] = &[
     "loss",
     "minilm",
     "moe",
+    "moondream",
     "moonshine",
     "nemo",
     "norm",
@@ -106,7 +107,7 @@ const WITH_SPEECH: &[&str] =
 const WITH_MLX_AUDIO: &[&str] = &["nemo", "qwen3_asr", "sensevoice"];
 
 /// Those whose reference is mlx-vlm, where transformers has no such model or processor.
-const WITH_MLX_VLM: &[&str] = &["deepseek_ocr", "parts"];
+const WITH_MLX_VLM: &[&str] = &["deepseek_ocr", "moondream", "parts"];
 
 /// A folder of packages for Python, and what lists them.
 struct Environment {

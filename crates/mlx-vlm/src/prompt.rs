@@ -54,7 +54,7 @@ impl Prompt {
         family: &dyn Family,
         tokenizer: &Tokenizer,
     ) -> Result<Self> {
-        let tokens = tokenizer.encode(&expanded(text, &seen, family)?, false)?;
+        let tokens = family.encode(&expanded(text, &seen, family)?, tokenizer)?;
         Self::of_tokens(tokens, seen.into_iter().map(|(_, seen)| seen).collect(), family)
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::defaults;
+use super::{defaults, moondream};
 use crate::{Error, Result};
 
 type Fields = Map<String, Value>;
@@ -60,7 +60,7 @@ const BOTH_WAYS: &[(&str, &str)] = &[("llama_bidirec", "llama"), ("lfm2_bidirect
 const PARTS: &[&str] = &["text_config", "llm_config", "language_config"];
 
 /// Types of models around a decoder whose config is not a part of its own.
-const FLAT: &[&str] = &["paddleocr_vl", "qwen2_5_vl", "qwen2_vl"];
+const FLAT: &[&str] = &["moondream1", "moondream2", "paddleocr_vl", "qwen2_5_vl", "qwen2_vl"];
 
 /// Types of decoders within larger models, and those that they are by themselves.
 const WITHIN: &[(&str, &str)] = &[
@@ -101,6 +101,9 @@ fn name_alone(fields: &mut Fields) {
 /// Puts the fields of `text_config` in the place of those around it.
 fn unwrap(mut fields: Fields) -> (Fields, Option<String>) {
     let whole = fields.get("model_type").and_then(Value::as_str).unwrap_or_default().to_owned();
+    if whole.starts_with("moondream") {
+        moondream::spread(&mut fields);
+    }
     let text = PARTS.iter().find_map(|part| fields.remove(*part));
     let Some(Value::Object(mut text)) = text else {
         let is_around = FLAT.contains(&whole.as_str());

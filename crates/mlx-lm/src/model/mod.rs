@@ -11,6 +11,7 @@ mod lfm2;
 mod llama;
 mod ministral3;
 mod mixtral;
+mod moondream;
 mod part;
 mod phi3;
 mod qwen2;
@@ -88,6 +89,7 @@ models! {
     "lfm2" => lfm2,
     "ministral3" => ministral3,
     "mixtral" => mixtral,
+    "moondream2" => moondream,
     "phi3" => phi3,
     "qwen2" => qwen2,
     "qwen2_moe" => qwen2_moe,

@@ -31,6 +31,8 @@ pub const WRAPPERS: &[&str] = &[
     "llava_next",
     "llava_onevision",
     "mistral3",
+    "moondream1",
+    "moondream2",
     "paddleocr_vl",
     "paligemma",
     "qwen2_5_vl",
@@ -55,8 +57,10 @@ const OTHERS: &[&str] = &[
     PREDICTORS,
     "multi_modal_projector.",
     "projector.",
+    "region.",
     "sam_model.",
     "view_sep",
+    "vision.",
     "vision_embedder.",
     "vision_model.",
     "vision_tower.",
@@ -82,6 +86,9 @@ fn spelling(name: String, is_apart: bool) -> String {
     if OTHERS.iter().any(|other| inner.starts_with(other)) {
         return inner.to_owned();
     }
+    if let Some(text) = inner.strip_prefix(MOONDREAM) {
+        return moondream(text);
+    }
     if is_apart {
         return name;
     }
@@ -92,6 +99,23 @@ fn spelling(name: String, is_apart: bool) -> String {
         Some(part) => format!("language_model.model.{part}"),
         None => name,
     }
+}
+
+/// The scope of the decoder of a Moondream.
+const MOONDREAM: &str = "text.";
+
+/// The name of an array in that scope.
+fn moondream(name: &str) -> String {
+    if name.starts_with("lm_head.") {
+        return format!("language_model.{name}");
+    }
+    let part = name.strip_prefix("model.").unwrap_or(name);
+    let part = match part.strip_prefix("blocks.") {
+        Some(layer) => format!("layers.{layer}"),
+        None if matches!(part, "wte" | "wte.weight") => "embed_tokens.weight".to_owned(),
+        None => part.replacen("wte.", "embed_tokens.", 1),
+    };
+    format!("language_model.model.{part}")
 }
 
 /// Lets be left over what is no text.

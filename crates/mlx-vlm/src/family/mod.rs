@@ -12,6 +12,7 @@ mod internvl;
 mod layout;
 mod lfm2_vl;
 mod llava;
+mod moondream;
 mod paddle_ocr;
 mod paligemma;
 mod pixtral;
@@ -23,6 +24,7 @@ mod tubelets;
 use mlx_core::Array;
 use mlx_hub::Directory;
 use mlx_nn::{Module, Weights};
+use mlx_text::Tokenizer;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -35,8 +37,13 @@ pub(crate) trait Family: Module {
     fn markers(&self) -> Markers;
 
     /// The chat template of checkpoints that have none.
-    fn template(&self) -> Option<&'static str> {
+    fn template(&self) -> Option<&str> {
         None
+    }
+
+    /// The tokens of a text in which placeholders stand.
+    fn encode(&self, text: &str, tokenizer: &Tokenizer) -> Result<Vec<u32>> {
+        Ok(tokenizer.encode(text, false)?)
     }
 
     /// An image or a video as the tower takes it, and what stands in the text for it.
@@ -130,6 +137,7 @@ families! {
     "llava_next" => llava::next,
     "llava_onevision" => llava::one_vision,
     "mistral3" => pixtral,
+    "moondream1" | "moondream2" => moondream,
     "paddleocr_vl" => paddle_ocr,
     "paligemma" => paligemma,
     "qwen2_5_vl" | "qwen2_vl" | "qwen3_5" | "qwen3_5_moe" | "qwen3_vl" | "qwen3_vl_moe" => qwen_vl,

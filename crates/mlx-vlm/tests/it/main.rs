@@ -15,6 +15,8 @@ mod gemma_vl;
 #[cfg(test)]
 mod glm_vl;
 #[cfg(test)]
+mod moondream;
+#[cfg(test)]
 mod paddle_ocr;
 #[cfg(test)]
 mod qwen_vl;

@@ -1,8 +1,8 @@
 //! The layers of CLIP over what SAM saw, in the place of patches.
 
 use mlx_core::{Array, Result as MlxResult, concatenate};
-use mlx_nn::{LayerNorm, LayerNormOptions, Module, Weights};
-use mlx_vision::{Activation, Attention, AttentionNames, Between, FeedForward};
+use mlx_nn::{LayerNorm, Module, Weights};
+use mlx_vision::{Activation, AttentionNames, Between, Encoder, EncoderSizes, LayerNames};
 
 use super::config::Clip as Sizes;
 use crate::Result;
@@ -15,18 +15,8 @@ pub(super) struct Clip {
     /// The place of the class, then those of a square.
     position_embedding: Array,
     pre_layrnorm: LayerNorm,
-    layers: Vec<Layer>,
+    encoder: Encoder,
     side: i32,
-}
-
-/// Attention and two linear layers, each behind a norm and added to its input.
-#[derive(Module)]
-#[module(no_tree)]
-struct Layer {
-    layer_norm1: LayerNorm,
-    self_attn: Attention,
-    layer_norm2: LayerNorm,
-    mlp: FeedForward,
 }
 
 impl Clip {
@@ -34,12 +24,21 @@ impl Clip {
         let (embeddings, width, side) = (w.at("embeddings"), sizes.width, sizes.side());
         // Its own patches are not used.
         w.ignore(|key| key.ends_with("embeddings.position_ids") || key.ends_with("patch_embedding.weight"));
-        let layers = w.each("transformer.layers", sizes.layers).map(|w| Layer::load(&w, sizes));
+        let projections = AttentionNames::Fused(["qkv_proj", "out_proj"]);
+        let names = LayerNames { projections, ..LayerNames::default() };
+        let encoder = EncoderSizes {
+            layers: sizes.layers,
+            width,
+            inner: 4 * width,
+            heads: sizes.heads,
+            eps: 1e-5,
+            activation: Activation::QuickGelu,
+        };
         Ok(Self {
             class_embedding: embeddings.array("class_embedding", [width])?,
             position_embedding: embeddings.array("position_embedding.weight", [side * side + 1, width])?,
-            pre_layrnorm: norm(w, "pre_layrnorm", width)?,
-            layers: layers.collect::<Result<_>>()?,
+            pre_layrnorm: encoder.norm(w, "pre_layrnorm")?,
+            encoder: Encoder::named(w, "transformer.layers", &encoder, names)?,
             side,
         })
     }
@@ -60,32 +59,7 @@ impl Clip {
             concatenate([&class.broadcast_to([images, 1, width])?.astype(vectors.dtype())?, &vectors], 1)?;
         let length = 1 + rows * columns;
         let groups: Vec<_> = (0..images).map(|_| length).collect();
-        let mut x = self.pre_layrnorm.forward(&all.flatten(0, 1)?)?;
-        for layer in &self.layers {
-            x = layer.forward(&x, &groups)?;
-        }
+        let x = self.encoder.forward(self.pre_layrnorm.forward(&all.flatten(0, 1)?)?, &groups)?;
         x.reshape([images, length, width])?.index((.., 1..))?.reshape(shape)
     }
-}
-
-impl Layer {
-    fn load(w: &Weights, sizes: &Sizes) -> Result<Self> {
-        let Sizes { width, heads, .. } = *sizes;
-        let (names, inner) = (AttentionNames::Fused(["qkv_proj", "out_proj"]), 4 * width);
-        Ok(Self {
-            layer_norm1: norm(w, "layer_norm1", width)?,
-            self_attn: Attention::load(&w.at("self_attn"), names, [width, heads], true)?,
-            layer_norm2: norm(w, "layer_norm2", width)?,
-            mlp: FeedForward::load(&w.at("mlp"), ["fc1", "fc2"], [width, inner], Activation::QuickGelu)?,
-        })
-    }
-
-    fn forward(&self, x: &Array, groups: &[i32]) -> MlxResult<Array> {
-        let x = self.self_attn.forward(&self.layer_norm1.forward(x)?, None, groups, x)?;
-        self.mlp.forward(&self.layer_norm2.forward(&x)?, &x)
-    }
-}
-
-fn norm(w: &Weights, name: &str, width: i32) -> Result<LayerNorm> {
-    Ok(LayerNorm::load(&w.at(name), width, LayerNormOptions { eps: 1e-5, ..LayerNormOptions::default() })?)
 }

@@ -105,7 +105,7 @@ impl Family for DeepSeekOcr {
         Markers { image: IMAGE.into(), video: None }
     }
 
-    fn template(&self) -> Option<&'static str> {
+    fn template(&self) -> Option<&str> {
         Some(TEMPLATE)
     }
 
