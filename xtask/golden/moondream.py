@@ -1,11 +1,10 @@
-"""A tiny Moondream 2 by mlx-vlm, for which images and questions are prepared as its authors do, and parts of an image are
+"""Tiny Moondream 2 and 3 by mlx-vlm, for which images and questions are prepared as its authors do, and parts of an image are
 pooled as they are there."""
 
 import mlx.core as mx
 import numpy as np
 import torch
-from mlx_vlm.models.moondream2.config import ModelConfig
-from mlx_vlm.models.moondream2.moondream2 import Model
+from mlx_vlm.models import moondream2, moondream3
 
 from mlx_shown import MlxShown, fill
 from moondream_parts import numbers, parts
@@ -19,12 +18,7 @@ TEXT = {"dim": 32, "ff_dim": 48, "n_layers": 2, "n_heads": 4, "n_kv_heads": 4, "
 VISION = {"enc_dim": 16, "enc_ff_dim": 24, "enc_n_layers": 2, "enc_n_heads": 2, "crop_size": 70, "max_crops": 5}
 VISION |= {"overlap_margin": 1, "proj_inner_dim": 40, "proj_out_dim": 32}
 TOKENIZER = {"bos_id": BEGIN, "eos_id": BEGIN, "size_id": MARK, "templates": {"query": {"prefix": [ASK, 81, TELL], "suffix": [ANSWER]}}}
-CONFIG = {
-    "architectures": ["HfMoondream"],
-    "config": {"text": TEXT, "tokenizer": TOKENIZER, "vision": VISION},
-    "model_type": "moondream1",
-    "torch_dtype": "bfloat16",
-}
+EXPERTS = {"num_experts": 5, "start_layer": 1, "experts_per_token": 2, "expert_inner_dim": 12}
 SIDE, MARGIN = VISION["crop_size"] // 14, VISION["overlap_margin"]
 CASES = {
     "image": [["user", "What is it?", [image(37, 51)]]],
@@ -35,20 +29,33 @@ CASES = {
 }
 
 
-def model():
+def config(version):
+    text = TEXT if version == 2 else TEXT | {"moe": EXPERTS}
+    own = {"text": text, "tokenizer": TOKENIZER, "vision": VISION}
+    kind = "moondream1" if version == 2 else "moondream3"
+    return {"architectures": ["HfMoondream"], "config": own, "model_type": kind, "torch_dtype": "bfloat16"}
+
+
+def model(version):
     text = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "vocab_size": VOCABULARY}
     text |= {"num_attention_heads": 4, "num_key_value_heads": 4, "max_position_embeddings": 512}
-    vision = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2}
+    # Norms of the authors' towers add as much in both.
+    vision = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2, "layer_norm_eps": 1e-5}
     vision |= {name: VISION[name] for name in ("crop_size", "max_crops", "overlap_margin", "proj_inner_dim", "proj_out_dim")}
-    return Model(ModelConfig(text_config=text, vision_config=vision))
+    if version == 2:
+        return moondream2.Model(moondream2.ModelConfig(text_config=text, vision_config=vision))
+    text |= {"head_dim": 8, "rope_dim": 4, "num_experts": 5, "num_experts_per_tok": 2}
+    text |= {"moe_intermediate_size": 12, "moe_start_layer": 1}
+    return moondream3.Model(moondream3.ModelConfig(text_config=text, vision_config=vision))
 
 
 def stored(arrays):
     """As the authors name them."""
     found = {}
     for name, array in arrays.items():
-        name = name.replace("text.model.layers.", "text.blocks.").replace("text.model.embed_tokens.weight", "text.wte")
-        found["model." + name.replace("text.model.", "text.").replace("vision.encoder.", "vision.")] = array
+        name = name.replace("text.model.layers.", "text.blocks.").replace("text.model.", "text.")
+        name = name.replace("text.embed_tokens.weight", "text.wte").replace("text.wte.weight", "text.wte")
+        found["model." + name.replace("vision.encoder.", "vision.")] = array
     # What finds places in an image is not used for texts.
     found["model.region.coord_encoder.bias"] = mx.zeros(8)
     return found
@@ -66,9 +73,10 @@ def near(seen, grid):
     return torch.nn.functional.adaptive_avg_pool2d(told, (SIDE, SIDE)).permute(1, 2, 0).numpy()
 
 
-def main():
-    built = model()
+def write(version):
+    built = model(version)
     arrays = fill(built, 23)
+    embed = built.text.model.embed_tokens
 
     def expand(text, media):
         if not media:
@@ -78,7 +86,7 @@ def main():
         return text, lambda tokens: {"seen": np.stack([numbers(part) for part in seen]), "grid": grid}
 
     def logits(tokens, seen=None, grid=None):
-        hidden, length = built.text.model.embed_tokens(tokens), tokens.shape[1]
+        hidden, mask, length = embed(tokens), None, tokens.shape[1]
         if seen is not None:
             features = np.array(built.vision.encoder(mx.array(seen))).reshape(len(seen), SIDE, SIDE, -1)
             both = np.concatenate([features[0], near(features[1:], grid)], -1).reshape(1, SIDE * SIDE, -1)
@@ -86,11 +94,9 @@ def main():
             end = 1 + SIDE * SIDE
             hidden = mx.concatenate([hidden[:, :1], vectors, hidden[:, end:]], axis=1)
             mask = built._create_prefix_attention_mask(length, end)
-        else:
-            mask = mx.triu(mx.full((length, length), -mx.inf), k=1)[None, None]
         return built.text(tokens, inputs_embeds=hidden, mask=mask).logits
 
-    shown = MlxShown("moondream2", CONFIG, stored(arrays), logits, (SPECIAL, None, {}))
+    shown = MlxShown(f"moondream{version}", config(version), stored(arrays), logits, (SPECIAL, None, {}))
     # The checkpoint has no template: its authors put tokens around texts by their numbers.
     shown.write("tokenizer_config.json", {})
     words = shown.words
@@ -110,6 +116,11 @@ def main():
     for case, turns in CASES.items():
         shown.case(case, turns, expand)
     shown.finish()
+
+
+def main():
+    write(2)
+    write(3)
 
 
 main()

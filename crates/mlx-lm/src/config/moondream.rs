@@ -6,6 +6,10 @@ use serde_json::{Map, Value};
 const NAMES: &[(&str, &str)] = &[
     ("dim", "hidden_size"),
     ("ff_dim", "intermediate_size"),
+    ("moe/expert_inner_dim", "moe_intermediate_size"),
+    ("moe/experts_per_token", "num_experts_per_tok"),
+    ("moe/num_experts", "num_experts"),
+    ("moe/start_layer", "moe_start_layer"),
     ("max_context", "max_position_embeddings"),
     ("n_heads", "num_attention_heads"),
     ("n_kv_heads", "num_key_value_heads"),

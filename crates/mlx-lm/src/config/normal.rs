@@ -60,7 +60,7 @@ const BOTH_WAYS: &[(&str, &str)] = &[("llama_bidirec", "llama"), ("lfm2_bidirect
 const PARTS: &[&str] = &["text_config", "llm_config", "language_config"];
 
 /// Types of models around a decoder whose config is not a part of its own.
-const FLAT: &[&str] = &["moondream1", "moondream2", "paddleocr_vl", "qwen2_5_vl", "qwen2_vl"];
+const FLAT: &[&str] = &["moondream1", "moondream2", "moondream3", "paddleocr_vl", "qwen2_5_vl", "qwen2_vl"];
 
 /// Types of decoders within larger models, and those that they are by themselves.
 const WITHIN: &[(&str, &str)] = &[

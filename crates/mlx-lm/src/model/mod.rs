@@ -90,6 +90,7 @@ models! {
     "ministral3" => ministral3,
     "mixtral" => mixtral,
     "moondream2" => moondream,
+    "moondream3" => moondream::moondream3,
     "phi3" => phi3,
     "qwen2" => qwen2,
     "qwen2_moe" => qwen2_moe,

@@ -33,6 +33,7 @@ pub const WRAPPERS: &[&str] = &[
     "mistral3",
     "moondream1",
     "moondream2",
+    "moondream3",
     "paddleocr_vl",
     "paligemma",
     "qwen2_5_vl",

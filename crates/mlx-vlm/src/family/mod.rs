@@ -137,7 +137,7 @@ families! {
     "llava_next" => llava::next,
     "llava_onevision" => llava::one_vision,
     "mistral3" => pixtral,
-    "moondream1" | "moondream2" => moondream,
+    "moondream1" | "moondream2" | "moondream3" => moondream,
     "paddleocr_vl" => paddle_ocr,
     "paligemma" => paligemma,
     "qwen2_5_vl" | "qwen2_vl" | "qwen3_5" | "qwen3_5_moe" | "qwen3_vl" | "qwen3_vl_moe" => qwen_vl,

@@ -16,6 +16,11 @@ fn moondream_sees_what_mlx_vlm_sees() {
     Family::open("moondream2").check();
 }
 
+#[test]
+fn moondream3_sees_what_mlx_vlm_sees() {
+    Family::open("moondream3").check();
+}
+
 /// Names of MLX.
 const MLX: &[(&str, &str)] = &[
     ("model.text.blocks.", "text.model.layers."),
@@ -44,6 +49,13 @@ fn moondream_is_read_as_mlx_stores_it() {
         });
     };
     check("moondream2", &respelled("moondream2", |arrays| renamed(arrays, MLX), config));
+}
+
+#[test]
+fn moondream3_is_read_as_mlx_stores_it() {
+    let [_, _, names @ ..] = MLX else { panic!("{MLX:?}") };
+    let names = [&[("model.text.wte", "text.model.wte.weight")], names].concat();
+    check("moondream3", &respelled("moondream3", |arrays| renamed(arrays, &names), |_| ()));
 }
 
 fn dot(seed: usize) -> mlx_vlm::mlx_image::Image {
@@ -100,6 +112,13 @@ fn a_moondream_that_cannot_be_is_one_error_that_names_why() {
         let error = refused("moondream2", &format!("/config/vision/{field}"), value);
         assert!(error.contains(expected), "{field}: {error}");
     }
-    let error = refused("moondream2", "/config/text/n_heads", json!(0));
-    assert!(error.contains("num_attention_heads is 0"), "{error}");
+    for (name, field, value, expected) in [
+        ("moondream2", "n_heads", json!(0), "num_attention_heads is 0"),
+        ("moondream3", "n_kv_heads", json!(2), "2 num_key_value_heads of 4 are not supported"),
+        ("moondream3", "moe/experts_per_token", json!(6), "num_experts_per_tok is 6"),
+        ("moondream3", "moe/expert_inner_dim", json!(0), "moe_intermediate_size is 0"),
+    ] {
+        let error = refused(name, &format!("/config/text/{field}"), value);
+        assert!(error.contains(expected), "{field}: {error}");
+    }
 }
