@@ -55,6 +55,15 @@ pub trait Decoder: Module {
         self.scores(&self.states(hidden, cache)?)
     }
 
+    /// Hidden states of [`embed`](Self::embed) to those behind the last layer but before its norm, and to scores: for
+    /// heads that look at the former.
+    ///
+    /// # Errors
+    /// The decoder has no head but that of its tokens.
+    fn bare_states(&self, _hidden: Array, _cache: &mut KvCache) -> MlxResult<(Array, Array)> {
+        Err(mlx_core::Error::custom("bare_states", "the decoder has no head but that of its tokens"))
+    }
+
     /// An empty cache.
     fn cache(&self) -> KvCache;
 }

@@ -169,6 +169,10 @@ impl Decoder for Wrapper {
         self.language_model.scores(states)
     }
 
+    fn bare_states(&self, hidden: Array, cache: &mut KvCache) -> MlxResult<(Array, Array)> {
+        self.language_model.bare_states(hidden, cache)
+    }
+
     fn cache(&self) -> KvCache {
         self.language_model.cache()
     }

@@ -29,6 +29,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 pub(crate) use self::layout::{Layout, Span};
+pub(crate) use self::moondream::Finder;
 use crate::{Error, Media, Result};
 
 /// What a family does with what it is shown.
@@ -44,6 +45,11 @@ pub(crate) trait Family: Module {
     /// The tokens of a text in which placeholders stand.
     fn encode(&self, text: &str, tokenizer: &Tokenizer) -> Result<Vec<u32>> {
         Ok(tokenizer.encode(text, false)?)
+    }
+
+    /// What finds places in an image, where the family has heads for that.
+    fn finder(&self) -> Option<&Finder> {
+        None
     }
 
     /// An image or a video as the tower takes it, and what stands in the text for it.

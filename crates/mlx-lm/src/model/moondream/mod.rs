@@ -134,19 +134,32 @@ impl Layer {
     }
 }
 
+impl Body {
+    /// Hidden states behind the last layer, before its norm.
+    fn forward(&self, hidden: Array, cache: &mut KvCache) -> MlxResult<Array> {
+        let ([full, _], pace) = (self.windows.masks(), cache.pace());
+        let mut x = hidden;
+        for (layer, cache) in self.layers.iter().zip(cache.layers()) {
+            pace.before_layer(&x)?;
+            x = layer.forward(&x, &full, cache)?;
+        }
+        Ok(x)
+    }
+}
+
 impl Decoder for Moondream {
     fn embed(&self, tokens: &Array) -> MlxResult<Array> {
         self.model.embed_tokens.forward(tokens)
     }
 
     fn states(&self, hidden: Array, cache: &mut KvCache) -> MlxResult<Array> {
-        let ([full, _], pace) = (self.model.windows.masks(), cache.pace());
-        let mut x = hidden;
-        for (layer, cache) in self.model.layers.iter().zip(cache.layers()) {
-            pace.before_layer(&x)?;
-            x = layer.forward(&x, &full, cache)?;
-        }
-        self.model.post_ln.forward(&x)
+        self.model.post_ln.forward(&self.model.forward(hidden, cache)?)
+    }
+
+    fn bare_states(&self, hidden: Array, cache: &mut KvCache) -> MlxResult<(Array, Array)> {
+        let states = self.model.forward(hidden, cache)?;
+        let scores = self.scores(&self.model.post_ln.forward(&states)?)?;
+        Ok((states, scores))
     }
 
     fn scores(&self, states: &Array) -> MlxResult<Array> {

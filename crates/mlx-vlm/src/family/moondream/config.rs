@@ -27,6 +27,7 @@ pub(super) struct Config {
 struct Own {
     vision: Option<Vision>,
     text: Text,
+    region: Region,
     tokenizer: Words,
 }
 
@@ -35,6 +36,43 @@ struct Own {
 struct Text {
     #[serde(alias = "dim")]
     hidden_size: Option<i32>,
+}
+
+/// The heads that find places.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default)]
+pub(super) struct Region {
+    pub(super) coord_feat_dim: i32,
+    pub(super) coord_out_dim: i32,
+    pub(super) size_feat_dim: i32,
+    pub(super) size_out_dim: i32,
+    pub(super) inner_dim: i32,
+}
+
+impl Default for Region {
+    fn default() -> Self {
+        Self {
+            coord_feat_dim: 256,
+            coord_out_dim: 1024,
+            size_feat_dim: 512,
+            size_out_dim: 2048,
+            inner_dim: 8192,
+        }
+    }
+}
+
+impl Region {
+    fn check(&self) -> Result<()> {
+        let sizes = [
+            ("coord_feat_dim / 2", self.coord_feat_dim / 2, 1 << 16),
+            ("coord_out_dim", self.coord_out_dim, 1 << 16),
+            ("size_feat_dim / 2", self.size_feat_dim / 2, 1 << 16),
+            // A single place says nothing.
+            ("size_out_dim / 2 - 1", self.size_out_dim / 2 - 1, 1 << 16),
+            ("inner_dim", self.inner_dim, 1 << 18),
+        ];
+        bounded("region", &sizes)
+    }
 }
 
 /// The tower and what is behind it.
@@ -57,7 +95,7 @@ pub(super) struct Vision {
     /// In patches.
     pub(super) overlap_margin: i32,
     proj_inner_dim: i32,
-    proj_out_dim: i32,
+    pub(super) proj_out_dim: i32,
 }
 
 impl Default for Vision {
@@ -99,6 +137,13 @@ impl Config {
     /// The placeholder of vectors, which the authors have none for: a token that stands for no text.
     pub(super) fn image_token(&self) -> u32 {
         self.image_token_index.unwrap_or(self.config.tokenizer.size_id)
+    }
+
+    /// # Errors
+    /// A size cannot be.
+    pub(super) fn region(&self) -> Result<&Region> {
+        self.config.region.check()?;
+        Ok(&self.config.region)
     }
 
     pub(super) fn words(&self) -> &Words {

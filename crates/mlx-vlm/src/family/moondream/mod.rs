@@ -4,6 +4,7 @@
 //! The authors' code says what images and questions become, and mlx-vlm's what the layers compute.
 
 mod config;
+mod finder;
 mod sheet;
 mod tower;
 mod words;
@@ -15,6 +16,7 @@ use mlx_nn::Module;
 use mlx_text::Tokenizer;
 
 use self::config::Config;
+pub(crate) use self::finder::Finder;
 use self::tower::Tower;
 use self::words::IMAGE;
 use super::tiled::{Projector, patches};
@@ -27,12 +29,13 @@ use crate::{Error, Media, Result};
 pub(super) struct Moondream {
     vision: Tower,
     proj_mlp: Projector,
+    region: Option<Finder>,
     #[module(skip)]
     sizes: config::Vision,
     #[module(skip)]
     images: TileProcessor,
     #[module(skip)]
-    template: String,
+    template: Option<String>,
     #[module(skip)]
     tokens: [u32; 1],
 }
@@ -41,14 +44,13 @@ pub(super) fn load(checkpoint: &Checkpoint<'_>) -> Result<Moondream> {
     let config = Config::read(checkpoint.config)?;
     let sizes = config.vision()?;
     let weights = checkpoint.weights;
-    // What finds places in an image is not used here.
-    weights.at("region").ignore(|_| true);
     let vision = weights.at("vision");
     // MLX has a scope of its own for what is before the projector.
     let tower = if vision.contains("encoder.pos_emb") { vision.at("encoder") } else { vision.clone() };
     Ok(Moondream {
         vision: Tower::load(&tower, &sizes)?,
         proj_mlp: Projector::named(&vision.at("proj_mlp"), ["fc1", "fc2"], sizes.connector())?,
+        region: Finder::load(&weights.at("region"), &config, sizes.proj_out_dim)?,
         images: sizes.processor()?,
         sizes,
         template: config.words().template(),
@@ -62,7 +64,7 @@ impl Family for Moondream {
     }
 
     fn template(&self) -> Option<&str> {
-        Some(&self.template)
+        self.template.as_deref()
     }
 
     fn encode(&self, text: &str, tokenizer: &Tokenizer) -> Result<Vec<u32>> {
@@ -110,6 +112,10 @@ impl Family for Moondream {
             sheet::pooled(&sheet::joined(parts, [rows, columns], self.sizes.overlap_margin)?, side)?
         };
         Ok(self.proj_mlp.forward(&concatenate([whole, &near], -1)?.flatten(0, 1)?)?)
+    }
+
+    fn finder(&self) -> Option<&Finder> {
+        self.region.as_ref()
     }
 
     fn tokens(&self) -> &[u32] {
