@@ -36,7 +36,7 @@ def config(version):
     text = TEXT if version == 2 else TEXT | {"moe": EXPERTS}
     own = {"text": text, "tokenizer": TOKENIZER, "vision": VISION} | ({"region": REGION} if version == 2 else {})
     kind = "moondream1" if version == 2 else "moondream3"
-    return {"architectures": ["HfMoondream"], "config": own, "model_type": kind, "torch_dtype": "bfloat16"}
+    return {"architectures": ["HfMoondream"], "config": own, "model_type": kind, "torch_dtype": "float16"}
 
 
 def model(version):
