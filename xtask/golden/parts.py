@@ -1,4 +1,5 @@
-"""Images as parts, by the processors of mlx-vlm for families that transformers has not."""
+"""Images as parts, by the processors of mlx-vlm for families that transformers has not, and as the authors of Moondream cut
+them."""
 
 import contextlib
 import io
@@ -6,8 +7,8 @@ import io
 import numpy as np
 from mlx_vlm.models.deepseekocr import processing_deepseekocr as deepseek
 from mlx_vlm.models.fastvlm.processing import FastVLMImageProcessor
-from mlx_vlm.models.moondream3.image_crops import create_crops, select_crop_grid
 from mlx_vlm.models.phi3_v.processing_phi3_v import Phi3VImageProcessor, _calc_hd_transform_size
+from moondream_parts import grid, numbers, parts
 from pictures import digest, picture, planned, write
 from PIL import Image
 
@@ -39,8 +40,10 @@ def fastvlm(config, size):
 
 def moondream(config, size):
     sizes = [config["crop_size"], config["max_crops"], config["overlap_margin"]]
-    crops, layout = create_crops(Image.fromarray(picture(*size)), *sizes)
-    return case("MoondreamImageProcessor", config, size, crops, layout or [0, 0])
+    crops, layout = parts(Image.fromarray(picture(*size)), *sizes)
+    # One part is the whole again.
+    crops, layout = (crops[:1], (0, 0)) if layout == (1, 1) else (crops, layout)
+    return case("MoondreamImageProcessor", config, size, [numbers(crop) for crop in crops], layout)
 
 
 class Words:
@@ -88,7 +91,8 @@ def plans():
     rule = lambda height, width: tuple(edge // 336 for edge in _calc_hd_transform_size(width, height, 16)[::-1])
     refused = lambda height, width: rule(height, width) if 0 not in rule(height, width) else ()
     yield named("Phi3VImageProcessor", {"num_crops": 16}), planned(refused, 60, 1)
-    yield named("MoondreamImageProcessor", {}), planned(lambda h, w: select_crop_grid(w, h, 378, 12, 4), 60, 2)
+    several = lambda found: found if found != (1, 1) else (0, 0)
+    yield named("MoondreamImageProcessor", {}), planned(lambda *size: several(grid(*size, 378, 12, 56)), 60, 2)
 
 
 def main():

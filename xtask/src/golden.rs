@@ -17,6 +17,7 @@ pub const TOPICS: &[&str] = &[
     "conv",
     "convert",
     "ctc",
+    "deepseek_ocr",
     "dense",
     "dropout",
     "embed",
@@ -41,6 +42,7 @@ pub const TOPICS: &[&str] = &[
     "loss",
     "minilm",
     "moe",
+    "moondream",
     "moonshine",
     "nemo",
     "norm",
@@ -106,8 +108,8 @@ const WITH_SPEECH: &[&str] =
 /// Those whose reference is mlx-audio, which takes another MLX.
 const WITH_MLX_AUDIO: &[&str] = &["nemo", "qwen3_asr", "sensevoice"];
 
-/// Those whose reference is mlx-vlm, where transformers has no processor.
-const WITH_MLX_VLM: &[&str] = &["parts"];
+/// Those whose reference is mlx-vlm, where transformers has no such model or processor.
+const WITH_MLX_VLM: &[&str] = &["deepseek_ocr", "moondream", "parts"];
 
 /// A folder of packages for Python, and what lists them.
 struct Environment {

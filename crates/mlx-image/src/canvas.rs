@@ -28,6 +28,8 @@ pub(crate) struct Canvas {
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Grid {
     tile: Size,
+    /// How far the next begins.
+    step: Size,
     count: Size,
 }
 
@@ -61,7 +63,13 @@ impl Canvas {
         let count = |length: usize, tile: usize| length / tile.max(1);
         let Size { height, width } = self.crop.size;
         let count = Size { height: count(height, tile.height), width: count(width, tile.width) };
-        self.tiles = Grid { tile, count };
+        self.tiles = Grid { tile, step: tile, count };
+        self
+    }
+
+    /// This, cut into so many tiles of one size, each of which begins a step behind the one before.
+    pub(crate) fn overlapped(mut self, tile: Size, step: Size, count: Size) -> Self {
+        self.tiles = Grid { tile, step, count };
         self
     }
 
@@ -117,15 +125,15 @@ impl Canvas {
 
 impl Grid {
     fn one(size: Size) -> Self {
-        Self { tile: size, count: Size::square(1) }
+        Self { tile: size, step: size, count: Size::square(1) }
     }
 
     fn crops(self) -> impl Iterator<Item = Crop> {
-        let Self { tile, count } = self;
+        let Self { tile, step, count } = self;
         (0..count.height).flat_map(move |row| {
             (0..count.width).map(move |column| Crop {
-                left: (column * tile.width) as isize,
-                top: (row * tile.height) as isize,
+                left: (column * step.width) as isize,
+                top: (row * step.height) as isize,
                 size: tile,
             })
         })

@@ -43,6 +43,27 @@ pub struct EncoderSizes {
     pub activation: Activation,
 }
 
+/// What a checkpoint calls the parts of a layer.
+#[derive(Clone, Copy, Debug)]
+pub struct LayerNames<'n> {
+    /// The norms before attention and before the linear layers.
+    pub norms: [&'n str; 2],
+    /// Attention.
+    pub attention: &'n str,
+    /// Its layers.
+    pub projections: AttentionNames<'n>,
+}
+
+impl Default for LayerNames<'_> {
+    fn default() -> Self {
+        Self {
+            norms: ["layer_norm1", "layer_norm2"],
+            attention: "self_attn",
+            projections: AttentionNames::Apart(["q_proj", "k_proj", "v_proj", "out_proj"]),
+        }
+    }
+}
+
 impl EncoderSizes {
     /// A norm of these layers.
     pub fn norm(&self, w: &Weights, name: &str) -> Result<LayerNorm> {
@@ -54,7 +75,12 @@ impl EncoderSizes {
 impl Encoder {
     /// The layers at `layers` in the scope `w`.
     pub fn load(w: &Weights, sizes: &EncoderSizes) -> Result<Self> {
-        let layers = w.each("layers", sizes.layers).map(|w| EncoderLayer::load(&w, sizes));
+        Self::named(w, "layers", sizes, LayerNames::default())
+    }
+
+    /// The layers at `name` in the scope `w`, whose parts have these names.
+    pub fn named(w: &Weights, name: &str, sizes: &EncoderSizes, names: LayerNames<'_>) -> Result<Self> {
+        let layers = w.each(name, sizes.layers).map(|w| EncoderLayer::named(&w, sizes, names));
         Ok(Self { layers: layers.collect::<Result<_>>()? })
     }
 
@@ -109,12 +135,17 @@ impl Encoder {
 impl EncoderLayer {
     /// The layer at the path of `w`.
     pub fn load(w: &Weights, sizes: &EncoderSizes) -> Result<Self> {
-        let names = AttentionNames::Apart(["q_proj", "k_proj", "v_proj", "out_proj"]);
+        Self::named(w, sizes, LayerNames::default())
+    }
+
+    /// The layer at the path of `w`, whose parts have these names.
+    pub fn named(w: &Weights, sizes: &EncoderSizes, names: LayerNames<'_>) -> Result<Self> {
         let EncoderSizes { width, inner, heads, activation, .. } = *sizes;
+        let LayerNames { norms: [first, second], attention, projections } = names;
         Ok(Self {
-            layer_norm1: sizes.norm(w, "layer_norm1")?,
-            self_attn: Attention::load(&w.at("self_attn"), names, [width, heads], true)?,
-            layer_norm2: sizes.norm(w, "layer_norm2")?,
+            layer_norm1: sizes.norm(w, first)?,
+            self_attn: Attention::load(&w.at(attention), projections, [width, heads], true)?,
+            layer_norm2: sizes.norm(w, second)?,
             mlp: FeedForward::load(&w.at("mlp"), ["fc1", "fc2"], [width, inner], activation)?,
         })
     }

@@ -19,7 +19,7 @@ mod vit;
 pub use activation::Activation;
 pub use attention::{Attention, AttentionNames, AttentionNorms, AttentionOptions};
 pub use conv::{Conv, ConvOptions, ConvShape, Pads};
-pub use encoder::{Encoder, EncoderLayer, EncoderSizes};
+pub use encoder::{Encoder, EncoderLayer, EncoderSizes, LayerNames};
 pub use feed_forward::FeedForward;
 pub use patches::{PatchEmbedding, PatchSizes};
 pub use rotation::Rotation;

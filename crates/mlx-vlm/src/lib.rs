@@ -25,6 +25,7 @@ mod chat;
 mod error;
 mod family;
 mod features;
+mod find;
 pub mod florence2;
 pub mod grounding;
 mod hidden;

@@ -5,7 +5,7 @@ use mlx_hub::Source;
 use mlx_image::Size;
 use mlx_lm::cache::KvCache;
 use mlx_lm::{BatchPrompt, GenerateOptions, LanguageModel, TextStream};
-use mlx_text::{ChatOptions, Message, Tokenizer};
+use mlx_text::{ChatOptions, ChatTemplate, Message, Tokenizer};
 
 use crate::features::Features;
 use crate::grounding::Region;
@@ -30,12 +30,18 @@ impl VisionLanguageModel {
     pub fn load(source: Source, dtype: impl Into<Option<Dtype>>, precision: Precision) -> Result<Self> {
         let checkpoint = source.resolve()?;
         let (model, sight) = Sight::load(Source::path(checkpoint.path()), dtype, precision)?;
-        let mut tokenizer = Tokenizer::from_dir(checkpoint.path())?;
-        if let (Some(image), Some(template)) = (sight.family().inline(), tokenizer.chat_template().cloned()) {
-            tokenizer = tokenizer.with_chat_template(template.with_image(image));
-        }
-        let language = LanguageModel::new(model, tokenizer);
-        Ok(Self { language, sight })
+        let tokenizer = Tokenizer::from_dir(checkpoint.path())?;
+        let family = sight.family();
+        let template = match (tokenizer.chat_template(), family.template(), family.inline()) {
+            (None, Some(template), _) => Some(ChatTemplate::new(template)),
+            (Some(template), _, Some(image)) => Some(template.clone().with_image(image)),
+            _ => None,
+        };
+        let tokenizer = match template {
+            Some(template) => tokenizer.with_chat_template(template),
+            None => tokenizer,
+        };
+        Ok(Self { language: LanguageModel::new(model, tokenizer), sight })
     }
 
     /// The language model, which knows text alone.

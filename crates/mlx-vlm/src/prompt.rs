@@ -54,11 +54,7 @@ impl Prompt {
         family: &dyn Family,
         tokenizer: &Tokenizer,
     ) -> Result<Self> {
-        let text = expanded(text, &seen, family)?;
-        let tokens = match family.foreign() {
-            None => tokenizer.encode(&text, false)?,
-            Some((mark, token)) => apart(&text, (mark, token), tokenizer)?,
-        };
+        let tokens = family.encode(&expanded(text, &seen, family)?, tokenizer)?;
         Self::of_tokens(tokens, seen.into_iter().map(|(_, seen)| seen).collect(), family)
     }
 
@@ -123,18 +119,6 @@ fn expanded(text: &str, seen: &[(Kind, Rc<Seen>)], family: &dyn Family) -> Resul
     }
     expanded.push_str(rest);
     Ok(expanded)
-}
-
-/// The tokens of a text in which a mark is a token that the tokenizer does not know.
-fn apart(text: &str, (mark, token): (&str, u32), tokenizer: &Tokenizer) -> Result<Vec<u32>> {
-    let mut tokens = Vec::new();
-    for (at, piece) in text.split(mark).enumerate() {
-        tokens.extend((at > 0).then_some(token));
-        if !piece.is_empty() {
-            tokens.extend(tokenizer.encode(piece, false)?);
-        }
-    }
-    Ok(tokens)
 }
 
 /// The first marker of a text: where it is, and of what.

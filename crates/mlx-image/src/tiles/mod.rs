@@ -102,7 +102,7 @@ const CLASSES: [(Class, Family); 12] = [
     (Class::new("MiniCPMVImageProcessor", Filter::Bicubic, HALVES), Family::MiniCpm { merges: false }),
     (Class::new("MiniCPMV4_6ImageProcessor", Filter::Bicubic, HALVES), Family::MiniCpm { merges: true }),
     (Class::new("Phi3VImageProcessor", Filter::Bicubic, CLIP), Family::Phi3),
-    (Class::new("MoondreamImageProcessor", Filter::Bicubic, HALVES), Family::Moondream),
+    (Class::new("MoondreamImageProcessor", Filter::Lanczos, HALVES), Family::Moondream),
     (Class::new("DeepseekVLV2Processor", Filter::Bicubic, HALVES), Family::DeepSeekOcr),
 ];
 
@@ -205,7 +205,7 @@ impl TileProcessor {
             Tiling::HighDefinition(tiling) => Ok(tiling.plan(source, self.cuts)),
             Tiling::Letterboxed(tiling) => Ok(tiling.plan(source, self.cuts)),
             Tiling::LongestEdge(tiling) => Ok(tiling.plan(source, self.cuts)),
-            Tiling::Overlapping(tiling) => tiling.plan(source, self.cuts),
+            Tiling::Overlapping(tiling) => Ok(tiling.plan(source, self.cuts)),
             Tiling::PanAndScan(tiling) => tiling.plan(source, self.cuts),
             Tiling::Slices(tiling) => Ok(tiling.plan(source, self.cuts)),
         }?

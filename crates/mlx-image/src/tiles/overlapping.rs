@@ -1,17 +1,16 @@
 //! The whole image, then parts that overlap: Moondream.
 //!
-//! Parts are those of mlx-vlm, which chooses and cuts them otherwise than Moondream's own code.
+//! Parts are those of the authors' code; mlx-vlm chooses and cuts others.
 
 use serde::Deserialize;
 
 use super::plan::Plan;
 use crate::canvas::Canvas;
-use crate::crop::Crop;
 use crate::processor::Config;
 use crate::processor::config::count;
 use crate::{Error, Result, Size};
 
-/// How large parts are, and how many there may be with the whole.
+/// How large parts are, and how many there may be.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Overlapping {
     /// The edge of what the tower sees.
@@ -27,10 +26,8 @@ struct Fields {
     max_crops: Option<usize>,
     /// In patches.
     overlap_margin: Option<usize>,
+    patch_size: Option<usize>,
 }
-
-/// The edge of a patch.
-const PATCH: usize = 14;
 
 /// More parts than any model takes.
 const MOST: usize = 256;
@@ -40,7 +37,8 @@ impl Overlapping {
         let fields: Fields = config.more()?;
         let tile = count("crop_size", fields.crop_size.unwrap_or(378))?;
         let most = count("max_crops", fields.max_crops.unwrap_or(12))?;
-        let margin = fields.overlap_margin.unwrap_or(4).saturating_mul(PATCH);
+        let patch = count("patch_size", fields.patch_size.unwrap_or(14))?;
+        let margin = fields.overlap_margin.unwrap_or(4).saturating_mul(patch);
         if most > MOST || margin.saturating_mul(2) >= tile {
             let problem =
                 format!("max_crops is more than {MOST}, or overlap_margin leaves nothing of crop_size");
@@ -49,52 +47,51 @@ impl Overlapping {
         Ok(Self { tile, most, margin })
     }
 
-    pub(super) fn plan(&self, source: Size, cuts: bool) -> Result<Plan> {
+    pub(super) fn plan(&self, source: Size, cuts: bool) -> Plan {
         let tile = Size::square(self.tile);
         let whole = Canvas::whole(source).resized(tile);
-        let Some(grid) = self.grid(source).filter(|_| cuts) else { return Ok(Plan::whole(whole)) };
-        let scale = [(source.height, grid.height), (source.width, grid.width)];
-        let scale = scale.map(|(length, parts)| length as f64 / self.covered(parts));
-        let scale = scale.into_iter().fold(0.0, f64::max);
-        let edge = (self.tile as f64 * scale) as usize;
-        let from = |at: usize, length: usize| {
-            let from = (at as f64 * (self.tile - 2 * self.margin) as f64 * scale) as usize;
-            from.min(length.saturating_sub(edge))
-        };
-        let mut canvases = vec![whole];
-        for (row, column) in (0..grid.height).flat_map(|row| (0..grid.width).map(move |column| (row, column)))
-        {
-            let (top, left) = (from(row, source.height), from(column, source.width));
-            let size = Size { height: edge.min(source.height - top), width: edge.min(source.width - left) };
-            let crop = Crop { left: left as isize, top: top as isize, size: size.check("cut a part")? };
-            canvases.push(Canvas::part(source, crop, [0; 3]).resized(tile));
+        let grid = self.grid(source);
+        // One part would be the whole again.
+        if !cuts || grid == Size::square(1) {
+            return Plan::whole(whole);
         }
-        Ok(Plan { grid, canvases })
+        let covered = |parts: usize| parts * self.step() + 2 * self.margin;
+        let all = Size { height: covered(grid.height), width: covered(grid.width) };
+        let parts = Canvas::whole(source).resized(all).overlapped(tile, Size::square(self.step()), grid);
+        Plan { grid, canvases: vec![whole, parts] }
     }
 
-    /// How many pixels so many parts cover in a line.
-    fn covered(&self, parts: usize) -> f64 {
-        (parts * (self.tile - 2 * self.margin) + 2 * self.margin) as f64
+    /// How far one part begins behind another.
+    fn step(&self) -> usize {
+        self.tile - 2 * self.margin
     }
 
-    /// The grid that needs the least scaling, has nearly the image's proportions, and few parts.
-    fn grid(&self, source: Size) -> Option<Size> {
-        let (height, width) = (source.height as f64, source.width as f64);
-        let score = |grid: Size| {
-            let scale = (self.covered(grid.height) / height).min(self.covered(grid.width) / width);
-            let ratio = width / height / (grid.width as f64 / grid.height as f64);
-            ratio.ln().abs() + 0.5 * scale.ln().abs() + 0.1 * (grid.height * grid.width + 1) as f64
-        };
-        let mut best: Option<(f64, Size)> = None;
-        for (height, width) in
-            (1..=self.most).flat_map(|rows| (1..=self.most / rows).map(move |columns| (rows, columns)))
-        {
-            let grid = Size { height, width };
-            let found = score(grid);
-            if height * width < self.most && best.is_none_or(|(least, _)| found < least) {
-                best = Some((found, grid));
+    /// As many parts as cover the image at its size, and more where there may be.
+    fn grid(&self, source: Size) -> Size {
+        let [height, width] =
+            [source.height, source.width].map(|length| length.saturating_sub(2 * self.margin));
+        let step = self.step();
+        if height <= step || width <= step {
+            return Size::square(1);
+        }
+        let least = [height, width].map(|length| length.div_ceil(step));
+        let most = self.most as f64;
+        let needed = least[0] as f64 * least[1] as f64;
+        if needed > most {
+            let share = (most / needed).sqrt();
+            let [height, width] = least.map(|parts| ((parts as f64 * share) as usize).max(1));
+            return Size { height, width };
+        }
+        let alike = |length: usize, other: usize| (most * length as f64 / other as f64).sqrt() as usize;
+        let (mut rows, mut columns) =
+            (alike(height, width).max(least[0]), alike(width, height).max(least[1]));
+        if rows * columns > self.most {
+            if columns > rows {
+                columns = self.most / rows;
+            } else {
+                rows = self.most / columns;
             }
         }
-        best.map(|(_, grid)| grid)
+        Size { height: rows.max(1), width: columns.max(1) }
     }
 }

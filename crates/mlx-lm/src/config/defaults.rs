@@ -9,6 +9,33 @@ pub(super) fn of(model_type: &str) -> Map<String, Value> {
         "phi3" => json!({"max_position_embeddings": 131_072, "original_max_position_embeddings": 4096}),
         "glm4" => json!({"max_position_embeddings": 32768, "rope_traditional": true}),
         "lfm2" => json!({"rope_theta": 1e6, "rms_norm_eps": 1e-5, "tie_word_embeddings": true}),
+        "moondream2" => json!({
+            "hidden_size": 2048,
+            "intermediate_size": 8192,
+            "num_hidden_layers": 24,
+            "num_attention_heads": 32,
+            "vocab_size": 51200,
+            "max_position_embeddings": 2048,
+            "partial_rotary_factor": 0.5,
+            "rms_norm_eps": 1e-5,
+            "eos_token_id": 0,
+        }),
+        "moondream3" => json!({
+            "hidden_size": 2048,
+            "intermediate_size": 8192,
+            "num_hidden_layers": 24,
+            "num_attention_heads": 32,
+            "vocab_size": 51200,
+            "max_position_embeddings": 4096,
+            "rope_theta": 1.5e6,
+            "partial_rotary_factor": 0.5,
+            "rms_norm_eps": 1e-5,
+            "num_experts": 64,
+            "num_experts_per_tok": 8,
+            "moe_intermediate_size": 1024,
+            "moe_start_layer": 4,
+            "eos_token_id": 0,
+        }),
         "qwen3_5_text" => json!({"rope_theta": 1e5, "partial_rotary_factor": 0.25}),
         family if family.starts_with("gemma") => gemma(family),
         family => mixture(family),
@@ -103,6 +130,7 @@ fn gemma(model_type: &str) -> Value {
 /// Those of families with experts.
 fn mixture(model_type: &str) -> Value {
     match model_type {
+        "deepseek_v2" => json!({"rms_norm_eps": 1e-6, "rope_theta": 1e4}),
         "deepseek_v3" | "kimi_k2" | "joyai_llm_flash" => json!({
             "rope_interleave": true,
             "kv_lora_rank": 512,
@@ -133,6 +161,7 @@ fn mixture(model_type: &str) -> Value {
 /// The decoder's type in a model of `whole`, whose `text_config` does not say it.
 pub(super) fn part_of(whole: &str) -> &str {
     match whole {
+        "deepseek_vl_v2" | "deepseekocr" => "deepseek_v2",
         "gemma3" => "gemma3_text",
         "gemma3n" => "gemma3n_text",
         "gemma4" | "gemma4_unified" => "gemma4_text",
@@ -144,6 +173,7 @@ pub(super) fn part_of(whole: &str) -> &str {
         "kimi_k25" => "kimi_k2",
         "lfm2_vl" => "lfm2",
         "mistral3" | "llava" => "mistral",
+        "moondream1" => "moondream2",
         "paddleocr_vl" => "paddleocr_vl_text",
         "paligemma" => "gemma",
         "qwen2_vl" | "qwen2_5_vl" => "qwen2",

@@ -5,6 +5,7 @@
 
 mod basics;
 mod defaults;
+mod moondream;
 mod normal;
 mod unread;
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::defaults;
+use super::{defaults, moondream};
 use crate::{Error, Result};
 
 type Fields = Map<String, Value>;
@@ -56,8 +56,11 @@ pub(super) fn form(fields: Fields) -> Result<(Fields, Option<String>)> {
 /// Types of decoders that read texts in both directions, and those that they are otherwise.
 const BOTH_WAYS: &[(&str, &str)] = &[("llama_bidirec", "llama"), ("lfm2_bidirectional", "lfm2")];
 
+/// What the config of a decoder within a larger model is called.
+const PARTS: &[&str] = &["text_config", "llm_config", "language_config"];
+
 /// Types of models around a decoder whose config is not a part of its own.
-const FLAT: &[&str] = &["llava_qwen2", "paddleocr_vl", "qwen2_5_vl", "qwen2_vl"];
+const FLAT: &[&str] = &["llava_qwen2", "moondream1", "moondream2", "moondream3", "paddleocr_vl", "qwen2_5_vl", "qwen2_vl"];
 
 /// Types of decoders within larger models, and those that they are by themselves.
 const WITHIN: &[(&str, &str)] = &[
@@ -99,7 +102,10 @@ fn name_alone(fields: &mut Fields) {
 /// Puts the fields of `text_config` in the place of those around it.
 fn unwrap(mut fields: Fields) -> (Fields, Option<String>) {
     let whole = fields.get("model_type").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let text = fields.remove("text_config").or_else(|| fields.remove("llm_config"));
+    if whole.starts_with("moondream") {
+        moondream::spread(&mut fields);
+    }
+    let text = PARTS.iter().find_map(|part| fields.remove(*part));
     let Some(Value::Object(mut text)) = text else {
         let is_around = FLAT.contains(&whole.as_str());
         if is_around {

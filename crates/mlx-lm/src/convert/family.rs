@@ -15,7 +15,7 @@ const ROUTERS: &[(&str, &[&str])] = &[
 ];
 
 /// Families whose routers mlx-lm cannot read quantized.
-const DENSE_ROUTERS: &[&str] = &["deepseek_v3", "glm4_moe", "joyai_llm_flash", "kimi_k2"];
+const DENSE_ROUTERS: &[&str] = &["deepseek_v2", "deepseek_v3", "glm4_moe", "joyai_llm_flash", "kimi_k2"];
 
 /// How the layer at `path` is quantized where others are by `scheme`.
 pub(super) fn scheme(family: &str, path: &str, scheme: Quantization) -> Option<Quantization> {

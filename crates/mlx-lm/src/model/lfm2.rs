@@ -97,7 +97,12 @@ impl Lfm2 {
         let mixer = if attends {
             let options = AttentionOptions {
                 head_norms: Some(frame.norms),
-                names: AttentionNames { q_norm: "q_layernorm", k_norm: "k_layernorm", o_proj: "out_proj" },
+                names: AttentionNames {
+                    q_norm: "q_layernorm",
+                    k_norm: "k_layernorm",
+                    o_proj: "out_proj",
+                    ..AttentionNames::default()
+                },
                 ..frame.attention(0)?
             };
             Mixer::Attention { self_attn: Attention::load(&w.at("self_attn"), &frame.sizes, options)? }

@@ -1,6 +1,7 @@
 //! The architectures, and what they have in common.
 
 mod body;
+mod deepseek_v2;
 mod deepseek_v3;
 mod gemma;
 mod glm4;
@@ -10,6 +11,7 @@ mod lfm2;
 mod llama;
 mod ministral3;
 mod mixtral;
+mod moondream;
 mod part;
 mod phi3;
 mod qwen2;
@@ -53,6 +55,15 @@ pub trait Decoder: Module {
         self.scores(&self.states(hidden, cache)?)
     }
 
+    /// Hidden states of [`embed`](Self::embed) to those behind the last layer but before its norm, and to scores: for
+    /// heads that look at the former.
+    ///
+    /// # Errors
+    /// The decoder has no head but that of its tokens.
+    fn bare_states(&self, _hidden: Array, _cache: &mut KvCache) -> MlxResult<(Array, Array)> {
+        Err(mlx_core::Error::custom("bare_states", "the decoder has no head but that of its tokens"))
+    }
+
     /// An empty cache.
     fn cache(&self) -> KvCache;
 }
@@ -74,6 +85,7 @@ macro_rules! models {
 
 models! {
     "llama" | "mistral" | "iquestcoder" | "xverse" => llama,
+    "deepseek_v2" => deepseek_v2,
     "deepseek_v3" | "kimi_k2" | "joyai_llm_flash" => deepseek_v3,
     "gemma" => gemma::gemma1,
     "gemma2" => gemma::gemma2,
@@ -86,6 +98,8 @@ models! {
     "lfm2" => lfm2,
     "ministral3" => ministral3,
     "mixtral" => mixtral,
+    "moondream2" => moondream,
+    "moondream3" => moondream::moondream3,
     "phi3" => phi3,
     "qwen2" => qwen2,
     "qwen2_moe" => qwen2_moe,

@@ -11,6 +11,8 @@ use crate::tensors::Arrays;
 
 /// The values of `model_type` that are wrapped around a decoder.
 pub const WRAPPERS: &[&str] = &[
+    "deepseek_vl_v2",
+    "deepseekocr",
     "fast_vlm",
     "gemma3",
     "gemma3n",
@@ -30,6 +32,9 @@ pub const WRAPPERS: &[&str] = &[
     "llava_onevision",
     "llava_qwen2",
     "mistral3",
+    "moondream1",
+    "moondream2",
+    "moondream3",
     "paddleocr_vl",
     "paligemma",
     "qwen2_5_vl",
@@ -54,6 +59,10 @@ const OTHERS: &[&str] = &[
     PREDICTORS,
     "multi_modal_projector.",
     "projector.",
+    "region.",
+    "sam_model.",
+    "view_sep",
+    "vision.",
     "vision_embedder.",
     "vision_model.",
     "vision_tower.",
@@ -79,6 +88,9 @@ fn spelling(name: String, is_apart: bool) -> String {
     if OTHERS.iter().any(|other| inner.starts_with(other)) {
         return inner.to_owned();
     }
+    if let Some(text) = inner.strip_prefix(MOONDREAM) {
+        return moondream(text);
+    }
     if is_apart {
         return name;
     }
@@ -89,6 +101,23 @@ fn spelling(name: String, is_apart: bool) -> String {
         Some(part) => format!("language_model.model.{part}"),
         None => name,
     }
+}
+
+/// The scope of the decoder of a Moondream.
+const MOONDREAM: &str = "text.";
+
+/// The name of an array in that scope.
+fn moondream(name: &str) -> String {
+    if name.starts_with("lm_head.") {
+        return format!("language_model.{name}");
+    }
+    let part = name.strip_prefix("model.").unwrap_or(name);
+    let part = match part.strip_prefix("blocks.") {
+        Some(layer) => format!("layers.{layer}"),
+        None if matches!(part, "wte" | "wte.weight") => "embed_tokens.weight".to_owned(),
+        None => part.replacen("wte.", "embed_tokens.", 1),
+    };
+    format!("language_model.model.{part}")
 }
 
 /// Lets be left over what is no text.
@@ -139,6 +168,10 @@ impl Decoder for Wrapper {
 
     fn scores(&self, states: &Array) -> MlxResult<Array> {
         self.language_model.scores(states)
+    }
+
+    fn bare_states(&self, hidden: Array, cache: &mut KvCache) -> MlxResult<(Array, Array)> {
+        self.language_model.bare_states(hidden, cache)
     }
 
     fn cache(&self) -> KvCache {

@@ -1,6 +1,7 @@
 //! The families: how each prepares images, what its tower makes of them, and where that stands in a text.
 
 mod bounds;
+mod deepseek_ocr;
 mod fast_vlm;
 mod film;
 mod gemma3;
@@ -12,6 +13,7 @@ mod internvl;
 mod layout;
 mod lfm2_vl;
 mod llava;
+mod moondream;
 mod paddle_ocr;
 mod paligemma;
 mod pixtral;
@@ -24,10 +26,12 @@ use mlx_core::Array;
 use mlx_hub::Directory;
 use mlx_image::{Size, View};
 use mlx_nn::{Module, Weights};
+use mlx_text::Tokenizer;
 use serde::Deserialize;
 use serde_json::Value;
 
 pub(crate) use self::layout::{Layout, Span};
+pub(crate) use self::moondream::Finder;
 use crate::grounding::Notation;
 use crate::{Error, Media, Result};
 
@@ -35,6 +39,21 @@ use crate::{Error, Media, Result};
 pub(crate) trait Family: Module {
     /// What the chat template writes for an image, and for a video if the family takes any.
     fn markers(&self) -> Markers;
+
+    /// The chat template of checkpoints that have none.
+    fn template(&self) -> Option<&str> {
+        None
+    }
+
+    /// The tokens of a text in which placeholders stand.
+    fn encode(&self, text: &str, tokenizer: &Tokenizer) -> Result<Vec<u32>> {
+        Ok(tokenizer.encode(text, false)?)
+    }
+
+    /// What finds places in an image, where the family has heads for that.
+    fn finder(&self) -> Option<&Finder> {
+        None
+    }
 
     /// An image or a video as the tower takes it, and what stands in the text for it.
     fn prepare(&self, media: &Media) -> Result<Prepared>;
@@ -55,11 +74,6 @@ pub(crate) trait Family: Module {
 
     /// The tokens that such vectors take the place of.
     fn tokens(&self) -> &[u32];
-
-    /// The text that stands for a vector, and the token that it is, where the tokenizer does not know it.
-    fn foreign(&self) -> Option<(&str, u32)> {
-        None
-    }
 
     /// What stands for an image in a message where the chat template takes texts alone.
     fn inline(&self) -> Option<&str> {
@@ -135,6 +149,7 @@ macro_rules! families {
 }
 
 families! {
+    "deepseek_vl_v2" | "deepseekocr" => deepseek_ocr,
     "fast_vlm" | "llava_qwen2" => fast_vlm,
     "gemma3" => gemma3,
     "gemma3n" => gemma3n,
@@ -147,6 +162,7 @@ families! {
     "llava_next" => llava::next,
     "llava_onevision" => llava::one_vision,
     "mistral3" => pixtral,
+    "moondream1" | "moondream2" | "moondream3" => moondream,
     "paddleocr_vl" => paddle_ocr,
     "paligemma" => paligemma,
     "qwen2_5_vl" | "qwen2_vl" | "qwen3_5" | "qwen3_5_moe" | "qwen3_vl" | "qwen3_vl_moe" => qwen_vl,

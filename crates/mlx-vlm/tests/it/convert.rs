@@ -32,6 +32,17 @@ fn a_tower_is_written_as_it_is_stored() {
 }
 
 #[test]
+fn decoders_by_other_names_are_written_and_read_again() {
+    for name in ["deepseek-ocr", "moondream2", "moondream3"] {
+        let beside = tempfile::tempdir().unwrap();
+        let (source, target) = (folder(name), beside.path().join("converted"));
+        Convert::new(Source::path(&source)).keep_others().save(&target).unwrap();
+        let error = mlx_testkit::relative_rms(&scores(&open(&target)), &scores(&open(&source)));
+        assert!(error == 0.0, "{name}: off by {error}");
+    }
+}
+
+#[test]
 fn only_the_decoder_is_quantized() {
     let beside = tempfile::tempdir().unwrap();
     let (source, target) = (folder("qwen2-vl"), beside.path().join("quantized"));

@@ -7,6 +7,8 @@ mod conversations;
 #[cfg(test)]
 mod convert;
 #[cfg(test)]
+mod deepseek_ocr;
+#[cfg(test)]
 mod fast_vlm_authors;
 #[cfg(test)]
 mod florence2;
@@ -18,6 +20,8 @@ mod gemma_vl;
 mod glm_vl;
 #[cfg(test)]
 mod grounding;
+#[cfg(test)]
+mod moondream;
 #[cfg(test)]
 mod paddle_ocr;
 #[cfg(test)]

@@ -12,10 +12,14 @@ use tempfile::TempDir;
 
 use crate::conversations::{Family, folder};
 
-type Arrays = BTreeMap<String, Array>;
+pub(crate) type Arrays = BTreeMap<String, Array>;
 
 /// The golden checkpoint `name` with other arrays, and another config.
-fn respelled(name: &str, arrays: impl FnOnce(Arrays) -> Arrays, config: impl FnOnce(&mut Value)) -> TempDir {
+pub(crate) fn respelled(
+    name: &str,
+    arrays: impl FnOnce(Arrays) -> Arrays,
+    config: impl FnOnce(&mut Value),
+) -> TempDir {
     let copy = TempDir::new().unwrap();
     for file in fs::read_dir(folder(name)).unwrap().map(|file| file.unwrap().path()) {
         fs::copy(&file, copy.path().join(file.file_name().unwrap())).unwrap();
@@ -36,7 +40,7 @@ fn rewrite(copy: &TempDir, file: &str, change: impl FnOnce(&mut Value)) {
 }
 
 /// Arrays in whose names the first of these parts that is there is another.
-fn renamed(arrays: Arrays, parts: &[(&str, &str)]) -> Arrays {
+pub(crate) fn renamed(arrays: Arrays, parts: &[(&str, &str)]) -> Arrays {
     let name = |name: String| match parts.iter().find(|(old, _)| name.contains(old)) {
         Some((old, new)) => name.replacen(old, new, 1),
         None => name,
@@ -45,7 +49,7 @@ fn renamed(arrays: Arrays, parts: &[(&str, &str)]) -> Arrays {
 }
 
 /// Convolutions as MLX stores them.
-fn channels_last(arrays: Arrays) -> Arrays {
+pub(crate) fn channels_last(arrays: Arrays) -> Arrays {
     let stored = |array: Array| match array.ndim() {
         4 => array.transpose([0, 2, 3, 1]).unwrap().contiguous(false).unwrap(),
         _ => array,
@@ -53,7 +57,7 @@ fn channels_last(arrays: Arrays) -> Arrays {
     arrays.into_iter().map(|(name, array)| (name, stored(array))).collect()
 }
 
-fn check(name: &str, copy: &TempDir) {
+pub(crate) fn check(name: &str, copy: &TempDir) {
     Family::of(name, copy.path().to_owned()).check();
 }
 

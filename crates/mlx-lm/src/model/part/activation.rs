@@ -63,6 +63,8 @@ impl Activation {
 pub(crate) enum Gating {
     /// `activation(gate) · x`.
     By(Activation),
+    /// `activation(gate) · (x + 1)`.
+    Raised(Activation),
     /// `gate · σ(1.702 · gate) · (x + 1)`, where gates stay below the limit and `x` within it.
     Clamped { limit: f32 },
 }
@@ -71,6 +73,7 @@ impl Gating {
     pub(super) fn forward(self, gate: &Array, x: &Array) -> MlxResult<Array> {
         match self {
             Self::By(activation) => activation.gate(gate, x),
+            Self::Raised(activation) => activation.gate(gate, &(x + 1.0)?),
             Self::Clamped { limit } => {
                 let gate = gate.minimum(limit)?;
                 let open = (&gate * (&gate * 1.702)?.sigmoid()?)?;

@@ -17,7 +17,7 @@ pub(crate) struct AttentionOptions {
     pub(crate) bias: bool,
     /// The output has one.
     pub(crate) output_bias: bool,
-    /// Queries, keys and values are parts of `qkv_proj`.
+    /// Queries, keys and values are parts of one layer, `qkv_proj` by most names.
     pub(crate) fused: bool,
     /// How queries and keys are normalised, each head by itself, before they turn.
     pub(crate) head_norms: Option<Norms>,
@@ -40,11 +40,12 @@ pub(crate) struct AttentionNames {
     pub(crate) q_norm: &'static str,
     pub(crate) k_norm: &'static str,
     pub(crate) o_proj: &'static str,
+    pub(crate) qkv_proj: &'static str,
 }
 
 impl Default for AttentionNames {
     fn default() -> Self {
-        Self { q_norm: "q_norm", k_norm: "k_norm", o_proj: "o_proj" }
+        Self { q_norm: "q_norm", k_norm: "k_norm", o_proj: "o_proj", qkv_proj: "qkv_proj" }
     }
 }
 
@@ -80,8 +81,15 @@ pub(crate) struct Attention {
 #[derive(Module)]
 #[expect(clippy::large_enum_variant, reason = "one for each layer, made once")]
 enum Projections {
-    Apart { q_proj: Linear, k_proj: Linear, v_proj: Linear },
-    Fused { qkv_proj: Linear },
+    Apart {
+        q_proj: Linear,
+        k_proj: Linear,
+        v_proj: Linear,
+    },
+    Fused {
+        #[module(flatten)]
+        qkv_proj: Named<Linear>,
+    },
 }
 
 impl Attention {
@@ -94,7 +102,7 @@ impl Attention {
             let norm = options.head_norms.map(|norms| norms.load(w, name, head_dim)).transpose()?;
             Ok::<_, crate::Error>(norm.map(|norm| Named::new(name, norm)))
         };
-        let AttentionNames { q_norm, k_norm, o_proj } = options.names;
+        let AttentionNames { q_norm, k_norm, o_proj, .. } = options.names;
         let output = w.linear_with_bias(o_proj, [hidden, sizes.projected().0], options.output_bias)?;
         Ok(Self {
             projections: Projections::load(w, sizes, &options)?,
@@ -191,7 +199,8 @@ impl Projections {
         let (hidden, (queries, keys)) = (sizes.hidden, sizes.projected());
         let linear = |name, width| w.linear_with_bias(name, [width, hidden], options.bias);
         Ok(if options.fused {
-            Self::Fused { qkv_proj: linear("qkv_proj", queries + 2 * keys)? }
+            let name = options.names.qkv_proj;
+            Self::Fused { qkv_proj: Named::new(name, linear(name, queries + 2 * keys)?) }
         } else {
             Self::Apart {
                 q_proj: linear("q_proj", if options.gated { 2 * queries } else { queries })?,
@@ -206,7 +215,7 @@ impl Projections {
         match self {
             Self::Apart { q_proj, k_proj, v_proj } => Linear::forward_each([q_proj, k_proj, v_proj], x),
             Self::Fused { qkv_proj } => {
-                let all = qkv_proj.forward(x)?;
+                let all = qkv_proj.part.forward(x)?;
                 let dim = all.dim(-1)? / (heads + 2 * kv_heads).max(1);
                 let (keys, values) = (heads * dim, (heads + kv_heads) * dim);
                 let q = all.index((Index::Ellipsis, ..keys))?;

@@ -13,6 +13,7 @@ use mlx_core::Array;
 use mlx_hub::Directory;
 use mlx_image::{Pixels, Processor};
 use mlx_nn::Module;
+use mlx_text::Tokenizer;
 use serde_json::json;
 
 use self::config::Config;
@@ -104,12 +105,24 @@ impl Family for FastVlm {
         &self.tokens
     }
 
-    fn foreign(&self) -> Option<(&str, u32)> {
+    fn encode(&self, text: &str, tokenizer: &Tokenizer) -> Result<Vec<u32>> {
         let [token] = self.tokens;
-        self.foreign.then_some((IMAGE, token))
+        if self.foreign { apart(text, (IMAGE, token), tokenizer) } else { Ok(tokenizer.encode(text, false)?) }
     }
 
     fn inline(&self) -> Option<&str> {
         Some("<image>\n")
     }
+}
+
+/// The tokens of a text in which a mark is a token that the tokenizer does not know.
+fn apart(text: &str, (mark, token): (&str, u32), tokenizer: &Tokenizer) -> Result<Vec<u32>> {
+    let mut tokens = Vec::new();
+    for (at, piece) in text.split(mark).enumerate() {
+        tokens.extend((at > 0).then_some(token));
+        if !piece.is_empty() {
+            tokens.extend(tokenizer.encode(piece, false)?);
+        }
+    }
+    Ok(tokens)
 }

@@ -54,7 +54,7 @@ impl SwitchGlu {
             let ([gate, up, down], [narrow, _, wide]) = (names, shapes);
             [load(gate, narrow)?, load(up, narrow)?, load(down, wide)?]
         } else if ["gate_up_proj", "gate_up_proj.weight"].iter().any(|name| experts.contains(name)) {
-            options.split(&experts)?
+            options.split(&experts, ["gate_up_proj", "down_proj"])?
         } else {
             let w = w.at(name);
             let load = |name: &str, [rows, columns]: [i32; 2]| {
@@ -64,6 +64,12 @@ impl SwitchGlu {
             [load("gate_proj", narrow)?, load("up_proj", narrow)?, load("down_proj", wide)?]
         };
         Ok(Self { gate_proj, up_proj, down_proj, gating })
+    }
+
+    /// The experts at the path of `w`, where the first of the names is that of gates and what they gate in one.
+    pub(crate) fn halves(w: &Weights, names: [&str; 2], options: ExpertOptions) -> Result<Self> {
+        let [gate_proj, up_proj, down_proj] = options.split(w, names)?;
+        Ok(Self { gate_proj, up_proj, down_proj, gating: options.gating })
     }
 
     /// The sum of what the chosen experts make of each token, by their shares: `[…, hidden] -> […, hidden]`.
@@ -114,15 +120,17 @@ impl ExpertOptions {
     }
 
     /// The layers of experts whose gates and what these gate are in one array.
-    fn split(&self, experts: &Weights) -> Result<[SwitchLinear; 3]> {
+    fn split(&self, experts: &Weights, [both, down]: [&str; 2]) -> Result<[SwitchLinear; 3]> {
         let Self { count, hidden, inner, fused, .. } = *self;
-        let both = self.stored(experts, "gate_up_proj", [2 * inner, hidden])?;
-        let down = self.stored(experts, "down_proj", [hidden, inner])?;
-        let bias = |name, width| {
+        let names = [both, down].map(|name| format!("{name}_bias"));
+        let both = self.stored(experts, both, [2 * inner, hidden])?;
+        let down = self.stored(experts, down, [hidden, inner])?;
+        let bias = |name: &str, width| {
             let load = || experts.parameter(name, [count, width], zeros);
             self.bias.then(load).transpose()
         };
-        let both_bias = bias("gate_up_proj_bias", 2 * inner)?;
+        let [both_bias, down_bias] = names;
+        let both_bias = bias(&both_bias, 2 * inner)?;
         let half = |rows: Slice| {
             let bias = both_bias.as_ref().map(|bias| bias.index((.., rows))?.contiguous(false));
             Ok::<_, mlx_core::Error>(SwitchLinear::new(both.part(rows)?, bias.transpose()?))
@@ -131,7 +139,7 @@ impl ExpertOptions {
             Fused::Halves => (Slice::from(..inner), Slice::from(inner..)),
             Fused::Interleaved => (Slice::step_by(0.., 2), Slice::step_by(1.., 2)),
         };
-        Ok([half(gate)?, half(up)?, SwitchLinear::new(down, bias("down_proj_bias", hidden)?)])
+        Ok([half(gate)?, half(up)?, SwitchLinear::new(down, bias(&down_bias, hidden)?)])
     }
 
     /// A stack that is named like a layer, or like an array.
