@@ -94,7 +94,7 @@ impl Kind {
 fn expanded(text: &str, seen: &[(Kind, Rc<Seen>)], family: &dyn Family) -> Result<String> {
     let markers = family.markers();
     let (mut rest, mut expanded) = (text, String::new());
-    let mut left = seen.iter();
+    let (mut left, mut before) = (seen.iter(), Vec::new());
     while let Some((at, kind, marker)) = next_marker(rest, &markers.image, markers.video.as_deref()) {
         let Some((expected, seen)) = left.next() else {
             let problem = format!("the conversation has more markers {marker} than it shows");
@@ -106,6 +106,9 @@ fn expanded(text: &str, seen: &[(Kind, Rc<Seen>)], family: &dyn Family) -> Resul
             return Err(Error::Prompt(problem));
         }
         expanded.push_str(rest.get(..at).unwrap_or_default());
+        let number = before.iter().filter(|other| **other == kind).count();
+        before.push(kind);
+        expanded.push_str(&family.numbered(number));
         expanded.push_str(&seen.about.text);
         rest = rest.get(at + marker.len()..).unwrap_or_default();
     }

@@ -143,6 +143,7 @@ pub(super) fn part_of(whole: &str) -> &str {
         "fast_vlm" | "internvl" | "llava_onevision" => "qwen2",
         "kimi_k25" => "kimi_k2",
         "lfm2_vl" => "lfm2",
+        "minicpmv4_6" => "qwen3_5_text",
         "mistral3" | "llava" => "mistral",
         "paddleocr_vl" => "paddleocr_vl_text",
         "paligemma" => "gemma",

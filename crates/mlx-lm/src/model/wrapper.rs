@@ -28,6 +28,7 @@ pub const WRAPPERS: &[&str] = &[
     "llava",
     "llava_next",
     "llava_onevision",
+    "minicpmv4_6",
     "mistral3",
     "paddleocr_vl",
     "paligemma",
@@ -47,6 +48,7 @@ const OTHERS: &[&str] = &[
     "embed_audio.",
     "embed_vision.",
     "image_newline",
+    "merger.",
     "mlp1.",
     "mlp_AR.",
     "mm_projector.",
@@ -57,6 +59,7 @@ const OTHERS: &[&str] = &[
     "vision_model.",
     "vision_tower.",
     "visual.",
+    "vit_merger.",
 ];
 
 /// The scope of layers that predict tokens after the next.

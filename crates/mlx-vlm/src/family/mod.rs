@@ -11,9 +11,11 @@ mod internvl;
 mod layout;
 mod lfm2_vl;
 mod llava;
+mod minicpm_v;
 mod paddle_ocr;
 mod paligemma;
 mod pixtral;
+mod places;
 mod qwen_vl;
 mod siglip;
 mod tiled;
@@ -44,6 +46,11 @@ pub(crate) trait Family: Module {
     /// As [`prepare`](Self::prepare), where several images are shown.
     fn prepare_among(&self, media: &Media) -> Result<Prepared> {
         self.prepare(media)
+    }
+
+    /// What stands before an image or a video for its number, from 0 on, among those of its kind in a conversation.
+    fn numbered(&self, _number: usize) -> String {
+        String::new()
     }
 
     /// What the tower makes of it, `[tokens, hidden]`. What is behind the hidden states of a token is added after the
@@ -122,6 +129,7 @@ families! {
     "llava" => llava,
     "llava_next" => llava::next,
     "llava_onevision" => llava::one_vision,
+    "minicpmv4_6" => minicpm_v,
     "mistral3" => pixtral,
     "paddleocr_vl" => paddle_ocr,
     "paligemma" => paligemma,

@@ -13,6 +13,8 @@ mod gemma_vl;
 #[cfg(test)]
 mod glm_vl;
 #[cfg(test)]
+mod minicpm_v;
+#[cfg(test)]
 mod paddle_ocr;
 #[cfg(test)]
 mod qwen_vl;
