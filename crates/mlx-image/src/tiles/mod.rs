@@ -101,7 +101,7 @@ const CLASSES: [(Class, Family); 12] = [
     (Class::new("GotOcr2ImageProcessor", Filter::Bicubic, CLIP), Family::InternVl),
     (Class::new("MiniCPMVImageProcessor", Filter::Bicubic, HALVES), Family::MiniCpm { merges: false }),
     (Class::new("MiniCPMV4_6ImageProcessor", Filter::Bicubic, HALVES), Family::MiniCpm { merges: true }),
-    (Class::new("Phi3VImageProcessor", Filter::Bicubic, CLIP), Family::Phi3),
+    (Class::new("Phi3VImageProcessor", Filter::Bilinear, CLIP), Family::Phi3),
     (Class::new("MoondreamImageProcessor", Filter::Bicubic, HALVES), Family::Moondream),
     (Class::new("DeepseekVLV2Processor", Filter::Bicubic, HALVES), Family::DeepSeekOcr),
 ];
@@ -205,7 +205,7 @@ impl TileProcessor {
         let plan = self.plan(image.size())?;
         let mut pixels = Vec::new();
         for canvas in &plan.canvases {
-            pixels.extend(canvas.tiles(image, self.filter)?.iter().map(|tile| self.levels.apply(tile)));
+            pixels.extend(canvas.pixels(image, self.filter, &self.levels)?);
         }
         Ok(Tiles { layout: plan.layout(), pixels })
     }
