@@ -48,6 +48,7 @@ pub const TOPICS: &[&str] = &[
     "optim",
     "paddle_ocr",
     "parts",
+    "phi3_v",
     "pixtral",
     "pool",
     "positional",
@@ -107,7 +108,7 @@ const WITH_SPEECH: &[&str] =
 const WITH_MLX_AUDIO: &[&str] = &["nemo", "qwen3_asr", "sensevoice"];
 
 /// Those whose reference is mlx-vlm, where transformers has no processor.
-const WITH_MLX_VLM: &[&str] = &["parts"];
+const WITH_MLX_VLM: &[&str] = &["parts", "phi3_v"];
 
 /// A folder of packages for Python, and what lists them.
 struct Environment {

@@ -147,6 +147,7 @@ pub(super) fn part_of(whole: &str) -> &str {
         "mistral3" | "llava" => "mistral",
         "paddleocr_vl" => "paddleocr_vl_text",
         "paligemma" => "gemma",
+        "phi3_v" => "phi3",
         "qwen2_vl" | "qwen2_5_vl" => "qwen2",
         "qwen3_vl" => "qwen3_vl_text",
         "qwen3_vl_moe" => "qwen3_vl_moe_text",

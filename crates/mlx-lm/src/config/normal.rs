@@ -57,7 +57,7 @@ pub(super) fn form(fields: Fields) -> Result<(Fields, Option<String>)> {
 const BOTH_WAYS: &[(&str, &str)] = &[("llama_bidirec", "llama"), ("lfm2_bidirectional", "lfm2")];
 
 /// Types of models around a decoder whose config is not a part of its own.
-const FLAT: &[&str] = &["paddleocr_vl", "qwen2_5_vl", "qwen2_vl"];
+const FLAT: &[&str] = &["paddleocr_vl", "phi3_v", "qwen2_5_vl", "qwen2_vl"];
 
 /// Types of decoders within larger models, and those that they are by themselves.
 const WITHIN: &[(&str, &str)] = &[
@@ -103,6 +103,10 @@ fn unwrap(mut fields: Fields) -> (Fields, Option<String>) {
         let is_around = FLAT.contains(&whole.as_str());
         if is_around {
             fields.insert("model_type".into(), defaults::part_of(&whole).into());
+        }
+        if let ("phi3_v", Some(Value::Object(rope))) = (whole.as_str(), fields.get_mut("rope_scaling")) {
+            // Short texts have waves of their own, by the model's authors and mlx-vlm, but not by mlx-lm.
+            rope.insert("by_length".into(), true.into());
         }
         return (fields, Some(whole).filter(|_| is_around));
     };
@@ -261,6 +265,15 @@ mod tests {
             let config = json!({"tie_word_embeddings": whole, "text_config": {"tie_word_embeddings": part}});
             assert_eq!(formed(config).get("tie_word_embeddings").cloned(), expected);
         }
+    }
+
+    #[test]
+    fn short_texts_of_phi_3_v_have_waves_of_their_own() {
+        let formed = formed(json!({"model_type": "phi3_v", "rope_scaling": {"type": "su"}}));
+        assert_eq!(
+            (&formed["model_type"], &formed["rope_scaling"]["by_length"]),
+            (&json!("phi3"), &json!(true))
+        );
     }
 
     #[test]

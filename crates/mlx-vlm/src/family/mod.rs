@@ -1,5 +1,6 @@
 //! The families: how each prepares images, what its tower makes of them, and where that stands in a text.
 
+mod added;
 mod bounds;
 mod fast_vlm;
 mod film;
@@ -14,6 +15,7 @@ mod llava;
 mod minicpm_v;
 mod paddle_ocr;
 mod paligemma;
+mod phi3_v;
 mod pixtral;
 mod places;
 mod qwen_vl;
@@ -24,6 +26,7 @@ mod tubelets;
 use mlx_core::Array;
 use mlx_hub::Directory;
 use mlx_nn::{Module, Weights};
+use mlx_text::Message;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -48,6 +51,17 @@ pub(crate) trait Family: Module {
         self.prepare(media)
     }
 
+    /// Messages [in parts](Message::in_parts) as the chat template takes them.
+    fn written(&self, messages: Vec<Message>) -> Vec<Message> {
+        messages
+    }
+
+    /// Whether each text between images is encoded by itself, with what the tokenizer puts around a text. Images are then
+    /// placeholders alone.
+    fn reads_apart(&self) -> bool {
+        false
+    }
+
     /// What stands before an image or a video for its number, from 0 on, among those of its kind in a conversation.
     fn numbered(&self, _number: usize) -> String {
         String::new()
@@ -69,6 +83,7 @@ pub(crate) trait Family: Module {
 /// What stands for what is shown in the text of a conversation.
 #[derive(Clone, Debug)]
 pub(crate) struct Markers {
+    /// In which [`NUMBER`](crate::prompt::NUMBER) may stand for the number of the image, from 1 on.
     pub(crate) image: String,
     pub(crate) video: Option<String>,
 }
@@ -133,6 +148,7 @@ families! {
     "mistral3" => pixtral,
     "paddleocr_vl" => paddle_ocr,
     "paligemma" => paligemma,
+    "phi3_v" => phi3_v,
     "qwen2_5_vl" | "qwen2_vl" | "qwen3_5" | "qwen3_5_moe" | "qwen3_vl" | "qwen3_vl_moe" => qwen_vl,
 }
 

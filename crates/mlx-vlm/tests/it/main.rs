@@ -17,6 +17,8 @@ mod minicpm_v;
 #[cfg(test)]
 mod paddle_ocr;
 #[cfg(test)]
+mod phi3_v;
+#[cfg(test)]
 mod qwen_vl;
 #[cfg(test)]
 mod qwen_vl_checkpoints;
