@@ -38,6 +38,7 @@ pub const TOPICS: &[&str] = &[
     "llava",
     "lora",
     "loss",
+    "minicpm_resampled",
     "minicpm_v",
     "minilm",
     "moe",
@@ -107,8 +108,8 @@ const WITH_SPEECH: &[&str] =
 /// Those whose reference is mlx-audio, which takes another MLX.
 const WITH_MLX_AUDIO: &[&str] = &["nemo", "qwen3_asr", "sensevoice"];
 
-/// Those whose reference is mlx-vlm, where transformers has no processor.
-const WITH_MLX_VLM: &[&str] = &["parts", "phi3_v"];
+/// Those whose reference is mlx-vlm, where transformers has no processor or no model.
+const WITH_MLX_VLM: &[&str] = &["minicpm_resampled", "parts", "phi3_v"];
 
 /// A folder of packages for Python, and what lists them.
 struct Environment {

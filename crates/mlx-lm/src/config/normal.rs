@@ -39,6 +39,7 @@ pub(super) fn form(fields: Fields) -> Result<(Fields, Option<String>)> {
     hoist(&mut fields);
     spread_inner(&mut fields);
     name_direction(&mut fields);
+    name_by_version(&mut fields);
     name_alone(&mut fields);
     let model_type = fields.get("model_type").and_then(Value::as_str).unwrap_or_default();
     let sizes = if wrapper.is_some() { defaults::sizes_within(model_type) } else { Fields::new() };
@@ -57,7 +58,7 @@ pub(super) fn form(fields: Fields) -> Result<(Fields, Option<String>)> {
 const BOTH_WAYS: &[(&str, &str)] = &[("llama_bidirec", "llama"), ("lfm2_bidirectional", "lfm2")];
 
 /// Types of models around a decoder whose config is not a part of its own.
-const FLAT: &[&str] = &["paddleocr_vl", "phi3_v", "qwen2_5_vl", "qwen2_vl"];
+const FLAT: &[&str] = &["minicpmo", "minicpmv", "paddleocr_vl", "phi3_v", "qwen2_5_vl", "qwen2_vl"];
 
 /// Types of decoders within larger models, and those that they are by themselves.
 const WITHIN: &[(&str, &str)] = &[
@@ -70,6 +71,20 @@ const WITHIN: &[(&str, &str)] = &[
     ("qwen3_vl_moe_text", "qwen3_moe"),
     ("qwen3_vl_text", "qwen3"),
 ];
+
+/// Versions of MiniCPM-V and MiniCPM-o, which do not name their decoders, and those.
+const VERSIONS: &[(&str, &str)] = &[("2.6", "qwen2"), ("4.0", "llama"), ("4", "llama"), ("4.5", "qwen3")];
+
+/// The decoder of a MiniCPM-V or a MiniCPM-o by its version, which is a number or a text.
+fn name_by_version(fields: &mut Fields) {
+    let kind = fields.get("model_type").and_then(Value::as_str);
+    let version = fields.get("version").map(|version| version.to_string());
+    let (Some("minicpmo" | "minicpmv"), Some(version)) = (kind, version) else { return };
+    let version = version.trim_matches('"');
+    if let Some((_, decoder)) = VERSIONS.iter().find(|(name, _)| *name == version) {
+        fields.insert("model_type".into(), (*decoder).into());
+    }
+}
 
 /// Spells that a model reads in both directions as `use_bidirectional_attention`.
 fn name_direction(fields: &mut Fields) {
@@ -274,6 +289,15 @@ mod tests {
             (&formed["model_type"], &formed["rope_scaling"]["by_length"]),
             (&json!("phi3"), &json!(true))
         );
+    }
+
+    #[test]
+    fn the_version_of_a_minicpm_tells_its_decoder() {
+        for (version, decoder) in [(json!(2.6), "qwen2"), (json!("4.5"), "qwen3"), (json!(4.0), "llama")] {
+            let formed = formed(json!({"model_type": "minicpmv", "version": version}));
+            assert_eq!(formed["model_type"], decoder);
+        }
+        assert_eq!(formed(json!({"model_type": "minicpmo", "version": 1}))["model_type"], "minicpmo");
     }
 
     #[test]

@@ -28,6 +28,8 @@ pub const WRAPPERS: &[&str] = &[
     "llava",
     "llava_next",
     "llava_onevision",
+    "minicpmo",
+    "minicpmv",
     "minicpmv4_6",
     "mistral3",
     "paddleocr_vl",
@@ -44,6 +46,9 @@ pub const WRAPPERS: &[&str] = &[
 
 /// Scopes of what is no text.
 const OTHERS: &[&str] = &[
+    "apm.",
+    "audio_avg_pooler.",
+    "audio_projection_layer.",
     "audio_tower.",
     "connector.",
     "embed_audio.",
@@ -56,12 +61,15 @@ const OTHERS: &[&str] = &[
     PREDICTORS,
     "multi_modal_projector.",
     "projector.",
+    "resampler.",
+    "tts.",
     "vision_embed_tokens.",
     "vision_embedder.",
     "vision_model.",
     "vision_tower.",
     "visual.",
     "vit_merger.",
+    "vpm.",
 ];
 
 /// The scope of layers that predict tokens after the next.
@@ -82,6 +90,9 @@ fn spelling(name: String, is_apart: bool) -> String {
     let inner = name.strip_prefix("model.").unwrap_or(&name);
     if OTHERS.iter().any(|other| inner.starts_with(other)) {
         return inner.to_owned();
+    }
+    if let Some(part) = name.strip_prefix("llm.") {
+        return format!("language_model.{part}");
     }
     if is_apart {
         return name;

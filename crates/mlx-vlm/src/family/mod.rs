@@ -144,6 +144,7 @@ families! {
     "llava" => llava,
     "llava_next" => llava::next,
     "llava_onevision" => llava::one_vision,
+    "minicpmo" | "minicpmv" => minicpm_v::resampled,
     "minicpmv4_6" => minicpm_v,
     "mistral3" => pixtral,
     "paddleocr_vl" => paddle_ocr,

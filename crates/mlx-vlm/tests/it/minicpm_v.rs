@@ -1,4 +1,4 @@
-//! MiniCPM-V 4.6 against transformers.
+//! MiniCPM-V 4.6 against transformers, and 4.5 against mlx-vlm.
 
 use mlx_core::{Array, Dtype};
 use serde_json::json;
@@ -46,6 +46,38 @@ fn of_mlx(name: &str, array: Array) -> (String, Array) {
 fn minicpm_v_is_read_as_mlx_stores_it() {
     let copy = stored("minicpmv4.6", of_mlx);
     Family::of("minicpmv4.6", copy.path().to_owned()).check();
+}
+
+#[test]
+fn minicpm_v_with_a_resampler_sees_what_mlx_vlm_sees() {
+    Family::open("minicpmv4.5").check();
+}
+
+#[test]
+fn minicpm_v_with_a_resampler_is_read_by_the_names_of_mlx_with_channels_last() {
+    let copy = stored("minicpmv4.5", |name, array| {
+        let name = name.replacen("llm.", "language_model.", 1).replacen("vpm.", "vision_tower.", 1);
+        let array = match array.ndim() {
+            4 => array.transpose([0, 2, 3, 1]).unwrap().contiguous(false).unwrap(),
+            _ => array,
+        };
+        (name, array)
+    });
+    Family::of("minicpmv4.5", copy.path().to_owned()).check();
+}
+
+#[test]
+fn minicpm_v_with_a_resampler_says_what_cannot_be() {
+    for (field, value, expected) in [
+        ("/query_num", json!(0), "query_num is 0"),
+        ("/hidden_size", json!(0), "hidden_size"),
+        ("/version", json!(9), "model type `minicpmv` is not supported"),
+        ("/vision_config/patch_size", json!(2), "patches are not of 2 pixels"),
+        ("/vision_config/model_type", json!("resnet"), "model_type `resnet` is not supported"),
+    ] {
+        let error = refused("minicpmv4.5", field, value);
+        assert!(error.contains(expected), "{field}: {error}");
+    }
 }
 
 #[test]

@@ -5,12 +5,14 @@
 
 mod config;
 mod merger;
+pub(super) mod resampled;
+mod resampler;
 mod shown;
 mod tower;
 
 use mlx_core::Array;
 use mlx_image::{Image, Size, TileProcessor};
-use mlx_nn::Module;
+use mlx_nn::{Module, Weights};
 
 use self::config::Config;
 use self::merger::Merger;
@@ -59,7 +61,7 @@ pub(super) fn load(checkpoint: &Checkpoint<'_>) -> Result<MiniCpmV> {
         Err(Error::Config { file: "preprocessor_config.json".into(), problem })
     };
     Ok(MiniCpmV {
-        vision_tower: Tower::load(weights, &config)?,
+        vision_tower: tower(weights, &config)?,
         merger: Merger::load(&weights.at("merger.mlp.0"), config.vit.encoder.width, config.text_width)?,
         images: fits(TileProcessor::from_dir(path)?)?,
         videos: fits(TileProcessor::video_from_dir(path)?)?,
@@ -68,6 +70,16 @@ pub(super) fn load(checkpoint: &Checkpoint<'_>) -> Result<MiniCpmV> {
         tokens: config.tokens,
         numbers: config::numbers_images(checkpoint.directory),
     })
+}
+
+/// The tower in the scopes `vision_tower` and, as MLX has it, `vit_merger`.
+fn tower(weights: &Weights, config: &Config) -> Result<Tower> {
+    let (w, apart) = (weights.at("vision_tower"), weights.at("vit_merger"));
+    let window = if apart.contains("linear_1.weight") { apart } else { w.at("vit_merger") };
+    if config.merges_behind.is_none() {
+        window.ignore(|_| true);
+    }
+    Tower::load(&w, &config.vit, config.merges_behind.map(|behind| (behind, &window)))
 }
 
 /// The edges of patches and of the squares of these that become one vector, in pixels.

@@ -2,13 +2,12 @@
 
 use mlx_core::{Array, Device, Dtype, Result as MlxResult};
 use mlx_nn::{LayerNorm, Module, Weights};
-use mlx_vision::{EncoderLayer, PatchEmbedding, PatchSizes};
+use mlx_vision::{EncoderLayer, PatchEmbedding, PatchSizes, VitSizes};
 
-use super::config::Config;
 use super::merger::Window;
-use crate::Result;
 use crate::family::places::{Shares, places};
 use crate::family::tubelets::list;
+use crate::{Error, Result};
 
 /// Patches of slices in, vectors of them, or of squares of them, out.
 #[derive(Module)]
@@ -32,21 +31,15 @@ struct Merging {
 }
 
 impl Tower {
-    /// The tower in the scopes `vision_tower` and, as MLX has it, `vit_merger` of `weights`.
-    pub(super) fn load(weights: &Weights, config: &Config) -> Result<Self> {
-        let (w, sizes) = (weights.at("vision_tower"), &config.vit.encoder);
+    /// The tower at the path of `w`, and what merges patches behind one of its layers.
+    pub(super) fn load(w: &Weights, vit: &VitSizes, merging: Option<(usize, &Weights)>) -> Result<Self> {
         w.ignore(|key| key.ends_with("embeddings.position_ids"));
-        let apart = weights.at("vit_merger");
-        let window = if apart.contains("linear_1.weight") { apart } else { w.at("vit_merger") };
-        let merging = match config.merges_behind {
-            Some(behind) => Some(Merging { behind, window: Window::load(&window, sizes)? }),
-            None => {
-                window.ignore(|_| true);
-                None
-            }
-        };
-        let patches = PatchSizes { frames: 1, edge: config.vit.patch, channels: config.vit.channels };
-        let (embeddings, side) = (w.at("embeddings"), config.vit.side);
+        let sizes = &vit.encoder;
+        let merging = merging
+            .map(|(behind, w)| Ok::<_, Error>(Merging { behind, window: Window::load(w, sizes)? }))
+            .transpose()?;
+        let patches = PatchSizes { frames: 1, edge: vit.patch, channels: vit.channels };
+        let (embeddings, side) = (w.at("embeddings"), vit.side);
         Ok(Self {
             patch_embedding: PatchEmbedding::load(
                 &embeddings.at("patch_embedding"),
@@ -63,7 +56,7 @@ impl Tower {
                 .each("encoder.layers", sizes.layers)
                 .map(|w| Ok(EncoderLayer::load(&w, sizes)?))
                 .collect::<Result<_>>()?,
-            post_layernorm: sizes.norm(&w, "post_layernorm")?,
+            post_layernorm: sizes.norm(w, "post_layernorm")?,
             merging,
             side,
         })
