@@ -7,7 +7,6 @@ import io
 import numpy as np
 from mlx_vlm.models.deepseekocr import processing_deepseekocr as deepseek
 from mlx_vlm.models.fastvlm.processing import FastVLMImageProcessor
-from mlx_vlm.models.phi3_v.processing_phi3_v import Phi3VImageProcessor, _calc_hd_transform_size
 from moondream_parts import grid, numbers, parts
 from pictures import digest, picture, planned, write
 from PIL import Image
@@ -24,11 +23,6 @@ def case(name, config, size, tiles, grid):
     values = np.stack(tiles)
     found = {"config": named(name, config), "size": size, "tiles": len(tiles), "tile": values.shape[1:3], "grid": grid}
     return found | digest(values)
-
-
-def phi3(config, size):
-    values, (height, width) = Phi3VImageProcessor(**config)._process_single_image(Image.fromarray(picture(*size)))
-    return case("Phi3VImageProcessor", config, size, values.transpose(0, 2, 3, 1), [height // 336, width // 336])
 
 
 def fastvlm(config, size):
@@ -88,17 +82,13 @@ class Kept:
 
 def plans():
     """The grids of many images."""
-    rule = lambda height, width: tuple(edge // 336 for edge in _calc_hd_transform_size(width, height, 16)[::-1])
-    refused = lambda height, width: rule(height, width) if 0 not in rule(height, width) else ()
-    yield named("Phi3VImageProcessor", {"num_crops": 16}), planned(refused, 60, 1)
     several = lambda found: found if found != (1, 1) else (0, 0)
     yield named("MoondreamImageProcessor", {}), planned(lambda *size: several(grid(*size, 378, 12, 56)), 60, 2)
 
 
 def main():
-    cases = [phi3({"num_crops": crops}, size) for crops in (1, 4) for size in SIZES]
     small = {"crop_size": 70, "max_crops": 12, "overlap_margin": 1}
-    cases += [moondream(small, size) for size in SIZES + [(150, 333)]]
+    cases = [moondream(small, size) for size in SIZES + [(150, 333)]]
     cases += [moondream(small | {"max_crops": 1}, SIZES[0]), moondream(small | {"max_crops": 5}, (180, 90)), moondream(small, (54, 84))]
     cases += [deepseek_ocr(size) for size in SIZES[:2] + LARGE]
     square = {"size": {"shortest_edge": 32}, "crop_size": {"height": 32, "width": 32}}

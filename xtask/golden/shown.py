@@ -1,24 +1,11 @@
 """Tiny vision-language models by transformers in float32, and what they make of conversations that show pictures."""
 
 import copy
-import json
-import pathlib
-import shutil
 
-import numpy as np
 import torch
-from PIL import Image
-from safetensors.numpy import save_file
-from tokenizers import Tokenizer
-from transformers import AutoModelForImageTextToText, PreTrainedTokenizerFast
+from transformers import AutoModelForImageTextToText
 
-from byte_tokenizer import tokenizer
-from pictures import picture
-
-GOLDEN = pathlib.Path(__file__).resolve().parents[2] / "crates" / "mlx-vlm" / "tests" / "golden"
-# Logits are kept of so many last tokens of a prompt, and of these that follow it.
-LAST = 6
-THEN = [65, 200, 33]
+from told import GOLDEN, LAST, THEN, Told, image, kind, pictures, replaced, video
 
 
 def build(config, seed=0, model=AutoModelForImageTextToText):
@@ -42,26 +29,14 @@ def build(config, seed=0, model=AutoModelForImageTextToText):
     return built
 
 
-class Shown:
+class Shown(Told):
     """A family's tiny model with its tokenizer, in a folder of its own."""
 
     def __init__(self, name, model, special, template, files):
-        self.model, self.cases, self.tensors = model, [], {}
-        self.folder = GOLDEN / name
-        shutil.rmtree(self.folder, ignore_errors=True)
-        self.folder.mkdir(parents=True)
-        words = tokenizer({token: True for token in special})
-        self.write("tokenizer.json", words)
-        self.write("tokenizer_config.json", {"chat_template": template})
-        for file, contents in files.items():
-            self.write(file, contents)
-        self.words = PreTrainedTokenizerFast(tokenizer_object=Tokenizer.from_str(json.dumps(words)))
-        self.words.chat_template = template
+        super().__init__(name, special, template, files)
+        self.model = model
         copy.deepcopy(model).half().save_pretrained(self.folder)
         (self.folder / "generation_config.json").unlink(missing_ok=True)
-
-    def write(self, file, contents):
-        (self.folder / file).write_text(json.dumps(contents, separators=(",", ":")) + "\n")
 
     def text(self, turns):
         """What the chat template writes; each turn is who speaks, the text, and what is shown."""
@@ -80,38 +55,4 @@ class Shown:
         whole = torch.tensor([tokens + THEN])
         with torch.no_grad():
             logits = self.model(input_ids=whole, **others(whole)).logits
-        self.cases.append({"name": name, "turns": turns, "tokens": tokens, "then": THEN, "last": LAST})
-        self.tensors[name] = logits[0, -LAST - len(THEN) :].numpy()
-        print(f"{self.folder.name}: {name}: {len(tokens)} tokens, logits of {logits.std():.2f}")
-
-    def finish(self):
-        """Writes the cases."""
-        lines = ",\n".join(json.dumps(case) for case in self.cases)
-        (self.folder / "cases.json").write_text(f"[\n{lines}\n]\n")
-        save_file(self.tensors, self.folder / "logits.safetensors")
-
-
-def kind(media):
-    """What a conversation shows: an image by its size and seed, or a video, which has frames too."""
-    return "video" if "frames" in media else "image"
-
-
-def image(height, width, seed=0):
-    return {"height": height, "width": width, "seed": seed}
-
-
-def video(frames, height, width, seed=0, interval=0.5):
-    return image(height, width, seed) | {"frames": frames, "interval": interval}
-
-
-def pictures(media):
-    """The frames of what is shown, by Pillow."""
-    seeds = range(media["seed"], media["seed"] + media.get("frames", 1))
-    return [Image.fromarray(picture(media["height"], media["width"], seed)) for seed in seeds]
-
-
-def replaced(text, marker, parts):
-    """A text with what stands for each image in place of its marker."""
-    pieces = text.split(marker)
-    assert len(pieces) == len(parts) + 1, (marker, len(pieces), len(parts))
-    return pieces[0] + "".join(part + piece for part, piece in zip(parts, pieces[1:]))
+        self.keep(name, turns, tokens, logits[0].numpy())

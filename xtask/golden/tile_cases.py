@@ -5,7 +5,7 @@ import re
 import numpy as np
 from PIL import Image
 
-from shown import image, pictures, video
+from told import image, pictures, video
 
 TEXT = {
     "hidden_size": 32,

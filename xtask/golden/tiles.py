@@ -1,5 +1,6 @@
 """Images as tiles, patches and wholes, by the processors of transformers with Pillow."""
 
+import high_definition
 import numpy as np
 import torch
 from pictures import channels_last, digest, picture, planned, write
@@ -148,6 +149,18 @@ def sliced(config, size):
     return case | {"grid": [int(count) for count in output["grids"][0]]} | digest(values)
 
 
+def defined(config, size):
+    """What Phi-3-V sees: tiles, and the whole, of which some numbers are kept as all are different."""
+    values = high_definition.numbers(high_definition.padded(Image.fromarray(picture(*size)), config["num_crops"]))
+    tensor = torch.tensor(values).permute(2, 0, 1)[None]
+    all_ = torch.nn.functional.interpolate(tensor, size=(high_definition.EDGE,) * 2, mode="bicubic")[0].permute(1, 2, 0)
+    np.testing.assert_allclose(high_definition.whole(values), all_, rtol=0, atol=2e-6)
+    flat = all_.numpy().ravel()
+    grid = [edge // high_definition.EDGE for edge in values.shape[:2]]
+    case = {"config": named("Phi3VImageProcessor", config), "size": size, "squares": grid, "step": 3547}
+    return case | {"seen": [float(value) for value in flat[:: case["step"]]]} | digest(high_definition.tiles(values))
+
+
 def whole(name, config, size):
     output = WHOLES[name](**config)(images=[Image.fromarray(picture(*size))], return_tensors=None)
     values = channels_last(output["pixel_values"][0])
@@ -189,6 +202,9 @@ def plans():
     cpm = MiniCPMV4_6ImageProcessorPil()
     rule = lambda *size: cpm.get_sliced_grid(size, 9, 448) or (0, 0)
     yield named("MiniCPMV4_6ImageProcessor", {}), planned(rule, 60, 5)
+    rule = lambda *size: high_definition.fitted(*size, 16)[1]
+    refused = lambda *size: rule(*size) if 0 not in rule(*size) else ()
+    yield named("Phi3VImageProcessor", {"num_crops": 16}), planned(refused, 60, 1)
     next_ = LlavaNextImageProcessorPil()
     yield named("LlavaNextImageProcessor", {"size": 336, "crop_size": 336}), planned(lambda *size: next_grid(next_, *size), 60, 4)
 
@@ -225,6 +241,8 @@ def main():
     cases += [shown(kind, config, size) for kind, config in FRAMES for size in SIZES[:2]]
     cases += [patched(config, size) for config, sizes in LFM2 for size in sizes]
     cases += [sliced(config, size) for config, sizes in SLICED for size in sizes]
+    cases += [defined({"num_crops": crops}, size) for crops in (1, 4) for size in SIZES]
+    cases += [defined({"num_crops": 16}, SIZES[2])]
     cases += [whole(name, config, size) for name, config in WHOLE for size in SIZES + [(5, 150)]]
     cases += [soft(SOFT, size) for size in SIZES + [(3, 300)]]
     cases += [soft({"patch_size": 3, "pooling_kernel_size": 2, "max_soft_tokens": 70}, size) for size in SIZES[:2]]

@@ -40,6 +40,8 @@ pub const TOPICS: &[&str] = &[
     "llava",
     "lora",
     "loss",
+    "minicpm_resampled",
+    "minicpm_v",
     "minilm",
     "moe",
     "moondream",
@@ -50,6 +52,7 @@ pub const TOPICS: &[&str] = &[
     "optim",
     "paddle_ocr",
     "parts",
+    "phi3_v",
     "pixtral",
     "pool",
     "positional",
@@ -90,6 +93,7 @@ const WITH_TORCH: &[&str] = &[
     "internvl",
     "lfm2_vl",
     "llava",
+    "minicpm_v",
     "minilm",
     "paddle_ocr",
     "pixtral",
@@ -109,7 +113,7 @@ const WITH_SPEECH: &[&str] =
 const WITH_MLX_AUDIO: &[&str] = &["nemo", "qwen3_asr", "sensevoice"];
 
 /// Those whose reference is mlx-vlm, where transformers has no such model or processor.
-const WITH_MLX_VLM: &[&str] = &["deepseek_ocr", "moondream", "parts"];
+const WITH_MLX_VLM: &[&str] = &["deepseek_ocr", "minicpm_resampled", "moondream", "parts", "phi3_v"];
 
 /// A folder of packages for Python, and what lists them.
 struct Environment {

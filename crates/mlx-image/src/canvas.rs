@@ -6,12 +6,14 @@
 use std::borrow::Cow;
 
 use crate::crop::Crop;
-use crate::{Filter, Image, Result, Size, View};
+use crate::{Filter, Image, Levels, Pixels, Result, Size, View};
 
 /// A part of an image, resized and cut into tiles of one size.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Canvas {
     source: Size,
+    /// Rows are columns while it is resized, which rounds otherwise.
+    turned: bool,
     part: Crop,
     /// What is beside the image.
     beside: [u8; 3],
@@ -22,6 +24,8 @@ pub(crate) struct Canvas {
     /// What is beside that.
     room: [u8; 3],
     tiles: Grid,
+    /// The size in which all of that is seen, of which the floats are resized by curves.
+    seen: Option<Size>,
 }
 
 /// Tiles of one size, row by row.
@@ -42,7 +46,18 @@ impl Canvas {
     /// A part of an image of size `source`, with `beside` where it is beside the image.
     pub(crate) fn part(source: Size, part: Crop, beside: [u8; 3]) -> Self {
         let (crop, tiles) = (Crop::whole(part.size), Grid::one(part.size));
-        Self { source, part, beside, sizes: Vec::new(), crop, room: [0; 3], tiles }
+        let (sizes, room) = (Vec::new(), [0; 3]);
+        Self { source, turned: false, part, beside, sizes, crop, room, tiles, seen: None }
+    }
+
+    /// This, of which rows are columns while it is resized if `turned`.
+    pub(crate) fn turned(self, turned: bool) -> Self {
+        Self { turned, ..self }
+    }
+
+    /// This as one tile of that size, of which the floats are resized by curves.
+    pub(crate) fn seen_in(self, size: Size) -> Self {
+        Self { seen: Some(size), ..self }
     }
 
     /// This, resized.
@@ -92,7 +107,7 @@ impl Canvas {
         let y = |at: isize| along(at, self.part.size.height, resized.height);
         let view = |crop: Crop| View {
             source: self.source,
-            size: crop.size,
+            size: self.seen.unwrap_or(crop.size),
             from: [
                 self.part.left as f64 + x(self.crop.left + crop.left),
                 self.part.top as f64 + y(self.crop.top + crop.top),
@@ -100,6 +115,16 @@ impl Canvas {
             extent: [x(crop.size.width as isize), y(crop.size.height as isize)],
         };
         self.tiles.crops().map(view).collect()
+    }
+
+    /// The floats of the tiles of an image, which has the size that this was made for.
+    pub(crate) fn pixels(&self, image: &Image, filter: Filter, levels: &Levels) -> Result<Vec<Pixels>> {
+        let tiles = self.tiles(image, filter)?;
+        let floats = |tile: &Image| match self.seen {
+            None => levels.apply(tile),
+            Some(size) => levels.apply(tile).by_curves(size),
+        };
+        Ok(tiles.iter().map(floats).collect())
     }
 
     /// The tiles of an image, which has the size that this was made for.
@@ -110,7 +135,11 @@ impl Canvas {
         }
         for &size in &self.sizes {
             if size != image.size() {
-                image = Cow::Owned(image.resize(size, filter)?);
+                image = Cow::Owned(if self.turned {
+                    image.transposed()?.resize(size.transposed(), filter)?.transposed()?
+                } else {
+                    image.resize(size, filter)?
+                });
             }
         }
         if self.crop != Crop::whole(image.size()) {

@@ -69,6 +69,13 @@ impl Image {
         &self.pixels
     }
 
+    /// The image with rows for columns.
+    pub(crate) fn transposed(&self) -> Result<Self> {
+        let (pixels, _) = self.pixels.as_chunks::<3>();
+        let column = |at: usize| pixels.iter().skip(at).step_by(self.size.width.max(1)).copied();
+        Self::new(self.size.transposed(), (0..self.size.width).flat_map(column).flatten().collect())
+    }
+
     /// The rows, each `[width, 3]`.
     pub(crate) fn rows(&self) -> impl ExactSizeIterator<Item = &[u8]> {
         self.pixels.chunks_exact(3 * self.size.width)

@@ -15,6 +15,7 @@
 
 mod canvas;
 mod crop;
+mod curves;
 mod decode;
 mod error;
 mod filter;

@@ -34,6 +34,11 @@ impl Size {
         Self { height: edge, width: edge }
     }
 
+    /// The width as height, and the height as width.
+    pub(crate) fn transposed(self) -> Self {
+        Self { height: self.width, width: self.height }
+    }
+
     /// How many pixels this is, if they can be counted.
     pub(crate) fn pixels(self) -> Option<usize> {
         self.height.checked_mul(self.width)

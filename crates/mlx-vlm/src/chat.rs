@@ -115,6 +115,10 @@ struct Scene<'m> {
 }
 
 impl<'m> Reader<'m> for Seer<'m> {
+    fn written(&self, messages: Vec<Message>) -> Vec<Message> {
+        self.model.sight().family().written(messages)
+    }
+
     fn read(&self, text: &str, messages: &[Message]) -> mlx_lm::Result<Box<dyn Passage + 'm>> {
         let prompt = self.prompt(text, messages).map_err(unwrapped)?;
         let marks = prompt.marks(self.model.sight().family().tokens());

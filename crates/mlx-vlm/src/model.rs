@@ -78,6 +78,7 @@ impl VisionLanguageModel {
             ));
         };
         let messages: Vec<Message> = turns.iter().map(|turn| turn.message.clone()).collect();
+        let messages = self.sight.family().written(messages);
         self.prompt(&template.render(&messages, options)?, turns.iter().flat_map(|turn| &turn.media))
     }
 

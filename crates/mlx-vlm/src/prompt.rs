@@ -54,7 +54,12 @@ impl Prompt {
         family: &dyn Family,
         tokenizer: &Tokenizer,
     ) -> Result<Self> {
-        let tokens = family.encode(&expanded(text, &seen, family)?, tokenizer)?;
+        let pieces = pieces(text, &seen, family)?;
+        let tokens = if family.reads_apart() {
+            apart(&pieces, &seen, family, tokenizer)?
+        } else {
+            family.encode(&joined(&pieces, &seen, family), tokenizer)?
+        };
         Self::of_tokens(tokens, seen.into_iter().map(|(_, seen)| seen).collect(), family)
     }
 
@@ -90,13 +95,14 @@ impl Kind {
     }
 }
 
-/// `text` with what stands for each image and video in place of its marker.
-fn expanded(text: &str, seen: &[(Kind, Rc<Seen>)], family: &dyn Family) -> Result<String> {
+/// What is before, between and behind the markers of a text, in which one stands for each of `seen`.
+fn pieces<'t>(text: &'t str, seen: &[(Kind, Rc<Seen>)], family: &dyn Family) -> Result<Vec<&'t str>> {
     let markers = family.markers();
-    let (mut rest, mut expanded) = (text, String::new());
+    let image = |number: usize| markers.image.replace(NUMBER, &(number + 1).to_string());
+    let (mut rest, mut pieces, mut images) = (text, Vec::with_capacity(seen.len() + 1), 0);
     let mut left = seen.iter();
-    while let Some((at, kind, marker)) = next_marker(rest, &markers.image, markers.video.as_deref()) {
-        let Some((expected, seen)) = left.next() else {
+    while let Some((at, kind, marker)) = next_marker(rest, &image(images), markers.video.as_deref()) {
+        let Some((expected, _)) = left.next() else {
             let problem = format!("the conversation has more markers {marker} than it shows");
             return Err(Error::Prompt(problem));
         };
@@ -105,25 +111,62 @@ fn expanded(text: &str, seen: &[(Kind, Rc<Seen>)], family: &dyn Family) -> Resul
                 format!("{marker} stands where the conversation shows the other of image and video");
             return Err(Error::Prompt(problem));
         }
-        expanded.push_str(rest.get(..at).unwrap_or_default());
-        expanded.push_str(&seen.about.text);
+        images += usize::from(kind == Kind::Image);
+        pieces.push(rest.get(..at).unwrap_or_default());
         rest = rest.get(at + marker.len()..).unwrap_or_default();
     }
     let missing = left.count();
     if missing > 0 {
         let problem = format!(
             "the chat template writes no {} for {missing} of what the conversation shows",
-            markers.image
+            image(images)
         );
         return Err(Error::Prompt(problem));
     }
-    expanded.push_str(rest);
-    Ok(expanded)
+    pieces.push(rest);
+    Ok(pieces)
+}
+
+/// What stands in a marker for the number of the image.
+pub(crate) const NUMBER: &str = "{}";
+
+/// The pieces of a text with what stands for each of `seen` between them.
+fn joined(pieces: &[&str], seen: &[(Kind, Rc<Seen>)], family: &dyn Family) -> String {
+    let mut numbers = [0, 0];
+    let mut text = String::new();
+    for (piece, seen) in pieces.iter().zip(seen.iter().map(Some).chain([None])) {
+        text.push_str(piece);
+        let Some((kind, seen)) = seen else { continue };
+        let [images, videos] = &mut numbers;
+        let number = if *kind == Kind::Image { images } else { videos };
+        text.push_str(&family.numbered(*number));
+        text.push_str(&seen.about.text);
+        *number += 1;
+    }
+    text
+}
+
+/// The tokens of pieces of a text, each encoded by itself as a whole text is, with placeholders for each of `seen` between
+/// them.
+fn apart(
+    pieces: &[&str],
+    seen: &[(Kind, Rc<Seen>)],
+    family: &dyn Family,
+    tokenizer: &Tokenizer,
+) -> Result<Vec<u32>> {
+    let placeholder = family.tokens().first().copied().unwrap_or_default();
+    let mut tokens = Vec::new();
+    for (piece, seen) in pieces.iter().zip(seen.iter().map(Some).chain([None])) {
+        tokens.extend(tokenizer.encode(piece, true)?);
+        let count = seen.map_or(0, |(_, seen)| seen.about.tokens);
+        tokens.extend(std::iter::repeat_n(placeholder, count));
+    }
+    Ok(tokens)
 }
 
 /// The first marker of a text: where it is, and of what.
-fn next_marker<'m>(text: &str, image: &'m str, video: Option<&'m str>) -> Option<(usize, Kind, &'m str)> {
-    let found = |kind, marker: &'m str| Some((text.find(marker)?, kind, marker));
+fn next_marker(text: &str, image: &str, video: Option<&str>) -> Option<(usize, Kind, String)> {
+    let found = |kind, marker: &str| Some((text.find(marker)?, kind, marker.to_owned()));
     let video = video.and_then(|marker| found(Kind::Video, marker));
     [found(Kind::Image, image), video].into_iter().flatten().min_by_key(|(at, ..)| *at)
 }

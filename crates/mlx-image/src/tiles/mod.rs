@@ -101,13 +101,15 @@ const CLASSES: [(Class, Family); 12] = [
     (Class::new("GotOcr2ImageProcessor", Filter::Bicubic, CLIP), Family::InternVl),
     (Class::new("MiniCPMVImageProcessor", Filter::Bicubic, HALVES), Family::MiniCpm { merges: false }),
     (Class::new("MiniCPMV4_6ImageProcessor", Filter::Bicubic, HALVES), Family::MiniCpm { merges: true }),
-    (Class::new("Phi3VImageProcessor", Filter::Bicubic, CLIP), Family::Phi3),
+    (Class::new("Phi3VImageProcessor", Filter::Bilinear, CLIP), Family::Phi3),
     (Class::new("MoondreamImageProcessor", Filter::Lanczos, HALVES), Family::Moondream),
     (Class::new("DeepseekVLV2Processor", Filter::Bicubic, HALVES), Family::DeepSeekOcr),
 ];
 
 /// Those of frames of videos; older checkpoints say of images what counts for these.
-const VIDEOS: [(Class, Family); 6] = [
+const VIDEOS: [(Class, Family); 8] = [
+    (Class::new("MiniCPMV4_6VideoProcessor", Filter::Bicubic, HALVES), Family::MiniCpm { merges: true }),
+    (Class::new("MiniCPMV4_6ImageProcessor", Filter::Bicubic, HALVES), Family::MiniCpm { merges: true }),
     (Class::new("SmolVLMVideoProcessor", Filter::Lanczos, HALVES), Family::Idefics3),
     (Class::new("LlavaOnevisionVideoProcessor", Filter::Bicubic, CLIP), Family::LlavaOneVisionVideo),
     (Class::new("InternVLVideoProcessor", Filter::Bicubic, CLIP), Family::InternVl),
@@ -133,11 +135,12 @@ impl TileProcessor {
         Self::new(config, &CLASSES)
     }
 
-    /// What the folder `dir` says of the frames of videos, each of which is seen as a whole.
+    /// What the folder `dir` says of the frames of videos, each of which is seen as a whole, but for MiniCPM-V: it cuts
+    /// frames unless its config says no.
     ///
     /// # Errors
     /// As [`from_dir`](Self::from_dir), for `SmolVLMVideoProcessor`, `LlavaOnevisionVideoProcessor`,
-    /// `InternVLVideoProcessor`, and the processors of images of these families.
+    /// `InternVLVideoProcessor`, `MiniCPMV4_6VideoProcessor`, and the processors of images of these families.
     pub fn video_from_dir(dir: impl AsRef<Path>) -> Result<Self> {
         Self::video_from_json(&read_video(dir.as_ref())?)
     }
@@ -147,7 +150,9 @@ impl TileProcessor {
     /// # Errors
     /// As [`video_from_dir`](Self::video_from_dir).
     pub fn video_from_json(config: &Value) -> Result<Self> {
-        Ok(Self::new(config, &VIDEOS)?.cutting(false))
+        let processor = Self::new(config, &VIDEOS)?;
+        let cuts = processor.cuts && matches!(processor.tiling, Tiling::Slices(_));
+        Ok(processor.cutting(cuts))
     }
 
     fn new(config: &Value, classes: &[(Class, Family)]) -> Result<Self> {
@@ -176,6 +181,14 @@ impl TileProcessor {
         }
     }
 
+    /// The edge of the blocks that tiles consist of, where patches are merged into these: MiniCPM-V.
+    pub fn block(&self) -> Option<usize> {
+        match &self.tiling {
+            Tiling::Slices(tiling) => Some(tiling.block),
+            _ => None,
+        }
+    }
+
     /// How an image of size `source` is cut.
     ///
     /// # Errors
@@ -192,7 +205,7 @@ impl TileProcessor {
         let plan = self.plan(image.size())?;
         let mut pixels = Vec::new();
         for canvas in &plan.canvases {
-            pixels.extend(canvas.tiles(image, self.filter)?.iter().map(|tile| self.levels.apply(tile)));
+            pixels.extend(canvas.pixels(image, self.filter, &self.levels)?);
         }
         Ok(Tiles { layout: plan.layout(), pixels })
     }

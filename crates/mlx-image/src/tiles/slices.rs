@@ -18,7 +18,7 @@ pub(super) struct Slices {
     resolution: usize,
     pub(super) patch: usize,
     /// The edge of the blocks that slices consist of.
-    block: usize,
+    pub(super) block: usize,
     most: usize,
 }
 

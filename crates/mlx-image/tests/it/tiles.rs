@@ -1,7 +1,7 @@
 //! Tiles, patches and wholes of images are those of transformers.
 
 use mlx_image::{Image, PatchProcessor, Patches, Pixels, Processor, Result, Size, TileProcessor, Tiles};
-use mlx_testkit::cases;
+use mlx_testkit::{Tolerance, assert_close, cases};
 use serde_json::{Value, json};
 
 use crate::fixture::golden;
@@ -89,6 +89,21 @@ fn tiles_of_deepseek_ocr_are_smaller_than_the_whole() {
         assert_eq!(json!(sizes), case["sizes"], "{case}");
         assert_eq!(json!([tiles.layout.grid.height, tiles.layout.grid.width]), case["grid"], "{case}");
         assert_numbers(&case, &numbers(&tiles.pixels));
+    }
+}
+
+#[test]
+fn tiles_of_phi_3_are_those_of_its_authors() {
+    for case in with("squares") {
+        let tiles = tiles(&case, &picture(size(&case, "size"), 0));
+        assert_eq!(json!([tiles.layout.grid.height, tiles.layout.grid.width]), case["squares"], "{case}");
+        let (whole, rest) = tiles.pixels.split_first().unwrap();
+        assert_numbers(&case, &numbers(rest));
+        assert_eq!(whole.size, Size::square(336));
+        let seen: Vec<f32> = serde_json::from_value(case["seen"].clone()).unwrap();
+        let step = case["step"].as_u64().unwrap() as usize;
+        let found: Vec<_> = whole.values.iter().step_by(step).copied().collect();
+        assert_close(&found, &seen, Tolerance::F32);
     }
 }
 

@@ -8,8 +8,13 @@ use crate::{GenerateOptions, Model, Result};
 
 /// Turns what a chat template wrote into tokens: of conversations that show more than text, too.
 pub trait Reader<'m> {
+    /// Messages [in parts](Message::in_parts) as the template takes them, if that is otherwise.
+    fn written(&self, messages: Vec<Message>) -> Vec<Message> {
+        messages
+    }
+
     /// The tokens of `text`, which the template wrote of `messages`. Texts of these it was given
-    /// [in parts](Message::in_parts).
+    /// [in parts](Message::in_parts), or as [`written`](Self::written) makes them.
     ///
     /// # Errors
     /// What a message shows is not there or does not fit the text.

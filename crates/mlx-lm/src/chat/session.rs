@@ -249,11 +249,9 @@ impl<'m> ChatSession<'m> {
         let options = ChatOptions { add_generation_prompt, ..self.template.clone() };
         let template: Option<&ChatTemplate> = self.model.tokenizer().chat_template();
         let template = template.ok_or(mlx_text::Error::NoChatTemplate)?;
-        if self.reader.is_none() {
-            return Ok(template.render(messages, &options)?);
-        }
-        let messages: Vec<_> = messages.iter().cloned().map(Message::in_parts).collect();
-        Ok(template.render(&messages, &options)?)
+        let Some(reader) = &self.reader else { return Ok(template.render(messages, &options)?) };
+        let messages = messages.iter().cloned().map(Message::in_parts).collect();
+        Ok(template.render(&reader.written(messages), &options)?)
     }
 
     /// The options of a turn, with the budget of its reasoning.

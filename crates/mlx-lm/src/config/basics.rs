@@ -20,6 +20,9 @@ struct Stretch {
     kind: Option<String>,
     rope_type: Option<String>,
     factor: Option<f64>,
+    #[serde(default)]
+    by_length: bool,
+    original_max_position_embeddings: Option<usize>,
 }
 
 impl Stretch {
@@ -46,12 +49,15 @@ impl Common {
         Some((positions as f64 * factor.max(1.0)) as usize)
     }
 
-    /// The longest text whose tokens have the same scores however many run together: dynamic scaling turns the
-    /// tokens of a longer one by where those that run with them end.
+    /// The longest text whose tokens have the same scores however many run together: dynamic scaling, and factors by
+    /// the length of the text, turn the tokens of a longer one by where those that run with them end.
     pub(crate) fn steady(&self) -> Option<usize> {
-        let grows = self.rope_scaling.as_ref().is_some_and(|scaling| scaling.kind() == Some("dynamic"));
+        let scaling = self.rope_scaling.as_ref()?;
+        if scaling.by_length {
+            return scaling.original_max_position_embeddings;
+        }
         // What `Rotation` takes for a config without the field.
-        grows.then_some(self.max_position_embeddings.unwrap_or(2048))
+        (scaling.kind() == Some("dynamic")).then_some(self.max_position_embeddings.unwrap_or(2048))
     }
 
     /// The ids that end a text.

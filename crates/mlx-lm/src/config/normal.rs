@@ -39,6 +39,7 @@ pub(super) fn form(fields: Fields) -> Result<(Fields, Option<String>)> {
     hoist(&mut fields);
     spread_inner(&mut fields);
     name_direction(&mut fields);
+    name_by_version(&mut fields);
     name_alone(&mut fields);
     let model_type = fields.get("model_type").and_then(Value::as_str).unwrap_or_default();
     let sizes = if wrapper.is_some() { defaults::sizes_within(model_type) } else { Fields::new() };
@@ -60,7 +61,18 @@ const BOTH_WAYS: &[(&str, &str)] = &[("llama_bidirec", "llama"), ("lfm2_bidirect
 const PARTS: &[&str] = &["text_config", "llm_config", "language_config"];
 
 /// Types of models around a decoder whose config is not a part of its own.
-const FLAT: &[&str] = &["llava_qwen2", "moondream1", "moondream2", "moondream3", "paddleocr_vl", "qwen2_5_vl", "qwen2_vl"];
+const FLAT: &[&str] = &[
+    "llava_qwen2",
+    "minicpmo",
+    "minicpmv",
+    "moondream1",
+    "moondream2",
+    "moondream3",
+    "paddleocr_vl",
+    "phi3_v",
+    "qwen2_5_vl",
+    "qwen2_vl",
+];
 
 /// Types of decoders within larger models, and those that they are by themselves.
 const WITHIN: &[(&str, &str)] = &[
@@ -74,6 +86,20 @@ const WITHIN: &[(&str, &str)] = &[
     ("qwen3_vl_moe_text", "qwen3_moe"),
     ("qwen3_vl_text", "qwen3"),
 ];
+
+/// Versions of MiniCPM-V and MiniCPM-o, which do not name their decoders, and those.
+const VERSIONS: &[(&str, &str)] = &[("2.6", "qwen2"), ("4.0", "llama"), ("4", "llama"), ("4.5", "qwen3")];
+
+/// The decoder of a MiniCPM-V or a MiniCPM-o by its version, which is a number or a text.
+fn name_by_version(fields: &mut Fields) {
+    let kind = fields.get("model_type").and_then(Value::as_str);
+    let version = fields.get("version").map(|version| version.to_string());
+    let (Some("minicpmo" | "minicpmv"), Some(version)) = (kind, version) else { return };
+    let version = version.trim_matches('"');
+    if let Some((_, decoder)) = VERSIONS.iter().find(|(name, _)| *name == version) {
+        fields.insert("model_type".into(), (*decoder).into());
+    }
+}
 
 /// Spells that a model reads in both directions as `use_bidirectional_attention`.
 fn name_direction(fields: &mut Fields) {
@@ -110,6 +136,10 @@ fn unwrap(mut fields: Fields) -> (Fields, Option<String>) {
         let is_around = FLAT.contains(&whole.as_str());
         if is_around {
             fields.insert("model_type".into(), defaults::part_of(&whole).into());
+        }
+        if let ("phi3_v", Some(Value::Object(rope))) = (whole.as_str(), fields.get_mut("rope_scaling")) {
+            // Short texts have waves of their own, by the model's authors and mlx-vlm, but not by mlx-lm.
+            rope.insert("by_length".into(), true.into());
         }
         return (fields, Some(whole).filter(|_| is_around));
     };
@@ -268,6 +298,24 @@ mod tests {
             let config = json!({"tie_word_embeddings": whole, "text_config": {"tie_word_embeddings": part}});
             assert_eq!(formed(config).get("tie_word_embeddings").cloned(), expected);
         }
+    }
+
+    #[test]
+    fn short_texts_of_phi_3_v_have_waves_of_their_own() {
+        let formed = formed(json!({"model_type": "phi3_v", "rope_scaling": {"type": "su"}}));
+        assert_eq!(
+            (&formed["model_type"], &formed["rope_scaling"]["by_length"]),
+            (&json!("phi3"), &json!(true))
+        );
+    }
+
+    #[test]
+    fn the_version_of_a_minicpm_tells_its_decoder() {
+        for (version, decoder) in [(json!(2.6), "qwen2"), (json!("4.5"), "qwen3"), (json!(4.0), "llama")] {
+            let formed = formed(json!({"model_type": "minicpmv", "version": version}));
+            assert_eq!(formed["model_type"], decoder);
+        }
+        assert_eq!(formed(json!({"model_type": "minicpmo", "version": 1}))["model_type"], "minicpmo");
     }
 
     #[test]

@@ -31,12 +31,16 @@ pub const WRAPPERS: &[&str] = &[
     "llava_next",
     "llava_onevision",
     "llava_qwen2",
+    "minicpmo",
+    "minicpmv",
+    "minicpmv4_6",
     "mistral3",
     "moondream1",
     "moondream2",
     "moondream3",
     "paddleocr_vl",
     "paligemma",
+    "phi3_v",
     "qwen2_5_vl",
     "qwen2_vl",
     "qwen3_5",
@@ -48,11 +52,15 @@ pub const WRAPPERS: &[&str] = &[
 
 /// Scopes of what is no text.
 const OTHERS: &[&str] = &[
+    "apm.",
+    "audio_avg_pooler.",
+    "audio_projection_layer.",
     "audio_tower.",
     "connector.",
     "embed_audio.",
     "embed_vision.",
     "image_newline",
+    "merger.",
     "mlp1.",
     "mlp_AR.",
     "mm_projector.",
@@ -60,13 +68,18 @@ const OTHERS: &[&str] = &[
     "multi_modal_projector.",
     "projector.",
     "region.",
+    "resampler.",
     "sam_model.",
+    "tts.",
     "view_sep",
     "vision.",
+    "vision_embed_tokens.",
     "vision_embedder.",
     "vision_model.",
     "vision_tower.",
     "visual.",
+    "vit_merger.",
+    "vpm.",
 ];
 
 /// The scope of layers that predict tokens after the next.
@@ -90,6 +103,9 @@ fn spelling(name: String, is_apart: bool) -> String {
     }
     if let Some(text) = inner.strip_prefix(MOONDREAM) {
         return moondream(text);
+    }
+    if let Some(part) = name.strip_prefix("llm.") {
+        return format!("language_model.{part}");
     }
     if is_apart {
         return name;

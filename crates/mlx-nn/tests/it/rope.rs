@@ -2,7 +2,7 @@
 
 use mlx_core::random::{self, Key};
 use mlx_core::{Array, Dtype};
-use mlx_nn::{Places, Rope, RopeScaling};
+use mlx_nn::{LeftPadding, Places, Rope, RopeScaling};
 use mlx_testkit::{Golden, Tolerance, assert_close, cases};
 use serde_json::{Value, json};
 
@@ -63,7 +63,33 @@ fn a_base_that_grows_has_no_places() {
     let places = Places::new(Array::zeros([1, 1, 2], Dtype::Int32).unwrap()).unwrap();
     let x = Array::zeros([1, 1, 2, 4], Dtype::Float32).unwrap();
     let error = rope.forward(&x, mlx_nn::Offset::At(&places)).unwrap_err().to_string();
-    assert!(error.contains("grows with the text"), "{error}");
+    assert!(error.contains("change with the length of the text"), "{error}");
+}
+
+#[test]
+fn short_texts_have_factors_of_their_own_if_a_model_asks_for_it() {
+    let rope = |fields: Value| {
+        let mut scaling = json!({"type": "su", "original_max_position_embeddings": 8});
+        scaling.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        Rope::new(6, 100.0, Some(&self::scaling(scaling).unwrap()), false, 16).unwrap()
+    };
+    let both = rope(json!({"by_length": true, "short_factor": [1, 2, 3], "long_factor": [2, 4, 8]}));
+    let [short, long] = [[1, 2, 3], [2, 4, 8]].map(|factors| rope(json!({"long_factor": factors})));
+    let unasked = rope(json!({"short_factor": [1, 2, 3], "long_factor": [2, 4, 8]}));
+    let x = random::normal([2, 1, 5, 8], Dtype::Float32, &Key::new(7).unwrap()).unwrap();
+    let turned = |rope: &Rope, offset: i32| rope.forward(&x, offset).unwrap().to_vec::<f32>().unwrap();
+    for (offset, expected) in [(0, &short), (3, &short), (4, &long), (90, &long)] {
+        assert_eq!(turned(&both, offset), turned(expected, offset), "from {offset}");
+        assert_eq!(turned(&unasked, offset), turned(&long, offset), "from {offset}");
+    }
+    assert_ne!(turned(&short, 3), turned(&long, 3));
+    let padding = LeftPadding::new(vec![2, 0]).unwrap();
+    let found = both.forward(&x, mlx_nn::Offset::Padded { end: 4, padding: &padding }).unwrap();
+    let [first, second] = [(&short, 2), (&long, 4)].map(|(rope, at)| turned(rope, at));
+    let half = first.len() / 2;
+    let found = found.to_vec::<f32>().unwrap();
+    assert_close(&found[..half], &first[..half], Tolerance::F32);
+    assert_close(&found[half..], &second[half..], Tolerance::F32);
 }
 
 #[test]

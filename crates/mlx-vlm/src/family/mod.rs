@@ -1,5 +1,6 @@
 //! The families: how each prepares images, what its tower makes of them, and where that stands in a text.
 
+mod added;
 mod bounds;
 mod deepseek_ocr;
 mod fast_vlm;
@@ -13,10 +14,13 @@ mod internvl;
 mod layout;
 mod lfm2_vl;
 mod llava;
+mod minicpm_v;
 mod moondream;
 mod paddle_ocr;
 mod paligemma;
+mod phi3_v;
 mod pixtral;
+mod places;
 mod qwen_vl;
 mod siglip;
 mod tiled;
@@ -26,7 +30,7 @@ use mlx_core::Array;
 use mlx_hub::Directory;
 use mlx_image::{Size, View};
 use mlx_nn::{Module, Weights};
-use mlx_text::Tokenizer;
+use mlx_text::{Message, Tokenizer};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -68,6 +72,22 @@ pub(crate) trait Family: Module {
         self.prepare(media)
     }
 
+    /// Messages [in parts](Message::in_parts) as the chat template takes them.
+    fn written(&self, messages: Vec<Message>) -> Vec<Message> {
+        messages
+    }
+
+    /// Whether each text between images is encoded by itself, with what the tokenizer puts around a text. Images are then
+    /// placeholders alone.
+    fn reads_apart(&self) -> bool {
+        false
+    }
+
+    /// What stands before an image or a video for its number, from 0 on, among those of its kind in a conversation.
+    fn numbered(&self, _number: usize) -> String {
+        String::new()
+    }
+
     /// What the tower makes of it, `[tokens, hidden]`. What is behind the hidden states of a token is added after the
     /// first layers of the decoder, as wide for each.
     fn see(&self, about: &About, inputs: &[Array]) -> Result<Array>;
@@ -99,6 +119,7 @@ pub(crate) trait Family: Module {
 /// What stands for what is shown in the text of a conversation.
 #[derive(Clone, Debug)]
 pub(crate) struct Markers {
+    /// In which [`NUMBER`](crate::prompt::NUMBER) may stand for the number of the image, from 1 on.
     pub(crate) image: String,
     pub(crate) video: Option<String>,
 }
@@ -161,10 +182,13 @@ families! {
     "llava" => llava,
     "llava_next" => llava::next,
     "llava_onevision" => llava::one_vision,
+    "minicpmo" | "minicpmv" => minicpm_v::resampled,
+    "minicpmv4_6" => minicpm_v,
     "mistral3" => pixtral,
     "moondream1" | "moondream2" | "moondream3" => moondream,
     "paddleocr_vl" => paddle_ocr,
     "paligemma" => paligemma,
+    "phi3_v" => phi3_v,
     "qwen2_5_vl" | "qwen2_vl" | "qwen3_5" | "qwen3_5_moe" | "qwen3_vl" | "qwen3_vl_moe" => qwen_vl,
 }
 

@@ -21,9 +21,13 @@ mod glm_vl;
 #[cfg(test)]
 mod grounding;
 #[cfg(test)]
+mod minicpm_v;
+#[cfg(test)]
 mod moondream;
 #[cfg(test)]
 mod paddle_ocr;
+#[cfg(test)]
+mod phi3_v;
 #[cfg(test)]
 mod qwen_vl;
 #[cfg(test)]

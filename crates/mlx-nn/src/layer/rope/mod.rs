@@ -48,6 +48,8 @@ enum Waves {
     Growing { base: f32, factor: f32, max_position: i32 },
     /// One length for each pair.
     Lengths(Lengths),
+    /// One length for each pair in texts that end at `original` at most, and another in longer ones.
+    ByLength { short: Lengths, long: Lengths, original: i32 },
 }
 
 /// Lengths, and the array of them `[dims / 2]`.
@@ -55,6 +57,20 @@ enum Waves {
 struct Lengths {
     values: Vec<f32>,
     array: Array,
+}
+
+impl Lengths {
+    fn new(values: Vec<f32>) -> Result<Self> {
+        let array = Array::from_slice(&values, [i32::try_from(values.len()).unwrap_or(i32::MAX)])?;
+        Ok(Self { values, array })
+    }
+}
+
+impl Waves {
+    /// Whether they change with the length of the text.
+    fn change(&self) -> bool {
+        matches!(self, Self::Growing { .. } | Self::ByLength { .. })
+    }
 }
 
 impl PartialEq for Lengths {
@@ -101,15 +117,23 @@ impl Rope {
             }
             Some(RopeScaling::LongRope(long)) => {
                 let magnitude = long.magnitude(max_position)?;
-                Self { magnitude, traditional: false, ..plain }.with_lengths(long.wavelengths(base, dims)?)
+                let plain = Self { magnitude, traditional: false, ..plain };
+                let all = long.wavelengths(base, dims)?;
+                match long.short_wavelengths(base, dims)? {
+                    None => plain.with_lengths(all),
+                    Some(short) => {
+                        let original = long.original_max_position_embeddings;
+                        let (short, long) = (Lengths::new(short)?, Lengths::new(all)?);
+                        Ok(Self { waves: Waves::ByLength { short, long, original }, ..plain })
+                    }
+                }
             }
             Some(RopeScaling::Proportional(part)) => plain.with_lengths(part.wavelengths(base, dims)?),
         }
     }
 
     fn with_lengths(self, values: Vec<f32>) -> Result<Self> {
-        let array = Array::from_slice(&values, [self.dims / 2])?;
-        Ok(Self { waves: Waves::Lengths(Lengths { values, array }), ..self })
+        Ok(Self { waves: Waves::Lengths(Lengths::new(values)?), ..self })
     }
 
     /// Turns `x` `[batch, heads, length, width]`, whose first place is at position `offset`: a number, or one for
@@ -117,7 +141,7 @@ impl Rope {
     #[track_caller]
     pub fn forward<'o>(&self, x: &Array, offset: impl Into<Offset<'o>>) -> mlx_core::Result<Array> {
         let offset = offset.into();
-        if let (Waves::Growing { .. }, Offset::Padded { end, padding }) = (&self.waves, offset) {
+        if let (true, Offset::Padded { end, padding }) = (self.waves.change(), offset) {
             return self.forward_each(x, end, padding);
         }
         let (first, padding) = match offset {
@@ -142,13 +166,13 @@ impl Rope {
         offset: impl Into<Offset<'o>>,
     ) -> mlx_core::Result<[Array; N]> {
         let offset = offset.into();
-        let grows = matches!(self.waves, Waves::Growing { .. });
+        let change = self.waves.change();
         let length = all.first().map_or(Ok(0), |part| part.x.dim(-2))?;
         match offset {
             Offset::All(first) if self.magnitude == 1.0 => {
                 return fast::rope_heads(all, self.rotation(first, length), None);
             }
-            Offset::Padded { end, padding } if self.magnitude == 1.0 && !grows => {
+            Offset::Padded { end, padding } if self.magnitude == 1.0 && !change => {
                 return fast::rope_heads(all, self.rotation(end, length), Some(padding.shift()));
             }
             _ => {}
@@ -169,12 +193,16 @@ impl Rope {
                 (Some(grown(base, factor, end, max_position, self.dims)), None)
             }
             Waves::Lengths(lengths) => (None, Some(&lengths.array)),
+            Waves::ByLength { short, long, original } => {
+                let is_short = length.saturating_add(first) <= *original;
+                (None, Some(if is_short { &short.array } else { &long.array }))
+            }
         };
         let Self { dims, traditional, pace, .. } = *self;
         fast::Rope { dims, traditional, base, scale: pace, offset: first, freqs }
     }
 
-    /// [`forward`](Self::forward) for one text after the other, as the base depends on how long each is.
+    /// [`forward`](Self::forward) for one text after the other, as the waves depend on how long each is.
     fn forward_each(&self, x: &Array, end: i32, padding: &LeftPadding) -> mlx_core::Result<Array> {
         let turned: Vec<_> = (0..)
             .zip(padding.widths())

@@ -95,8 +95,9 @@ impl Rope {
         let lengths = match &self.waves {
             Waves::Base(base) => Array::from_slice(&powers(*base, self.dims), [self.dims / 2])?,
             Waves::Lengths(lengths) => lengths.array.clone(),
-            Waves::Growing { .. } => {
-                let message = "a base that grows with the text has no positions along several axes";
+            Waves::Growing { .. } | Waves::ByLength { .. } => {
+                let message =
+                    "waves that change with the length of the text have no positions along several axes";
                 return Err(mlx_core::Error::custom("rope", message));
             }
         };

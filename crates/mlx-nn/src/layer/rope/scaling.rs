@@ -60,6 +60,10 @@ struct Stored {
     mscale_all_dim: Option<f32>,
     truncate: Option<bool>,
     long_factor: Option<OneOrMany>,
+    short_factor: Option<OneOrMany>,
+    /// Short texts have factors of their own, which mlx-lm leaves unused.
+    #[serde(default)]
+    by_length: bool,
     partial_rotary_factor: Option<f32>,
     mrope_section: Option<Vec<i32>>,
     #[serde(alias = "interleaved")]
@@ -125,6 +129,10 @@ impl Stored {
         let original = self.original_max_position_embeddings;
         Ok(LongRope {
             long_factor: needed("long_factor", self.long_factor.clone())?.into(),
+            short_factor: match self.by_length {
+                true => Some(needed("short_factor", self.short_factor.clone())?.into()),
+                false => None,
+            },
             original_max_position_embeddings: needed("original_max_position_embeddings", original)?,
         })
     }

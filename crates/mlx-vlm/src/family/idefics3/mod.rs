@@ -4,7 +4,6 @@
 
 mod config;
 mod film;
-mod places;
 
 use mlx_core::Array;
 use mlx_image::{Image, Size, TileProcessor};
@@ -12,7 +11,7 @@ use mlx_nn::{Linear, Module};
 use mlx_vision::{PatchPlaces, Vit, squares};
 
 use self::config::Config;
-use self::places::places;
+use super::places::{Shares, places};
 use super::tiled::{grid, patches};
 use super::{About, Checkpoint, Family, Markers, Prepared};
 use crate::{Error, Media, Result};
@@ -75,7 +74,7 @@ impl Idefics3 {
     /// `[tiles, rows, columns, numbers] -> [tokens, hidden]`.
     fn look(&self, patches: &Array) -> Result<Array> {
         let [tiles, rows, columns, _] = patches.dims()?;
-        let places = places([rows, columns], self.side);
+        let places = places([rows, columns], self.side, Shares::Multiplied);
         let seen = self.vision_model.forward(&patches.flatten(1, 2)?, PatchPlaces::Taken(&places))?;
         let seen = seen.reshape([tiles, rows, columns, seen.dim(-1)?])?;
         Ok(self.proj.forward(&squares(&seen, self.scale)?.flatten(0, 1)?)?)

@@ -46,7 +46,7 @@ pub(in crate::family) fn vit_sizes(config: &Value, unnamed: &str) -> Result<VitS
     let kind = if stored.model_type.is_empty() { unnamed } else { &stored.model_type };
     let (defaults, clip) = match kind {
         "clip_vision_model" => (CLIP, true),
-        "siglip_vision_model" | "siglip2_vision_model" => (SIGLIP, false),
+        "minicpmv4_6_vision" | "siglip" | "siglip_vision_model" | "siglip2_vision_model" => (SIGLIP, false),
         "idefics3" | "idefics3_vision" | "smolvlm" | "smolvlm_vision" => (IDEFICS, false),
         other => {
             let problem = format!("vision_config: model_type `{other}` is not supported");
