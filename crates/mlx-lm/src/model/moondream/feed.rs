@@ -66,7 +66,12 @@ impl Feed {
         };
         Ok(Self::Mixed {
             router: Router::load(&w.at("router"), hidden, true, routing)?,
-            experts: SwitchGlu::halves(w, ["fc1", "fc2"], options)?,
+            // A converted checkpoint has them apart.
+            experts: if w.contains("experts.gate_proj.weight") {
+                SwitchGlu::load(w, "experts", options)?
+            } else {
+                SwitchGlu::halves(w, ["fc1", "fc2"], options)?
+            },
         })
     }
 }
