@@ -144,7 +144,7 @@ fn an_unknown_wrapper_names_those_that_are_known() {
     let text = json!({"model_type": "llama"});
     let message =
         refusal(&intact().with_config("model_type", json!("seeing")).with_config("text_config", text));
-    assert!(message.contains("`seeing`") && message.contains("llava_onevision, mistral3"), "{message}");
+    assert!(message.contains("`seeing`") && message.contains("llava_onevision, llava_qwen2"), "{message}");
 }
 
 #[test]
