@@ -55,6 +55,8 @@ fn what_came_behind_an_image_is_forgotten_with_it() {
     cache.trim(5).unwrap();
     push(&mut cache, 9);
     assert_eq!(next(&mut cache), [11, 12]);
+    cache.trim(1).unwrap();
+    assert_eq!(next(&mut cache), [10, 11]);
 }
 
 #[test]

@@ -4,17 +4,6 @@
 //! [`Notation::read`] does so by itself, as for answers of a server. Florence-2 has answers of its own
 //! ([`florence2::Answer`](crate::florence2::Answer)).
 //!
-//! | notation | a box | numbers | source |
-//! |---|---|---|---|
-//! | [`Qwen2Vl`](Notation::Qwen2Vl) | `<\|box_start\|>(x,y),(x,y)<\|box_end\|>` | thousandths | Wang et al., "Qwen2-VL", 2.2 |
-//! | [`Qwen25Vl`](Notation::Qwen25Vl) | `{"bbox_2d": [x, y, x, y], "label": …}` | pixels of what the tower sees | Bai et al., "Qwen2.5-VL Technical Report", 2.2 |
-//! | [`Qwen3Vl`](Notation::Qwen3Vl) | as Qwen2.5-VL | thousandths | Bai et al., "Qwen3-VL Technical Report" |
-//! | [`PaliGemma`](Notation::PaliGemma) | `<loc0000>` for y, x, y, x, then the label | 1024ths | Beyer et al., "PaliGemma", 3.2 |
-//! | [`Gemma`](Notation::Gemma) | `{"box_2d": [y, x, y, x], "label": …}` | thousandths | the model cards of Gemma |
-//! | [`InternVl`](Notation::InternVl) | `<ref>…</ref><box>[[x, y, x, y]]</box>` | thousandths | Chen et al., "InternVL 2.5" |
-//! | [`GlmV`](Notation::GlmV) | `<\|begin_of_box\|>[[x, y, x, y]]<\|end_of_box\|>`, or as Qwen3-VL | thousandths | GLM-V Team, "GLM-4.1V-Thinking" |
-//! | [`DeepSeekOcr`](Notation::DeepSeekOcr) | `<\|ref\|>…<\|/ref\|><\|det\|>[[x, y, x, y]]<\|/det\|>` | of 999 | Wei et al., "DeepSeek-OCR" |
-//!
 //! Marks that are special tokens may be missing, as they are in a text whose special tokens are not shown.
 
 mod json;
@@ -43,6 +32,17 @@ pub enum Place {
 }
 
 /// How the models of a family write places.
+///
+/// | notation | a box | numbers | source |
+/// |---|---|---|---|
+/// | [`Qwen2Vl`](Self::Qwen2Vl) | `<\|box_start\|>(x,y),(x,y)<\|box_end\|>` | thousandths | Wang et al., "Qwen2-VL" |
+/// | [`Qwen25Vl`](Self::Qwen25Vl) | `{"bbox_2d": [x, y, x, y], "label": …}` | pixels of what the tower sees | Bai et al., "Qwen2.5-VL Technical Report" |
+/// | [`Qwen3Vl`](Self::Qwen3Vl) | as Qwen2.5-VL | thousandths | Bai et al., "Qwen3-VL Technical Report" |
+/// | [`PaliGemma`](Self::PaliGemma) | `<loc0000>` for y, x, y, x, then the label | 1024ths | Beyer et al., "PaliGemma" |
+/// | [`Gemma`](Self::Gemma) | `{"box_2d": [y, x, y, x], "label": …}` | thousandths | the model cards of Gemma |
+/// | [`InternVl`](Self::InternVl) | `<ref>…</ref><box>[[x, y, x, y]]</box>` | thousandths | Chen et al., "InternVL 2.5" |
+/// | [`GlmV`](Self::GlmV) | `<\|begin_of_box\|>[[x, y, x, y]]<\|end_of_box\|>`, or as Qwen3-VL | thousandths | GLM-V Team, "GLM-4.1V-Thinking" |
+/// | [`DeepSeekOcr`](Self::DeepSeekOcr) | `<\|ref\|>…<\|/ref\|><\|det\|>[[x, y, x, y]]<\|/det\|>` | of 999 | Wei et al., "DeepSeek-OCR" |
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Notation {
     /// Qwen2-VL.
