@@ -144,18 +144,19 @@ impl House<'_> {
     }
 
     fn converse(&self, conversation: &Conversation, form: &Form) -> Result<Reading, Fault> {
+        let media: Vec<_> = conversation.turns.iter().flat_map(|(_, media)| media).collect();
+        // Its template would not know what to do with parts.
+        if !media.is_empty() && self.model.sight().is_none() {
+            return Err(Fault::field("messages", "the model sees no images: name one that does"));
+        }
         let (format, form) = self.calls(conversation, form)?;
         let text = self.render(conversation, &format, &form)?;
-        let media: Vec<_> = conversation.turns.iter().flat_map(|(_, media)| media).collect();
         let prompt = match self.model.sight() {
             Some(model) if !media.is_empty() => {
                 let prompt = model
                     .prompt(&text, media)
                     .map_err(|error| Fault::field("messages", error.to_string()))?;
                 Reads::Shown(Box::new(prompt))
-            }
-            _ if !media.is_empty() => {
-                return Err(Fault::field("messages", "the model sees no images: name one that does"));
             }
             _ => Reads::Text(self.model.language().tokenizer().encode(&text, false)?),
         };
