@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use subtle::ConstantTimeEq;
 use tower_http::cors::{AllowOrigin, Any, CorsLayer};
 
-use super::House;
+use super::{House, page};
 use crate::fault::Fault;
 
 /// What all may ask, so that the page can be opened and a supervisor need not hold a key.
@@ -20,7 +20,8 @@ pub(super) async fn guard(State(house): State<Arc<House>>, request: Request, nex
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let path = request.uri().path();
     let refused = check_origin(request.headers(), &house.options.allowed_origins).err().or_else(|| {
-        let open = OPEN.contains(&path) || request.method() == Method::OPTIONS;
+        let open =
+            OPEN.contains(&path) || path.starts_with(page::FOLDER) || request.method() == Method::OPTIONS;
         if open { None } else { check_key(request.headers(), &house.options.api_keys).err() }
     });
     let response = match refused {

@@ -9,6 +9,7 @@ mod guard;
 mod health;
 mod media;
 mod models;
+mod page;
 mod refusal;
 mod rerank;
 mod stream;
@@ -52,6 +53,8 @@ pub(crate) fn router(house: Arc<House>) -> Router {
         .route("/v1/models/{*name}", get(models::one))
         .route("/tokenize", post(tokens::tokenize))
         .route("/detokenize", post(tokens::detokenize))
+        .route("/", get(page::index))
+        .route("/page/{name}", get(page::file))
         .route("/health", get(health::health))
         .route("/metrics", get(health::metrics));
     ways.fallback(refusal::unknown)
