@@ -156,6 +156,7 @@ class Page:
         self.call("Emulation.setTouchEmulationEnabled", enabled=touch)
         scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
         self.call("Emulation.setEmulatedMedia", features=scheme)
+        self.run("new Promise((shown) => requestAnimationFrame(() => requestAnimationFrame(shown)))")
 
     def run(self, script):
         """The value of an expression, or of what it promises."""

@@ -314,6 +314,29 @@ class Ends(WithPage):
         self.shot("gone")
 
 
+def portrait(path):
+    """A picture for the docs: what a small model answers to two questions, without chance."""
+    server = Server(options.mlx, options.port, [*MODELS, HEARS])
+    browser = Browser(options.chromium)
+    try:
+        page = browser.open(server.address, files=options.files)
+        page.run("localStorage.setItem('mlx.settings', JSON.stringify({ temperature: 0, max_tokens: 200 }))")
+        page.go(server.address)
+        page.look(1120, 800, scale=1.5)
+        page.until("document.querySelector('#model').value === 'smollm2'")
+        for question in ("Why is the sky blue? Answer in two sentences.", "Write a Python function that adds two numbers."):
+            page.click("#draft")
+            page.write(question)
+            page.press("Enter")
+            page.until(FINISHED, 300)
+        # As with a mouse that rests elsewhere.
+        page.run("document.querySelectorAll('.asked .acts').forEach((acts) => { acts.style.opacity = 0; })")
+        page.picture(path)
+    finally:
+        browser.close()
+        server.close()
+
+
 def main():
     global options
     parser = argparse.ArgumentParser(description="Tests the page of mlx serve.")
@@ -322,7 +345,10 @@ def main():
     parser.add_argument("--port", type=int, default=8102)
     parser.add_argument("--shots", help="a folder for pictures of what is seen")
     parser.add_argument("--files", help="a folder whose files are shown in place of the program's")
+    parser.add_argument("--portrait", metavar="FILE", help="make the picture of the docs, and test nothing")
     options, rest = parser.parse_known_args()
+    if options.portrait:
+        return portrait(options.portrait)
     unittest.main(argv=[sys.argv[0], *rest], verbosity=2)
 
 
