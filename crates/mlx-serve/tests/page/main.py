@@ -35,6 +35,33 @@ new MutationObserver(() => {
   if (answer) seen.push([answer.querySelector(":scope > .text").innerText, answer.classList.contains("running")]);
 }).observe(document.getElementById("messages"), { childList: true, subtree: true, characterData: true });
 """
+# A model that speaks, in place of the server's: those of the assets read no English. Its file does not say its length.
+SPEAKER = """
+const real = window.fetch;
+window.played = [];
+window.fetch = async (path, options) => {
+  if (path === "v1/models") {
+    const list = await (await real(path, options)).json();
+    list.data.push({ id: "kokoro", object: "model", task: "speak" });
+    return Response.json(list);
+  }
+  if (path !== "v1/audio/speech") return real(path, options);
+  window.asked = JSON.parse(options.body);
+  const bytes = new DataView(new ArrayBuffer(44 + 24000));
+  [..."RIFF....WAVEfmt ", ..."....................data"].forEach((letter, at) => bytes.setUint8(at, letter.charCodeAt(0)));
+  for (const at of [4, 40]) bytes.setUint32(at, 0xffffffff, true);
+  bytes.setUint32(16, 16, true);
+  for (const [at, value] of [[20, 1], [22, 1], [32, 2], [34, 16]]) bytes.setUint16(at, value, true);
+  bytes.setUint32(24, 24000, true);
+  bytes.setUint32(28, 48000, true);
+  return new Response(bytes.buffer);
+};
+const play = HTMLMediaElement.prototype.play;
+HTMLMediaElement.prototype.play = function () {
+  this.addEventListener("ended", () => played.push(this.duration));
+  return play.call(this);
+};
+"""
 LAST = "[...document.querySelectorAll('.answered')].at(-1)"
 FINISHED = f"{LAST} && !{LAST}.classList.contains('running')"
 
@@ -189,6 +216,16 @@ class Conversations(WithPage):
         heard = self.page.until("document.querySelector('#draft').value", 120)
         self.assertRegex(heard.lower(), "quick|brown|fox|lazy|dog")
 
+    def test_an_answer_is_read_aloud_in_the_chosen_voice(self):
+        self.page.call("Page.addScriptToEvaluateOnNewDocument", source=SPEAKER)
+        self.start(voice="af_sky")
+        self.ready()
+        self.asked("Hello.")
+        self.page.click(".answered [aria-label='Read aloud']")
+        self.assertEqual(self.page.until("played"), [0.5])
+        self.assertEqual(self.page.run("[asked.model, asked.voice]"), ["kokoro", "af_sky"])
+        self.page.until("document.querySelector(\".answered [aria-label='Read aloud']\")")
+
     def test_an_answer_can_be_stopped_and_written_again(self):
         self.start(max_tokens="400")
         self.ready()
@@ -322,9 +359,9 @@ def portrait(path):
         page = browser.open(server.address, files=options.files)
         page.run("localStorage.setItem('mlx.settings', JSON.stringify({ temperature: 0, max_tokens: 200 }))")
         page.go(server.address)
-        page.look(1120, 800, scale=1.5)
+        page.look(1120, 820, scale=1.5)
         page.until("document.querySelector('#model').value === 'smollm2'")
-        for question in ("Why is the sky blue? Answer in two sentences.", "Write a Python function that adds two numbers."):
+        for question in ("What is the capital of France?", "Write a Python function that adds two numbers."):
             page.click("#draft")
             page.write(question)
             page.press("Enter")
