@@ -145,7 +145,11 @@ class Page:
             return self.call("Fetch.continueRequest", requestId=paused["requestId"])
         headers = [one for one in paused["responseHeaders"] if one["name"].lower() not in ("content-length", "etag")]
         body = base64.b64encode(path.read_bytes()).decode()
-        self.call("Fetch.fulfillRequest", requestId=paused["requestId"], responseCode=200, responseHeaders=headers, body=body)
+        try:
+            self.call("Fetch.fulfillRequest", requestId=paused["requestId"], responseCode=200, responseHeaders=headers, body=body)
+        except RuntimeError:
+            # The page that asked was left.
+            pass
 
     def go(self, address):
         self.call("Page.navigate", url=address)
