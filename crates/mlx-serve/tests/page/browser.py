@@ -141,7 +141,7 @@ class Page:
         """Answers with a file of the folder in place of the server's, with the server's headers."""
         name = paused["request"]["url"].removeprefix(self.address).removeprefix("page/") or "index.html"
         path = Path(self.files) / name
-        if "/" in name or not path.is_file():
+        if "/" in name or not path.is_file() or "responseHeaders" not in paused:
             return self.call("Fetch.continueRequest", requestId=paused["requestId"])
         headers = [one for one in paused["responseHeaders"] if one["name"].lower() not in ("content-length", "etag")]
         body = base64.b64encode(path.read_bytes()).decode()
