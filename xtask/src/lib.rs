@@ -17,6 +17,7 @@ mod golden;
 mod host;
 mod libclang;
 mod mlx_c;
+mod page;
 mod parity;
 mod pins;
 mod process;
@@ -50,6 +51,7 @@ enum Task {
     Assets(assets::Options),
     Golden(golden::Options),
     Parity(parity::Options),
+    Page(page::Options),
     Demo(demo::Options),
     Test(test::Options),
     Bench(bench::Options),
@@ -79,6 +81,7 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Assets(options) => assets::run(&options),
         Task::Golden(options) => golden::run(&options),
         Task::Parity(options) => parity::run(&options),
+        Task::Page(options) => page::run(&options),
         Task::Demo(options) => demo::run(&options),
         Task::Test(_) => test::run(),
         Task::Bench(options) => bench::run(&options),

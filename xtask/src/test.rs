@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::steps::{Outcome, Steps, done, unless_refused};
-use crate::{assets, coverage, process, regen_bindings, repo, tidy, vendor};
+use crate::{assets, coverage, page, process, regen_bindings, repo, tidy, vendor};
 
 /// Run every check and every test: format, lints, tidy, licences, bindings, tests, docs.
 ///
@@ -57,6 +57,8 @@ pub fn suite(backend: vendor::Backend, device: Option<&str>) -> Result<()> {
     })?;
     steps.run("clippy", || cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
     steps.run("tests", || cargo(test_runner()))?;
+    // After the tests, which have built the program.
+    steps.run("page", || page::test(&page::Options { tests: Vec::new(), pictures: None, files: None }))?;
     steps.run("doctests", || cargo(&["test", "--workspace", "--doc"]))?;
     steps.run("docs", || docs(&root))?;
     steps.run("coverage", || {

@@ -10,7 +10,7 @@ use futures_util::StreamExt;
 use subtle::ConstantTimeEq;
 use tower_http::cors::{AllowOrigin, Any, CorsLayer};
 
-use super::{House, refusal};
+use super::{House, page, refusal};
 use crate::fault::Fault;
 
 /// What all may ask, so that the page can be opened and a supervisor need not hold a key.
@@ -21,7 +21,9 @@ pub(super) async fn guard(State(house): State<Arc<House>>, request: Request, nex
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let path = request.uri().path().to_owned();
     let refused = check_origin(request.headers(), &house.options.allowed_origins).err().or_else(|| {
-        let open = OPEN.contains(&path.as_str()) || request.method() == Method::OPTIONS;
+        let open = OPEN.contains(&path.as_str())
+            || path.starts_with(page::FOLDER)
+            || request.method() == Method::OPTIONS;
         if open { None } else { check_key(request.headers(), &house.options.api_keys).err() }
     });
     let length = content_length(request.headers());

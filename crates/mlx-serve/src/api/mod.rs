@@ -10,6 +10,7 @@ mod health;
 mod media;
 mod messages;
 mod models;
+mod page;
 mod passages;
 mod refusal;
 mod rerank;
@@ -67,6 +68,8 @@ pub(crate) fn router(house: Arc<House>) -> Router {
         .route("/v1/models/{*name}", get(models::one))
         .route("/tokenize", post(tokens::tokenize))
         .route("/detokenize", post(tokens::detokenize))
+        .route("/", get(page::index))
+        .route("/page/{name}", get(page::file))
         .route("/health", get(health::health))
         .route("/metrics", get(health::metrics));
     ways.fallback(refusal::unknown)
