@@ -8,6 +8,7 @@ mod archive;
 mod assets;
 mod bench;
 mod ci;
+mod clients;
 mod coverage;
 mod demo;
 mod digest;
@@ -20,6 +21,7 @@ mod mlx_c;
 mod parity;
 mod pins;
 mod process;
+mod python;
 mod raw;
 mod regen_bindings;
 mod repo;
@@ -51,6 +53,7 @@ enum Task {
     Golden(golden::Options),
     Parity(parity::Options),
     Demo(demo::Options),
+    Clients(clients::Options),
     Test(test::Options),
     Bench(bench::Options),
     Coverage(coverage::Options),
@@ -80,6 +83,7 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Golden(options) => golden::run(&options),
         Task::Parity(options) => parity::run(&options),
         Task::Demo(options) => demo::run(&options),
+        Task::Clients(options) => clients::run(&options),
         Task::Test(_) => test::run(),
         Task::Bench(options) => bench::run(&options),
         Task::Coverage(options) => coverage::run(&options),
