@@ -14,7 +14,8 @@
 //! ```
 //!
 //! `engine` is what all models have in common: a thread, its queue, its memory. `text`, `vectors` and `speech` are the kinds
-//! of models, `api` the interfaces.
+//! of models, `api` the interfaces, `remote`
+//! fetches images.
 
 #![forbid(unsafe_code)]
 
@@ -25,6 +26,7 @@ mod error;
 mod fault;
 mod metrics;
 mod options;
+mod remote;
 mod server;
 mod speech;
 mod text;

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use crate::api::{self, House};
 use crate::catalogue::Catalogue;
 use crate::metrics::Metrics;
+use crate::remote::Remote;
 use crate::{Error, Result, ServerOptions};
 
 /// A server that is ready to answer.
@@ -39,7 +40,9 @@ impl Server {
         }
         let metrics = Metrics::new();
         let catalogue = Catalogue::open(&options, &metrics)?;
-        let house = Arc::new(House { catalogue, metrics, options });
+        let remote = options.remote_images.then(Remote::new);
+        let responses = Arc::default();
+        let house = Arc::new(House { catalogue, metrics, options, remote, responses });
         Ok(Self { listener, address: bound, house })
     }
 

@@ -51,6 +51,9 @@ pub(crate) struct Serve {
     /// Origins of pages that may ask from a browser, separated by commas; `*` is all
     #[arg(long, value_name = "ORIGINS", value_delimiter = ',')]
     allowed_origins: Vec<String>,
+    /// Fetch images that requests give by http and https addresses, from machines that all may reach
+    #[arg(long)]
+    allow_remote_images: bool,
     /// Compute in this type instead of the checkpoint's
     #[arg(long, value_name = "DTYPE")]
     dtype: Option<Dtype>,
@@ -148,6 +151,7 @@ impl Serve {
             models,
             api_keys: self.api_key.iter().filter(|key| !key.is_empty()).cloned().collect(),
             allowed_origins: self.allowed_origins.clone(),
+            remote_images: self.allow_remote_images,
             limits: Limits {
                 body: usize::try_from(bounds.max_body.get()).unwrap_or(usize::MAX),
                 max_tokens: bounds.max_tokens_limit,

@@ -42,8 +42,8 @@ impl<'m> Pieces<'m> {
         }
         let text = self.detokenizer.push(id)?.unwrap_or_default();
         let passed = self.stop.push(&text);
-        self.finish = passed.stopped.then_some(FinishReason::Stop);
-        Ok(Piece { text: passed.text, token, logprobs, drafted, finish: self.finish })
+        self.finish = passed.stop.as_ref().map(|_| FinishReason::Stop);
+        Ok(Piece { text: passed.text, token, logprobs, drafted, finish: self.finish, stop: passed.stop })
     }
 
     /// The last piece where no token ends the text: what was held back.
@@ -51,7 +51,7 @@ impl<'m> Pieces<'m> {
         self.finish = Some(reason);
         let rest = self.detokenizer.finish().unwrap_or_default();
         let passed = self.stop.push(&rest);
-        let text = if passed.stopped { passed.text } else { passed.text + &self.stop.finish() };
-        Piece { text, token: None, logprobs: None, drafted: false, finish: self.finish }
+        let text = if passed.stop.is_some() { passed.text } else { passed.text + &self.stop.finish() };
+        Piece { text, token: None, logprobs: None, drafted: false, finish: self.finish, stop: passed.stop }
     }
 }

@@ -39,6 +39,8 @@ pub struct Piece {
     pub drafted: bool,
     /// Why the text ended, in the last piece.
     pub finish: Option<FinishReason>,
+    /// The one of [`GenerateOptions::stop`] that ended it, in the last piece.
+    pub stop: Option<String>,
 }
 
 /// The text after a prompt, as an iterator of [`Piece`]s.

@@ -12,14 +12,12 @@ use super::Shared;
 use super::chat::{Answer, choices, collect};
 use super::fields::{Fields, OneOrMany, SamplingFields, StreamFields};
 use super::stream::{Frame, Narrator, begin, respond};
-use super::usage::{Usage, name, now};
+use super::usage::{MOST_LOGPROBS, Usage, name, now};
 use crate::fault::Fault;
 use crate::text::{Ask, Form, Part, Reply, TextEvent, TextJob, TokenScore, Write};
 
 /// What OpenAI has and is not done here.
 const REFUSED: &[&str] = &["suffix"];
-/// The most tokens of which it is told how likely they are, in place of each.
-const MOST_LOGPROBS: usize = 20;
 /// The most prompts of one request.
 const MOST_PROMPTS: usize = 128;
 /// As many new tokens as OpenAI writes where the request does not say.

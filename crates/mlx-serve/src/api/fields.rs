@@ -6,7 +6,7 @@ use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::fault::Fault;
 use crate::text::Sampling;
@@ -28,10 +28,14 @@ impl Fields {
         })
     }
 
+    /// A field, if it is there and not null.
+    pub(super) fn value(&self, name: &str) -> Option<&Value> {
+        self.0.get(name).filter(|value| !value.is_null())
+    }
+
     /// Refuses what would change the answer and is not done here.
     pub(super) fn refuse(&self, fields: &[&str]) -> Result<(), Fault> {
-        let there = |field: &&&str| self.0.get(**field).is_some_and(|value| !value.is_null());
-        match fields.iter().find(there) {
+        match fields.iter().find(|field| self.value(field).is_some()) {
             Some(field) => Err(Fault::field(field, format!("{field} is not supported: leave it out"))),
             None => Ok(()),
         }
@@ -108,6 +112,16 @@ impl From<SamplingFields> for Sampling {
     }
 }
 
+/// How hard a model is to think, as variables of chat templates.
+pub(super) fn effort(effort: Option<String>) -> Map<String, Value> {
+    let mut variables = Map::new();
+    if let Some(effort) = effort {
+        variables.insert("enable_thinking".into(), (effort != "none").into());
+        variables.insert("reasoning_effort".into(), effort.into());
+    }
+    variables
+}
+
 /// How an answer is to be sent.
 #[derive(Deserialize)]
 pub(super) struct StreamFields {
@@ -132,5 +146,12 @@ impl StreamFields {
     /// Whether what it cost is told at the end of a stream.
     pub(super) fn tells_usage(&self) -> bool {
         self.stream_options.as_ref().is_some_and(|options| options.include_usage == Some(true))
+    }
+}
+
+#[cfg(test)]
+impl From<Value> for Fields {
+    fn from(value: Value) -> Self {
+        Self(value)
     }
 }

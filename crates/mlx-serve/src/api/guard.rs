@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use subtle::ConstantTimeEq;
 use tower_http::cors::{AllowOrigin, Any, CorsLayer};
 
-use super::House;
+use super::{House, refusal};
 use crate::fault::Fault;
 
 /// What all may ask, so that the page can be opened and a supervisor need not hold a key.
@@ -18,15 +18,16 @@ const OPEN: [&str; 2] = ["/", "/health"];
 /// Lets a request pass that has a key and comes from no strange page, and counts it.
 pub(super) async fn guard(State(house): State<Arc<House>>, request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
-    let path = request.uri().path();
+    let path = request.uri().path().to_owned();
     let refused = check_origin(request.headers(), &house.options.allowed_origins).err().or_else(|| {
-        let open = OPEN.contains(&path) || request.method() == Method::OPTIONS;
+        let open = OPEN.contains(&path.as_str()) || request.method() == Method::OPTIONS;
         if open { None } else { check_key(request.headers(), &house.options.api_keys).err() }
     });
     let response = match refused {
         Some(fault) => fault.into_response(),
         None => next.run(request).await,
     };
+    let response = refusal::dressed(response, &path);
     house.metrics.request(route.as_deref().unwrap_or("unknown"), response.status().as_u16());
     response
 }
@@ -68,7 +69,8 @@ fn check_origin(headers: &HeaderMap, allowed: &[String]) -> Result<(), Fault> {
 
 /// Tells browsers which pages may ask.
 pub(super) fn origins(allowed: &[String]) -> CorsLayer {
-    let layer = CorsLayer::new().allow_methods([Method::GET, Method::POST]).allow_headers(Any);
+    let layer =
+        CorsLayer::new().allow_methods([Method::DELETE, Method::GET, Method::POST]).allow_headers(Any);
     if allowed.iter().any(|origin| origin == "*") {
         return layer.allow_origin(Any);
     }

@@ -8,11 +8,16 @@ mod fields;
 mod guard;
 mod health;
 mod media;
+mod messages;
 mod models;
+mod passages;
 mod refusal;
 mod rerank;
+mod responses;
 mod stream;
 mod tokens;
+mod tools;
+mod transcript;
 mod usage;
 
 use std::sync::Arc;
@@ -22,15 +27,21 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use axum::routing::{get, post};
 
+use self::responses::Store;
 use crate::catalogue::Catalogue;
 use crate::metrics::Metrics;
 use crate::options::ServerOptions;
+use crate::remote::Remote;
 
 /// All that requests are answered with.
 pub(crate) struct House {
     pub(crate) catalogue: Catalogue,
     pub(crate) metrics: Metrics,
     pub(crate) options: ServerOptions,
+    /// What fetches images, where that is allowed.
+    pub(crate) remote: Option<Remote>,
+    /// Answers that requests may go on from.
+    pub(crate) responses: Arc<Store>,
 }
 
 /// What handlers get of it.
@@ -43,6 +54,10 @@ pub(crate) fn router(house: Arc<House>) -> Router {
     let ways = Router::new()
         .route("/v1/chat/completions", post(chat::answer))
         .route("/v1/completions", post(completions::answer))
+        .route("/v1/responses", post(responses::answer))
+        .route("/v1/responses/{id}", get(responses::one).delete(responses::forget))
+        .route("/v1/messages", post(messages::answer))
+        .route("/v1/messages/count_tokens", post(messages::count))
         .route("/v1/embeddings", post(embeddings::answer))
         .route("/v1/rerank", post(rerank::answer))
         .route("/v1/audio/transcriptions", post(audio::transcribe))

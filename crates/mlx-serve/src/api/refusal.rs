@@ -1,4 +1,4 @@
-//! Faults as OpenAI's clients read them.
+//! Faults as clients read them.
 
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, Uri, header};
@@ -14,6 +14,11 @@ impl Fault {
         json!({"error": {"message": message, "type": self.kind(), "param": param, "code": code}})
     }
 
+    /// The body of Anthropic's errors.
+    pub(crate) fn to_anthropic(&self) -> Value {
+        json!({"type": "error", "error": {"type": self.kind(), "message": self.message}})
+    }
+
     /// A response of this body, and when to come again.
     pub(super) fn respond(&self, body: Value) -> Response {
         let mut response = (self.status, Json(body)).into_response();
@@ -26,7 +31,18 @@ impl Fault {
 
 impl IntoResponse for Fault {
     fn into_response(self) -> Response {
-        self.respond(self.to_openai())
+        let mut response = self.respond(self.to_openai());
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// A response with the body that clients of its path expect of a fault.
+pub(super) fn dressed(response: Response, path: &str) -> Response {
+    let anthropic = path == "/v1/messages" || path.starts_with("/v1/messages/");
+    match response.extensions().get::<Fault>().filter(|_| anthropic) {
+        Some(fault) => fault.respond(fault.to_anthropic()),
+        None => response,
     }
 }
 

@@ -19,6 +19,8 @@ const ALIVE: Duration = Duration::from_secs(10);
 /// What a stream sends.
 pub(super) enum Frame {
     Data(Value),
+    /// With a name.
+    Event(&'static str, Value),
     /// How far it is, for whoever looks; clients do not read it.
     Comment(String),
     /// OpenAI's mark of the end.
@@ -58,6 +60,26 @@ pub(super) fn lost() -> Fault {
     Fault::internal("the model failed while it answered, and begins anew: ask again")
 }
 
+/// Lets a narrator hear all up to the end, for an answer as a whole.
+pub(super) async fn hear<N: Narrator>(
+    first: TextEvent,
+    mut events: UnboundedReceiver<TextEvent>,
+    mut narrator: N,
+) -> Result<N, Fault> {
+    let mut next = Some(first);
+    while !narrator.is_over() {
+        let event = match next.take() {
+            Some(event) => event,
+            None => events.recv().await.ok_or_else(lost)?,
+        };
+        if let TextEvent::Failed(fault) = event {
+            return Err(fault);
+        }
+        narrator.tell(event);
+    }
+    Ok(narrator)
+}
+
 /// Sends events as they come, up to the end.
 pub(super) fn respond(
     first: TextEvent,
@@ -87,6 +109,7 @@ fn event(frame: Frame) -> Event {
     // What is sent is JSON, which holds no line ends.
     match frame {
         Frame::Data(value) => Event::default().data(value.to_string()),
+        Frame::Event(name, value) => Event::default().event(name).data(value.to_string()),
         Frame::Comment(text) => Event::default().comment(text),
         Frame::Done => Event::default().data("[DONE]"),
     }

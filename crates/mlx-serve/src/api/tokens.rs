@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 
 use super::Shared;
 use super::fields::Fields;
-use super::media;
+use super::media::Album;
 use super::stream::lost;
 use crate::fault::Fault;
 use crate::text::{Ask, Conversation, TextJob};
@@ -34,7 +34,7 @@ pub(super) async fn tokenize(house: Shared, fields: Fields) -> Result<Json<Value
     let ask = match (fields.prompt, fields.messages) {
         (Some(prompt), None) => Ask::Text(prompt),
         (None, Some(messages)) => {
-            let turns = messages.into_iter().map(media::turn).collect::<Result<_, _>>()?;
+            let turns = Album::new(&house).turns(messages).await?;
             Ask::Conversation(Box::new(Conversation {
                 turns,
                 tools: fields.tools,

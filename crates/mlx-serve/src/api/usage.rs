@@ -4,6 +4,9 @@ use serde_json::{Value, json};
 
 use crate::text::TokenScore;
 
+/// The most tokens of which it is told how likely they are, in place of each.
+pub(super) const MOST_LOGPROBS: usize = 20;
+
 /// What a request cost.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Usage {
@@ -23,6 +26,7 @@ impl std::ops::AddAssign for Usage {
 }
 
 impl Usage {
+    /// As chats and completions have it.
     pub(super) fn to_json(self) -> Value {
         json!({
             "prompt_tokens": self.prompt,
@@ -30,6 +34,17 @@ impl Usage {
             "total_tokens": self.prompt + self.completion,
             "prompt_tokens_details": {"cached_tokens": self.cached},
             "completion_tokens_details": {"reasoning_tokens": self.reasoning},
+        })
+    }
+
+    /// As responses have it.
+    pub(super) fn to_responses(self) -> Value {
+        json!({
+            "input_tokens": self.prompt,
+            "input_tokens_details": {"cached_tokens": self.cached, "cache_write_tokens": 0},
+            "output_tokens": self.completion,
+            "output_tokens_details": {"reasoning_tokens": self.reasoning},
+            "total_tokens": self.prompt + self.completion,
         })
     }
 }

@@ -62,6 +62,8 @@ pub(crate) struct Conversation {
     pub(crate) calls: Calls,
     /// Further variables of the chat template.
     pub(crate) variables: Map<String, Value>,
+    /// The most tokens of reasoning.
+    pub(crate) thinking_budget: Option<usize>,
     /// Whether the last message is the beginning of the answer.
     pub(crate) goes_on: bool,
 }
@@ -92,7 +94,14 @@ pub(crate) enum TextEvent {
     /// More of an answer.
     Part { choice: usize, part: Part, scores: Vec<TokenScore> },
     /// An answer is at its end.
-    Finished { choice: usize, reason: FinishReason, tokens: usize, reasoning_tokens: usize },
+    Finished {
+        choice: usize,
+        reason: FinishReason,
+        /// The stop text that ended it.
+        stop: Option<String>,
+        tokens: usize,
+        reasoning_tokens: usize,
+    },
     /// The request cannot be answered.
     Failed(Fault),
 }

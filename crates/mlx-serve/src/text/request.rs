@@ -1,7 +1,7 @@
 //! From what is asked to what a model runs.
 
 use mlx_lm::GenerateOptions;
-use mlx_lm::sampling::Processor;
+use mlx_lm::sampling::{Processor, ThinkingBudget};
 use mlx_memory::Bytes;
 use mlx_text::{ChatOptions, Message, ResponseFormat, ResponseParser, ToolFormat, Tools};
 use mlx_vlm::{Prompt, Turn};
@@ -59,6 +59,7 @@ struct Reading {
     form: Form,
     /// The end of the reasoning that the prompt has begun.
     reasoning: Option<String>,
+    budget: Option<ThinkingBudget>,
 }
 
 impl House<'_> {
@@ -78,6 +79,9 @@ impl House<'_> {
             grammar = grammar
                 .map(|grammar| Ok::<_, Fault>(grammar.after(language.tokenizer().encode(end, false)?)))
                 .transpose()?;
+        }
+        if let Some(budget) = reading.budget {
+            grammar = Some(budget.grammar(grammar));
         }
         let defaults = &self.model.defaults;
         let options = (0..write.choices as u64).map(|choice| {
@@ -135,6 +139,7 @@ impl House<'_> {
             marked: false,
             form: form.clone(),
             reasoning: None,
+            budget: None,
         })
     }
 
@@ -163,7 +168,23 @@ impl House<'_> {
             marked: format != ResponseFormat::default(),
             form,
             reasoning: end,
+            budget: self.budget(conversation, &format, &text)?,
         })
+    }
+
+    /// What ends the reasoning of an answer in time.
+    fn budget(
+        &self,
+        conversation: &Conversation,
+        format: &ResponseFormat,
+        text: &str,
+    ) -> Result<Option<ThinkingBudget>, Fault> {
+        let Some((tokens, marks)) = conversation.thinking_budget.zip(format.reasoning()) else {
+            return Ok(None);
+        };
+        let encode = |mark: &str| self.model.language().tokenizer().encode(mark, false);
+        let (start, end) = (encode(&marks.start)?, encode(&marks.end)?);
+        Ok(Some(ThinkingBudget { tokens, start, end, open: format.opens_reasoning(text) }))
     }
 
     /// How the model calls functions, and the form of an answer that must be a call.
@@ -211,9 +232,13 @@ impl House<'_> {
         if let Some(tools) = options.tools.as_ref().filter(|_| self.model.format.tools().is_none()) {
             explain(&mut messages, tools);
         }
-        let begun = if conversation.goes_on { messages.pop() } else { None };
+        let begun = conversation.turns.last().filter(|_| conversation.goes_on);
+        if begun.is_some() {
+            messages.pop();
+        }
         let text = template.render(&messages, &options)?;
-        Ok(text + begun.as_ref().and_then(Message::text).unwrap_or_default())
+        // Not as templates of models that see have it, which is in parts.
+        Ok(text + begun.and_then(|(message, _)| message.text()).unwrap_or_default())
     }
 
     /// The messages, as the templates of models that see and of others expect them.

@@ -15,6 +15,8 @@ pub(super) struct Writing {
     parser: ResponseParser,
     tokens: usize,
     reasoning_tokens: usize,
+    /// The stop text that ended it.
+    stop: Option<String>,
     /// Scores of tokens whose text is not told yet.
     scores: Vec<TokenScore>,
     /// The memory that the texts of its request take.
@@ -23,7 +25,16 @@ pub(super) struct Writing {
 
 impl Writing {
     pub(super) fn new(reply: Reply, choice: usize, parser: ResponseParser, memory: Arc<Ticket>) -> Self {
-        Self { reply, choice, parser, tokens: 0, reasoning_tokens: 0, scores: Vec::new(), _memory: memory }
+        Self {
+            reply,
+            choice,
+            parser,
+            tokens: 0,
+            reasoning_tokens: 0,
+            stop: None,
+            scores: Vec::new(),
+            _memory: memory,
+        }
     }
 
     /// Whether nobody reads it any more.
@@ -43,6 +54,7 @@ impl Writing {
             self.reasoning_tokens += usize::from(self.parser.is_reasoning());
             self.scores.extend(piece.logprobs.map(|scores| score(id, &scores, tokenizer)));
         }
+        self.stop = piece.stop;
         let parts = self.parser.push(&piece.text);
         self.tell(parts);
     }
@@ -55,7 +67,8 @@ impl Writing {
             self.part(Part::Text(String::new()));
         }
         let (choice, tokens, reasoning_tokens) = (self.choice, self.tokens, self.reasoning_tokens);
-        self.send(TextEvent::Finished { choice, reason, tokens, reasoning_tokens });
+        let stop = self.stop.take();
+        self.send(TextEvent::Finished { choice, reason, stop, tokens, reasoning_tokens });
     }
 
     pub(super) fn send(&self, event: TextEvent) {

@@ -13,6 +13,7 @@ use self::narrator::Telling;
 pub(super) use self::request::choices;
 use super::Shared;
 use super::fields::{Fields, StreamFields};
+use super::media::Album;
 use super::stream::{begin, lost, respond};
 use super::usage::{Usage, name, now, score};
 use crate::fault::Fault;
@@ -22,7 +23,7 @@ use crate::text::{Part, TextEvent, TextJob, TokenScore};
 pub(super) async fn answer(house: Shared, fields: Fields) -> Result<Response, Fault> {
     let streaming: StreamFields = fields.read()?;
     let (reply, mut events) = mpsc::unbounded_channel();
-    let (model, write) = request::read(&fields, reply)?;
+    let (model, write) = request::read(&fields, &mut Album::new(&house), reply).await?;
     let (entry, engine) = house.catalogue.writer(model.as_deref())?;
     let choices = write.choices;
     engine.submit(TextJob::Write(Box::new(write)))?;
@@ -94,7 +95,7 @@ impl Whole {
                     Part::Call(call) => answer.calls.push(call),
                 }
             }
-            TextEvent::Finished { choice, reason, tokens, reasoning_tokens } => {
+            TextEvent::Finished { choice, reason, tokens, reasoning_tokens, .. } => {
                 self.usage.completion += tokens;
                 self.usage.reasoning += reasoning_tokens;
                 if let Some(answer) = self.answers.get_mut(choice) {

@@ -84,7 +84,7 @@ impl Narrator for Telling {
             }
             TextEvent::Progress { processed, total } => vec![Frame::progress(processed, total)],
             TextEvent::Part { choice, part, scores } => vec![self.part(choice, part, &scores)],
-            TextEvent::Finished { choice, reason, tokens, reasoning_tokens } => {
+            TextEvent::Finished { choice, reason, tokens, reasoning_tokens, .. } => {
                 self.usage.completion += tokens;
                 self.usage.reasoning += reasoning_tokens;
                 self.left = self.left.saturating_sub(1);

@@ -4,15 +4,15 @@ use mlx_text::Message;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::super::fields::{Fields, OneOrMany, SamplingFields};
-use super::super::media;
+use super::super::fields::{Fields, OneOrMany, SamplingFields, effort};
+use super::super::media::Album;
+use super::super::tools;
+use super::super::usage::MOST_LOGPROBS;
 use crate::fault::Fault;
-use crate::text::{Ask, Calls, Conversation, Form, Reply, Write};
+use crate::text::{Ask, Conversation, Form, Reply, Write};
 
 /// The most answers to one request.
 const MOST_CHOICES: usize = 128;
-/// The most tokens of which it is told how likely they are, in place of each.
-const MOST_LOGPROBS: usize = 20;
 
 /// What OpenAI has and is not done here.
 const REFUSED: &[&str] = &["audio", "functions", "function_call", "web_search_options", "prediction"];
@@ -56,7 +56,11 @@ struct NamedSchema {
 }
 
 /// The model that is asked, and what of it.
-pub(super) fn read(fields: &Fields, reply: Reply) -> Result<(Option<String>, Write), Fault> {
+pub(super) async fn read(
+    fields: &Fields,
+    album: &mut Album<'_>,
+    reply: Reply,
+) -> Result<(Option<String>, Write), Fault> {
     fields.refuse(REFUSED)?;
     let chat: ChatFields = fields.read()?;
     let sampling: SamplingFields = fields.read()?;
@@ -72,7 +76,7 @@ pub(super) fn read(fields: &Fields, reply: Reply) -> Result<(Option<String>, Wri
         choices: choices(chat.n)?,
         form,
         reply,
-        ask: Ask::Conversation(Box::new(chat.conversation()?)),
+        ask: Ask::Conversation(Box::new(chat.conversation(album).await?)),
     };
     Ok((model, write))
 }
@@ -115,24 +119,19 @@ impl ChatFields {
         }
     }
 
-    fn conversation(self) -> Result<Conversation, Fault> {
+    async fn conversation(self, album: &mut Album<'_>) -> Result<Conversation, Fault> {
         let mut variables = self.chat_template_kwargs.unwrap_or_default();
-        if let Some(effort) = self.reasoning_effort {
-            variables.insert("enable_thinking".into(), (effort != "none").into());
-            variables.insert("reasoning_effort".into(), effort.into());
-        }
+        variables.extend(effort(self.reasoning_effort));
         let tools = self.tools.filter(|tools| tools.as_array().is_none_or(|tools| !tools.is_empty()));
         if tools.as_ref().is_some_and(|tools| !are_tools(tools)) {
             let message = "tools is no list of {\"type\": \"function\", \"function\": {\"name\": ...}}";
             return Err(Fault::field("tools", message));
         }
-        let calls = self.tool_choice.as_ref().map(calls).transpose()?.unwrap_or_default();
-        if tools.is_none() && matches!(calls, Calls::Required | Calls::Named(_)) {
-            return Err(Fault::field("tool_choice", "tool_choice needs tools"));
-        }
-        let turns = self.messages.into_iter().map(media::turn).collect::<Result<_, _>>()?;
+        let calls = tools::calls(self.tool_choice.as_ref(), "/function/name")?;
+        tools::check(&calls, tools.as_ref())?;
+        let turns = album.turns(self.messages).await?;
         let goes_on = self.continue_final_message == Some(true);
-        Ok(Conversation { turns, tools, calls, variables, goes_on })
+        Ok(Conversation { turns, tools, calls, variables, goes_on, ..Conversation::default() })
     }
 }
 
@@ -149,15 +148,4 @@ impl ResponseFormat {
 fn are_tools(tools: &Value) -> bool {
     let named = |tool: &Value| tool.pointer("/function/name").is_some_and(Value::is_string);
     tools.as_array().is_some_and(|tools| tools.iter().all(named))
-}
-
-fn calls(choice: &Value) -> Result<Calls, Fault> {
-    let named = choice.pointer("/function/name").and_then(Value::as_str);
-    match (choice.as_str(), named) {
-        (Some("auto"), _) => Ok(Calls::Auto),
-        (Some("none"), _) => Ok(Calls::None),
-        (Some("required"), _) => Ok(Calls::Required),
-        (_, Some(name)) => Ok(Calls::Named(name.to_owned())),
-        _ => Err(Fault::field("tool_choice", "tool_choice is none of auto, none, required and a function")),
-    }
 }
