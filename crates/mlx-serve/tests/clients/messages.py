@@ -21,7 +21,7 @@ QUESTION = "What is the weather in Paris?"
 def fields_of(content, more):
     if isinstance(content, str):
         content = [{"role": "user", "content": content}]
-    return {"model": CHAT, "max_tokens": 16, "temperature": 0, "messages": content, **more}
+    return {"model": CHAT, "max_tokens": 16, "extra_body": {"temperature": 0}, "messages": content, **more}
 
 
 def message(house, content="What is the capital of France?", **more):
@@ -163,7 +163,7 @@ def a_begun_message_goes_on(house):
 def errors_have_the_form_of_anthropic(house):
     error = refused(anthropic.NotFoundError, lambda: message(house, model="claude"))
     assert error.body["type"] == "error" and error.body["error"]["type"] == "not_found_error", error.body
-    for more in ({"messages": []}, {"temperature": "hot"}, {"messages": [{"role": "wizard", "content": "a"}]}):
+    for more in ({"messages": []}, {"extra_body": {"temperature": "hot"}}, {"messages": [{"role": "wizard", "content": "a"}]}):
         error = refused(anthropic.BadRequestError, lambda: message(house, **more))
         assert error.body["error"]["type"] == "invalid_request_error" and error.body["error"]["message"], error.body
     status, _, body = house.ask("POST", "/v1/messages", b"{", {"content-type": "application/json"})
