@@ -109,7 +109,7 @@ def a_response_keeps_its_schema(house):
     fields = {"model": CHAT, "temperature": 0, "max_output_tokens": 80}
     answer = house.openai.responses.parse(input="Describe a car.", text_format=Car, **fields)
     assert isinstance(answer.output_parsed, Car), answer
-    plain = respond(house, 'Answer with {"a": 1}.', text={"format": {"type": "json_object"}}, max_output_tokens=200)
+    plain = respond(house, 'Answer with the JSON {"city": "Paris"} and nothing else.', text={"format": {"type": "json_object"}}, max_output_tokens=200)
     assert isinstance(json.loads(plain.output_text), dict)
 
 
