@@ -1,14 +1,13 @@
 //! `cargo xtask golden`: the fixtures under `crates/*/tests/golden`, made by the Python packages that
 //! `xtask/golden/requirements*.txt` pin. It needs Python 3.11 or later and their downloads, so CI never runs it.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::Args;
 
-use crate::{process, repo};
+use crate::{process, python, repo};
 
 /// The scripts of `xtask/golden`, one a topic, in the order they run.
 pub const TOPICS: &[&str] = &[
@@ -189,24 +188,9 @@ pub fn with_speech(root: &Path) -> Result<PathBuf> {
     ready(root, &SPEECH)
 }
 
-/// The interpreter of an environment, which is created when absent and filled again when the requirements change.
 fn ready(root: &Path, environment: &Environment) -> Result<PathBuf> {
-    let venv = root.join(environment.folder);
-    let python = venv.join("bin/python");
-    if !python.exists() {
-        process::run(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
-    }
     let requirements = root.join("xtask/golden").join(environment.requirements);
-    let installed = venv.join("golden-requirements.txt");
-    let wanted = fs::read(&requirements).with_context(|| requirements.display().to_string())?;
-    if fs::read(&installed).is_ok_and(|present| present == wanted) {
-        return Ok(python);
-    }
-    process::run(
-        Command::new(&python).args(["-m", "pip", "install", "--quiet", "--requirement"]).arg(&requirements),
-    )?;
-    fs::write(&installed, wanted).with_context(|| installed.display().to_string())?;
-    Ok(python)
+    python::ready(&root.join(environment.folder), &requirements)
 }
 
 #[cfg(test)]

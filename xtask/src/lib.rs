@@ -8,6 +8,7 @@ mod archive;
 mod assets;
 mod bench;
 mod ci;
+mod clients;
 mod coverage;
 mod demo;
 mod digest;
@@ -21,6 +22,7 @@ mod page;
 mod parity;
 mod pins;
 mod process;
+mod python;
 mod raw;
 mod regen_bindings;
 mod repo;
@@ -53,6 +55,7 @@ enum Task {
     Parity(parity::Options),
     Page(page::Options),
     Demo(demo::Options),
+    Clients(clients::Options),
     Test(test::Options),
     Bench(bench::Options),
     Coverage(coverage::Options),
@@ -83,6 +86,7 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Parity(options) => parity::run(&options),
         Task::Page(options) => page::run(&options),
         Task::Demo(options) => demo::run(&options),
+        Task::Clients(options) => clients::run(&options),
         Task::Test(_) => test::run(),
         Task::Bench(options) => bench::run(&options),
         Task::Coverage(options) => coverage::run(&options),

@@ -6,9 +6,9 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::steps::{Outcome, Steps, done, unless_refused};
-use crate::{assets, coverage, page, process, regen_bindings, repo, tidy, vendor};
+use crate::{assets, clients, coverage, page, process, regen_bindings, repo, tidy, vendor};
 
-/// Run every check and every test: format, lints, tidy, licences, bindings, tests, docs.
+/// Run every check and every test: format, lints, tidy, licences, bindings, tests, clients, docs.
 ///
 /// Stops at the first step that fails. The last line lists what was skipped, and why.
 #[derive(Args)]
@@ -20,10 +20,11 @@ Examples:
 pub struct Options {}
 
 /// What the tests read.
-const ASSETS: [&str; 9] = [
+const ASSETS: [&str; 10] = [
     "digits",
     "kokoro",
     "librivox",
+    "minilm",
     "resemblyzer",
     "silero-vad",
     "smollm2",
@@ -59,6 +60,12 @@ pub fn suite(backend: vendor::Backend, device: Option<&str>) -> Result<()> {
     steps.run("tests", || cargo(test_runner()))?;
     // After the tests, which have built the program.
     steps.run("page", || page::test(&page::Options { tests: Vec::new(), pictures: None, files: None }))?;
+    steps.run("clients", || {
+        if device.is_some() {
+            return Ok(Outcome::Skipped("its answers are those of the CPU".into()));
+        }
+        unless_refused(clients::run(&clients::Options { topics: Vec::new() }))
+    })?;
     steps.run("doctests", || cargo(&["test", "--workspace", "--doc"]))?;
     steps.run("docs", || docs(&root))?;
     steps.run("coverage", || {

@@ -2,10 +2,11 @@
 
 use axum::Json;
 use axum::extract::Multipart;
-use axum::extract::multipart::MultipartError;
+use axum::extract::multipart::{MultipartError, MultipartRejection};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use mlx_audio::kokoro::{Kokoro, SpeakOptions};
+use mlx_audio::phonemes::Language;
 use mlx_audio::transcript::{Format, Transcript};
 use mlx_audio::whisper::Task;
 use mlx_audio::{RecognizeOptions, WavEncoder, WavFormat};
@@ -21,14 +22,17 @@ use crate::fault::Fault;
 use crate::speech::{HearJob, Heard, SpeakJob};
 
 /// What is said in a file.
-pub(super) async fn transcribe(house: Shared, form: Multipart) -> Result<Response, Fault> {
+pub(super) async fn transcribe(house: Shared, form: Opened) -> Result<Response, Fault> {
     hear(&house, Form::read(form).await?, Task::Transcribe).await
 }
 
 /// What is said in a file, in English.
-pub(super) async fn translate(house: Shared, form: Multipart) -> Result<Response, Fault> {
+pub(super) async fn translate(house: Shared, form: Opened) -> Result<Response, Fault> {
     hear(&house, Form::read(form).await?, Task::Translate).await
 }
+
+/// A form, if the request has one.
+type Opened = Result<Multipart, MultipartRejection>;
 
 /// The fields of a form.
 #[derive(Default)]
@@ -43,7 +47,8 @@ struct Form {
 }
 
 impl Form {
-    async fn read(mut multipart: Multipart) -> Result<Self, Fault> {
+    async fn read(multipart: Opened) -> Result<Self, Fault> {
+        let mut multipart = multipart.map_err(|error| Fault::invalid(error.body_text()))?;
         let mut form = Self::default();
         while let Some(field) = multipart.next_field().await.map_err(|error| unread(&error))? {
             let name = field.name().unwrap_or_default().to_owned();
@@ -158,6 +163,8 @@ struct SpeechFields {
     voice: Voice,
     response_format: Option<String>,
     speed: Option<f32>,
+    /// The language of the text, such as `en-us`; that of the voice without it.
+    language: Option<String>,
 }
 
 /// The name of a voice, alone or within an object.
@@ -184,7 +191,9 @@ pub(super) async fn speak(house: Shared, fields: Fields) -> Result<Response, Fau
     let encoder = WavEncoder::new(1, Kokoro::RATE, WavFormat::I16)
         .map_err(|error| Fault::internal(error.to_string()))?;
     let (Voice::Name(voice) | Voice::Object { id: voice }) = fields.voice;
-    let options = SpeakOptions { speed: fields.speed.unwrap_or(1.0), ..SpeakOptions::default() };
+    let language = fields.language.as_deref().map(Language::parse).transpose();
+    let language = language.map_err(|error| Fault::field("language", error.to_string()))?;
+    let options = SpeakOptions { speed: fields.speed.unwrap_or(1.0), language, ..SpeakOptions::default() };
     let (answer, mut spoken) = mpsc::unbounded_channel();
     engine.submit(SpeakJob { text: fields.input, voice, options, answer })?;
     let mut bytes = if has_header { encoder.header(None) } else { Vec::new() };

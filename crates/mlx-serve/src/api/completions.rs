@@ -166,17 +166,16 @@ fn choice(index: usize, before: &str, answer: &Answer) -> Value {
     json!({
         "index": index,
         "text": format!("{before}{}", answer.text),
-        "logprobs": logprobs(&answer.scores),
+        "logprobs": logprobs(&answer.scores, before.chars().count()),
         "finish_reason": answer.reason,
     })
 }
 
-/// How likely the tokens were, in lists, as completions have them.
-fn logprobs(scores: &[TokenScore]) -> Value {
+/// How likely the tokens were, in lists, as completions have them; the first stands after so many characters.
+fn logprobs(scores: &[TokenScore], mut offset: usize) -> Value {
     if scores.is_empty() {
         return Value::Null;
     }
-    let mut offset = 0;
     let offsets: Vec<_> = scores
         .iter()
         .map(|score| {
@@ -198,6 +197,8 @@ fn logprobs(scores: &[TokenScore]) -> Value {
 /// Tells completions piece by piece.
 struct Telling {
     head: Head,
+    /// How many characters the tokens of each answer have so far.
+    lengths: Vec<usize>,
     left: usize,
     usage: Usage,
     tells_usage: bool,
@@ -206,14 +207,19 @@ struct Telling {
 
 impl Telling {
     fn new(head: Head, choices: usize, tells_usage: bool) -> Self {
-        Self { head, left: choices, usage: Usage::default(), tells_usage, failed: false }
+        let lengths = vec![0; choices];
+        Self { head, lengths, left: choices, usage: Usage::default(), tells_usage, failed: false }
     }
 
-    fn chunk(&self, index: usize, text: &str, scores: &[TokenScore], reason: Option<&str>) -> Frame {
+    fn chunk(&mut self, index: usize, text: &str, scores: &[TokenScore], reason: Option<&str>) -> Frame {
+        let before = self.lengths.get(index).copied().unwrap_or_default();
+        if let Some(length) = self.lengths.get_mut(index) {
+            *length += scores.iter().map(|score| score.text().chars().count()).sum::<usize>();
+        }
         let choices = json!([{
             "index": index,
             "text": text,
-            "logprobs": logprobs(scores),
+            "logprobs": logprobs(scores, before),
             "finish_reason": reason,
         }]);
         Frame::Data(self.head.frame(&choices, self.tells_usage.then_some(&Value::Null)))

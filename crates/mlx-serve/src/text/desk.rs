@@ -258,7 +258,9 @@ impl<'m> Desk<'m> {
                 }
                 EventKind::New(piece) => {
                     let first = self.writings.get(&event.id).is_some_and(Writing::is_new);
-                    if let Some(before) = self.pace.insert(event.id, Instant::now()) {
+                    // The rest of a text may come without a token.
+                    if let Some(before) = piece.token.and_then(|_| self.pace.insert(event.id, Instant::now()))
+                    {
                         self.worker.metrics.token(before.elapsed(), first);
                     }
                     let tokenizer = self.house.model.language().tokenizer();

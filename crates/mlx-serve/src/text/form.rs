@@ -63,8 +63,44 @@ impl Form {
 /// The schema of a function's arguments, of which a model is not to make up others.
 fn closed(parameters: Option<&Value>) -> Value {
     let mut schema = parameters.cloned().unwrap_or_else(|| json!({"type": "object"}));
-    if let Some(fields) = schema.as_object_mut().filter(|fields| fields.contains_key("properties")) {
+    close(&mut schema);
+    schema
+}
+
+/// Forbids objects to have others than their properties, down to the last. Parts of `allOf` stay open for each other.
+fn close(schema: &mut Value) {
+    let Some(fields) = schema.as_object_mut() else { return };
+    for map in ["properties", "$defs", "definitions"] {
+        let parts = fields.get_mut(map).and_then(Value::as_object_mut);
+        parts.into_iter().flat_map(|parts| parts.values_mut()).for_each(close);
+    }
+    for list in ["anyOf", "oneOf", "prefixItems"] {
+        let parts = fields.get_mut(list).and_then(Value::as_array_mut);
+        parts.into_iter().flatten().for_each(close);
+    }
+    fields.get_mut("items").into_iter().for_each(close);
+    if fields.contains_key("properties") && !fields.contains_key("allOf") {
         fields.entry("additionalProperties").or_insert(false.into());
     }
-    schema
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn objects_within_arguments_have_no_others_than_their_properties() {
+        let open =
+            |inner: Value| json!({"type": "object", "properties": {"a": {"type": "array", "items": inner}}});
+        let inner = json!({"properties": {"properties": {"enum": [{"properties": 1}]}}});
+        let shut = closed(Some(&open(inner)));
+        assert_eq!(shut.pointer("/additionalProperties"), Some(&false.into()));
+        assert_eq!(shut.pointer("/properties/a/items/additionalProperties"), Some(&false.into()));
+        let within = json!({"enum": [{"properties": 1}]});
+        assert_eq!(shut.pointer("/properties/a/items/properties"), Some(&json!({"properties": within})));
+        let kept = json!({"properties": {}, "additionalProperties": {"type": "string"}});
+        assert_eq!(closed(Some(&kept)), kept);
+        let parts = json!({"allOf": [{"properties": {"a": true}}], "properties": {"b": true}});
+        assert_eq!(closed(Some(&parts)), parts);
+    }
 }

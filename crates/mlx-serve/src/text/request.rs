@@ -5,7 +5,7 @@ use mlx_lm::sampling::{Processor, ThinkingBudget};
 use mlx_memory::Bytes;
 use mlx_text::{ChatOptions, Message, ResponseFormat, ResponseParser, ToolFormat, Tools};
 use mlx_vlm::{Prompt, Turn};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::form::Form;
 use super::job::{Ask, Calls, Conversation, Reply, Write};
@@ -145,20 +145,20 @@ impl House<'_> {
 
     fn converse(&self, conversation: &Conversation, form: &Form) -> Result<Reading, Fault> {
         let media: Vec<_> = conversation.turns.iter().flat_map(|(_, media)| media).collect();
-        // Its template would not know what to do with parts.
-        if !media.is_empty() && self.model.sight().is_none() {
+        let sight = self.model.sight().filter(|_| !media.is_empty());
+        if sight.is_none() && !media.is_empty() {
             return Err(Fault::field("messages", "the model sees no images: name one that does"));
         }
         let (format, form) = self.calls(conversation, form)?;
         let text = self.render(conversation, &format, &form)?;
-        let prompt = match self.model.sight() {
-            Some(model) if !media.is_empty() => {
+        let prompt = match sight {
+            Some(model) => {
                 let prompt = model
                     .prompt(&text, media)
                     .map_err(|error| Fault::field("messages", error.to_string()))?;
                 Reads::Shown(Box::new(prompt))
             }
-            _ => Reads::Text(self.model.language().tokenizer().encode(&text, false)?),
+            None => Reads::Text(self.model.language().tokenizer().encode(&text, false)?),
         };
         let tools = conversation.tools.as_ref().filter(|_| conversation.calls != Calls::None);
         let end = format.reasoning().filter(|_| format.opens_reasoning(&text)).map(|marks| marks.end.clone());
@@ -245,10 +245,26 @@ impl House<'_> {
     fn messages(&self, conversation: &Conversation) -> Vec<Message> {
         let sees = self.model.sight().is_some();
         let message = |(message, _): &(Message, _)| {
-            if sees { Turn::from(message.clone()).message } else { message.clone() }
+            let mut message = message.clone();
+            // Many templates add the content to a text.
+            if message.content.as_ref().is_none_or(Value::is_null) {
+                let shown = self.model.format.tools().is_some();
+                message.content = Some(if shown { String::new() } else { called(&message) }.into());
+            }
+            if sees { Turn::from(message).message } else { message }
         };
         conversation.turns.iter().map(message).collect()
     }
+}
+
+/// The calls of a message in the form that [`explain`] tells, for templates that show none.
+fn called(message: &Message) -> String {
+    let calls = message.extra.get("tool_calls").and_then(Value::as_array).into_iter().flatten();
+    let functions = calls.filter_map(|call| call.get("function"));
+    let texts = functions.map(|function| {
+        json!({"name": function.get("name"), "parameters": function.get("arguments")}).to_string()
+    });
+    texts.collect::<Vec<_>>().join("\n")
 }
 
 /// Tells a model whose template knows no functions of them.
