@@ -22,8 +22,10 @@ Examples:
   mlx serve --model HuggingFaceTB/SmolLM2-135M-Instruct
   mlx serve --model chat=./qwen3 --model embed=./minilm --model whisper=./whisper-base --port 9000
   mlx serve --model ./qwen2-vl --max-kv-size 8192 --kv-bits 8
-  mlx serve --model ./qwen3 --host 0.0.0.0 --api-key \"$(cat key)\"
+  mlx serve --model ./qwen3 --host 0.0.0.0 --api-key a-long-secret
   mlx serve --model ./qwen3-reranker --task qwen3-reranker=rerank
+
+Then, from another shell:
   curl localhost:8080/v1/chat/completions -d '{\"messages\": [{\"role\": \"user\", \"content\": \"Hi\"}]}'")]
 pub(crate) struct Serve {
     /// A model that requests may name: a folder, a GGUF file or a Hub id, after a name of its own if it is to have one; may
