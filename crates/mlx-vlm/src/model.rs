@@ -71,15 +71,27 @@ impl VisionLanguageModel {
 
     /// As [`chat`](Self::chat), with further variables for the template.
     pub fn chat_with(&self, turns: &[Turn], options: &ChatOptions) -> Result<Prompt> {
+        let text = self.render(turns.iter().map(|turn| turn.message.clone()), options)?;
+        self.prompt(&text, turns.iter().flat_map(|turn| &turn.media))
+    }
+
+    /// The text of a conversation, with a marker for each part of it that shows something, for [`prompt`](Self::prompt).
+    ///
+    /// # Errors
+    /// There is no chat template, or it refuses the conversation.
+    pub fn render(
+        &self,
+        messages: impl IntoIterator<Item = Message>,
+        options: &ChatOptions,
+    ) -> Result<String> {
         let tokenizer = self.language.tokenizer();
         let Some(template) = tokenizer.chat_template() else {
             return Err(Error::Prompt(
                 "the checkpoint has no chat template: give the text of a prompt".into(),
             ));
         };
-        let messages: Vec<Message> = turns.iter().map(|turn| turn.message.clone()).collect();
-        let messages = self.sight.family().written(messages);
-        self.prompt(&template.render(&messages, options)?, turns.iter().flat_map(|turn| &turn.media))
+        let messages = self.sight.family().written(messages.into_iter().map(Message::in_parts).collect());
+        Ok(template.render(&messages, options)?)
     }
 
     /// A text in which the family's markers stand for `media`, in order.

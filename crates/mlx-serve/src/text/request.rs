@@ -4,7 +4,7 @@ use mlx_lm::GenerateOptions;
 use mlx_lm::sampling::{Processor, ThinkingBudget};
 use mlx_memory::Bytes;
 use mlx_text::{ChatOptions, Message, ResponseFormat, ResponseParser, ToolFormat, Tools};
-use mlx_vlm::{Prompt, Turn};
+use mlx_vlm::Prompt;
 use serde_json::{Value, json};
 
 use super::form::Form;
@@ -236,14 +236,17 @@ impl House<'_> {
         if begun.is_some() {
             messages.pop();
         }
-        let text = template.render(&messages, &options)?;
-        // Not as templates of models that see have it, which is in parts.
+        let text = match self.model.sight() {
+            Some(model) => model
+                .render(messages, &options)
+                .map_err(|error| Fault::field("messages", error.to_string()))?,
+            None => template.render(&messages, &options)?,
+        };
         Ok(text + begun.and_then(|(message, _)| message.text()).unwrap_or_default())
     }
 
-    /// The messages, as the templates of models that see and of others expect them.
+    /// The messages, each with a content.
     fn messages(&self, conversation: &Conversation) -> Vec<Message> {
-        let sees = self.model.sight().is_some();
         let message = |(message, _): &(Message, _)| {
             let mut message = message.clone();
             // Many templates add the content to a text.
@@ -251,7 +254,7 @@ impl House<'_> {
                 let shown = self.model.format.tools().is_some();
                 message.content = Some(if shown { String::new() } else { called(&message) }.into());
             }
-            if sees { Turn::from(message).message } else { message }
+            message
         };
         conversation.turns.iter().map(message).collect()
     }

@@ -79,3 +79,15 @@ fn what_is_shown_changes_the_answer_and_one_image_is_the_same_each_time() {
     assert_eq!(broken.status, 400);
     assert_eq!(broken.json()["error"]["param"], "messages");
 }
+
+#[test]
+fn a_model_is_told_of_functions_beside_its_instructions() {
+    let site = Site::open(options());
+    let tool = json!({"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}});
+    let count = |system: &str| {
+        let messages = json!([{"role": "system", "content": system}, {"role": "user", "content": "Well?"}]);
+        let tokens = site.client().post("/tokenize", &json!({"messages": messages, "tools": [tool]}));
+        tokens.json()["count"].as_u64().unwrap()
+    };
+    assert_eq!(count("Be very short.") - count("Be."), 11);
+}
