@@ -28,12 +28,17 @@ const ASSETS: [&str; 5] = ["kokoro", "minilm", "smollm2", "speech", "whisper-tin
 
 /// Runs the subcommand.
 pub fn run(options: &Options) -> Result<()> {
-    let root = repo::root()?;
     vendor::run(&vendor::Options { backend: None })?;
+    process::run(process::cargo().current_dir(repo::root()?).args(["build", "-p", "mlx-cli"]))?;
+    test(options)
+}
+
+/// The checks alone, of the program that is built.
+pub fn test(options: &Options) -> Result<()> {
+    let root = repo::root()?;
     assets::run(&assets::Options { groups: ASSETS.map(String::from).to_vec() })?;
     let scripts = root.join("crates/mlx-serve/tests/clients");
     let python = clients(&root, &scripts)?;
-    process::run(process::cargo().current_dir(&root).args(["build", "-p", "mlx-cli"]))?;
     let mut script = Command::new(python);
     script.arg("-B").arg(scripts.join("run.py")).arg("--mlx").arg(repo::target(&root)?.join("debug/mlx"));
     process::run(script.arg("--root").arg(&root).args(&options.topics))

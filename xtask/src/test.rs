@@ -8,7 +8,7 @@ use clap::Args;
 use crate::steps::{Outcome, Steps, done, unless_refused};
 use crate::{assets, clients, coverage, page, process, regen_bindings, repo, tidy, vendor};
 
-/// Run every check and every test: format, lints, tidy, licences, bindings, tests, clients, docs.
+/// Run every check and every test: format, lints, tidy, licences, bindings, tests, the page and the clients of the server, docs.
 ///
 /// Stops at the first step that fails. The last line lists what was skipped, and why.
 #[derive(Args)]
@@ -58,13 +58,13 @@ pub fn suite(backend: vendor::Backend, device: Option<&str>) -> Result<()> {
     })?;
     steps.run("clippy", || cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
     steps.run("tests", || cargo(test_runner()))?;
-    // After the tests, which have built the program.
+    // The tests have built the program.
     steps.run("page", || page::test(&page::Options { tests: Vec::new(), pictures: None, files: None }))?;
     steps.run("clients", || {
         if device.is_some() {
             return Ok(Outcome::Skipped("its answers are those of the CPU".into()));
         }
-        unless_refused(clients::run(&clients::Options { topics: Vec::new() }))
+        unless_refused(clients::test(&clients::Options { topics: Vec::new() }))
     })?;
     steps.run("doctests", || cargo(&["test", "--workspace", "--doc"]))?;
     steps.run("docs", || docs(&root))?;
