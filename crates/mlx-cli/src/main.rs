@@ -40,7 +40,10 @@ fn main() -> ExitCode {
     let teller = Teller::new(std::env::args_os());
     match Args::try_parse() {
         Ok(args) => {
-            interrupt::listen();
+            // A server listens to signals itself.
+            if !matches!(args.command, Command::Serve(_)) {
+                interrupt::listen();
+            }
             teller.report(run(args.command))
         }
         Err(error) => teller.refuse(&error),

@@ -118,9 +118,17 @@ pub(crate) fn run(args: &Serve) -> Outcome {
     runtime.block_on(async {
         let server = Server::bind(format!("{}:{}", args.host, args.port), options).await?;
         writeln!(io::stderr(), "http://{} answers; Ctrl-C ends", server.address())?;
-        server.run(end()).await?;
-        Ok(())
+        tokio::select! {
+            ended = server.run(end()) => Ok(ended?),
+            () = again() => Err("ended before its answers were".into()),
+        }
     })
+}
+
+/// The end told a second time, which waits for nothing.
+async fn again() {
+    end().await;
+    end().await;
 }
 
 /// Ctrl-C, or what a supervisor sends.

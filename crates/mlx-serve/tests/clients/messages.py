@@ -38,7 +38,8 @@ def a_message_has_all_its_parts(house):
     assert answer.id.startswith("msg_") and answer.type == "message" and answer.role == "assistant"
     assert answer.model == CHAT and [block.type for block in answer.content] == ["text"]
     assert "Paris" in text(answer) and answer.stop_reason in ("end_turn", "max_tokens")
-    assert answer.usage.input_tokens > 10 and 0 < answer.usage.output_tokens <= 16
+    read = answer.usage.input_tokens + (answer.usage.cache_read_input_tokens or 0)
+    assert read > 10 and 0 < answer.usage.output_tokens <= 16
 
 
 @check
