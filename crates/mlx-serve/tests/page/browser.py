@@ -187,11 +187,14 @@ class Page:
         raise AssertionError(f"not within {seconds:.0f} s: {script}")
 
     def click(self, selector):
-        place = self.run(f"""(() => {{
+        """Clicks in the middle of an element, once nothing that still moves or opens covers it."""
+        place = self.until(f"""(() => {{
             const element = document.querySelector({json.dumps(selector)});
             element.scrollIntoView({{ block: "nearest" }});
             const box = element.getBoundingClientRect();
-            return [box.x + box.width / 2, box.y + box.height / 2];
+            const place = [box.x + box.width / 2, box.y + box.height / 2];
+            const there = document.elementFromPoint(...place);
+            return !element.disabled && element.contains(there) && place;
         }})()""")
         for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
             button = {} if kind == "mouseMoved" else {"button": "left", "clickCount": 1}
