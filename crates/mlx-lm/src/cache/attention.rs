@@ -25,6 +25,8 @@ pub struct AttentionCache {
     pub(super) reach: Reach,
     pub(super) quantize: Option<Quantize>,
     pub(super) rows: Option<Rows>,
+    /// How many more texts there is room for behind those of the batch.
+    pub(super) spare: i32,
     /// The places seen.
     pub(super) end: i32,
     /// The places that are to have room once rows are added.
@@ -83,6 +85,7 @@ impl AttentionCache {
             reach,
             quantize: None,
             rows: None,
+            spare: 0,
             end: 0,
             reserved: 0,
             padding: None,
@@ -181,7 +184,7 @@ impl AttentionCache {
         let rows = rows.write(0, keep + slot, new)?;
         let gone = end.saturating_sub(ring).max(0);
         let kept = if gone > 0 { keep } else { 0 };
-        let seen = rows.slice(keep - kept..keep + used)?;
+        let seen = rows.section(0..rows.batch()? - self.spare, keep - kept..keep + used)?;
         self.rows = Some(rows);
         Ok((seen, View { turn: gone % ring, ..self.view(kept, gone, end) }))
     }
@@ -201,6 +204,7 @@ impl AttentionCache {
         let leaving = all.slice(0..gone - before)?;
         let first = self.keep_first(first, &leaving, before..gone)?;
         self.rows = Some(self.placed(&first, &all.slice(gone - before..end - before)?, end)?);
+        self.spare = 0;
         Ok((seen, self.view(kept, before, end)))
     }
 
@@ -229,9 +233,14 @@ impl AttentionCache {
         Ok(rows)
     }
 
+    /// The buffers, without the room for further texts.
+    pub(super) fn held(&self) -> Result<Option<Rows>> {
+        self.rows.as_ref().map(|rows| rows.texts(0..rows.batch()? - self.spare)).transpose()
+    }
+
     /// The first rows, if any are kept, and those of the ring in the order of their places.
     pub(super) fn in_order(&self) -> Result<Option<(Rows, Rows)>> {
-        let Some(rows) = &self.rows else { return Ok(None) };
+        let Some(rows) = self.held()? else { return Ok(None) };
         let (keep, ring) = (self.reach.keep(), self.reach.ring());
         let first = rows.slice(0..keep)?;
         if self.end <= ring {

@@ -71,8 +71,17 @@ impl KvCache {
     /// # Errors
     /// There is no such text.
     pub fn filter(&self, texts: &[usize]) -> Result<Self> {
-        let layers = self.layers.iter().map(|layer| layer.filter(texts)).collect::<Result<Vec<_>>>()?;
+        self.picked(texts, true)
+    }
+
+    fn picked(&self, texts: &[usize], room: bool) -> Result<Self> {
+        let layers = self.layers.iter().map(|layer| layer.filter(texts, room)).collect::<Result<Vec<_>>>()?;
         Ok(Self { shown: self.shown, ..Self::new(layers) })
+    }
+
+    /// One text, to be kept: without room for the tokens that come next.
+    pub(crate) fn snapshot(&self, text: usize) -> Result<Self> {
+        self.picked(&[text], false)
     }
 
     /// Whether the texts of both can go on in one batch, each as it would alone.
@@ -114,7 +123,7 @@ impl KvCache {
     }
 }
 
-fn unlike() -> Error {
+pub(super) fn unlike() -> Error {
     Error::Cache("caches of one batch must be of one model and have the same options".into())
 }
 
@@ -135,20 +144,21 @@ fn shifted(padding: &Padding, batch: i32, shift: i32) -> Vec<i32> {
 }
 
 /// Some texts of a batch, and what becomes of their padding.
-struct Chosen {
+pub(super) struct Chosen {
     texts: Array,
     widths: Vec<i32>,
-    /// The width that all share.
+    /// The width that all shared, and have no more.
     shared: i32,
 }
 
 impl Chosen {
-    fn new(texts: &[usize], batch: i32, padding: &Padding) -> Result<Self> {
+    /// Without the padding that all share, if that is to go.
+    pub(super) fn new(texts: &[usize], batch: i32, padding: &Padding, goes: bool) -> Result<Self> {
         let widths = shifted(padding, batch, 0);
         let chosen: Option<Vec<_>> = texts.iter().map(|&text| widths.get(text).copied()).collect();
         let chosen = chosen.filter(|chosen| !chosen.is_empty());
         let chosen = chosen.ok_or_else(|| Error::Cache(format!("texts {texts:?} are not among {batch}")))?;
-        let shared = chosen.iter().min().copied().unwrap_or_default();
+        let shared = chosen.iter().min().copied().filter(|_| goes).unwrap_or_default();
         let texts: Vec<_> = texts.iter().map(|&text| i32::try_from(text).unwrap_or(i32::MAX)).collect();
         Ok(Self {
             widths: chosen.iter().map(|width| width - shared).collect(),
@@ -192,7 +202,7 @@ impl LayerCache {
         }
     }
 
-    fn merge(layers: &[&Self]) -> Result<Self> {
+    pub(super) fn merge(layers: &[&Self]) -> Result<Self> {
         let Some(first) = layers.first() else { return Err(unlike()) };
         let same = |kept: usize| if kept == layers.len() { Ok(()) } else { Err(unlike()) };
         match first {
@@ -216,17 +226,17 @@ impl LayerCache {
         }
     }
 
-    fn filter(&self, texts: &[usize]) -> Result<Self> {
+    pub(super) fn filter(&self, texts: &[usize], room: bool) -> Result<Self> {
         Ok(match self {
-            Self::Attention(cache) => Self::Attention(cache.filter(texts)?),
-            Self::State(cache) => Self::State(cache.filter(texts)?),
+            Self::Attention(cache) => Self::Attention(cache.filter(texts, room)?),
+            Self::State(cache) => Self::State(cache.filter(texts, true)?),
             Self::List(parts) => {
-                Self::List(parts.iter().map(|part| part.filter(texts)).collect::<Result<_>>()?)
+                Self::List(parts.iter().map(|part| part.filter(texts, room)).collect::<Result<_>>()?)
             }
         })
     }
 
-    fn attention(&self) -> Option<&AttentionCache> {
+    pub(super) fn attention(&self) -> Option<&AttentionCache> {
         if let Self::Attention(cache) = self { Some(cache) } else { None }
     }
 
@@ -234,16 +244,16 @@ impl LayerCache {
         if let Self::State(cache) = self { Some(cache) } else { None }
     }
 
-    fn list(&self) -> Option<&[Self]> {
+    pub(super) fn list(&self) -> Option<&[Self]> {
         if let Self::List(parts) = self { Some(parts) } else { None }
     }
 }
 
 impl AttentionCache {
     /// The number of texts.
-    fn batch(&self) -> Result<i32> {
+    pub(super) fn batch(&self) -> Result<i32> {
         match (&self.rows, &self.padding) {
-            (Some(rows), _) => Ok(rows.batch()?),
+            (Some(rows), _) => Ok(rows.batch()? - self.spare),
             (None, Some(padding)) => Ok(i32::try_from(padding.widths().len()).unwrap_or(i32::MAX)),
             (None, None) => Ok(1),
         }
@@ -265,12 +275,12 @@ impl AttentionCache {
         self.reach == other.reach && self.quantize == other.quantize && quantized(self) == quantized(other)
     }
 
-    fn merge(caches: &[&Self]) -> Result<Self> {
+    /// The texts of several caches, without what they hold, so that all end at the same place.
+    pub(super) fn together(caches: &[&Self], end: i32) -> Result<Self> {
         let Some(first) = caches.first() else { return Err(unlike()) };
         if caches.iter().any(|cache| cache.reach != first.reach || cache.quantize != first.quantize) {
             return Err(unlike());
         }
-        let end = caches.iter().map(|cache| cache.end).max().unwrap_or_default();
         let (mut widths, mut leaps) = (Vec::new(), Vec::new());
         for cache in caches {
             let texts = shifted(&cache.padding, cache.batch()?, end - cache.end);
@@ -279,7 +289,12 @@ impl AttentionCache {
         }
         let padding = padding(widths)?;
         let ahead = Ahead::new(leaps, end, padding.as_deref())?;
-        let mut merged = Self { end, padding, ahead, rows: None, awaited: None, ..(*first).clone() };
+        Ok(Self { end, padding, ahead, rows: None, spare: 0, awaited: None, ..(*first).clone() })
+    }
+
+    pub(super) fn merge(caches: &[&Self]) -> Result<Self> {
+        let end = caches.iter().map(|cache| cache.end).max().unwrap_or_default();
+        let mut merged = Self::together(caches, end)?;
         let held = || caches.iter().filter_map(|cache| cache.rows.as_ref());
         let scheme = held().find_map(Rows::scheme);
         if held().any(|rows| rows.scheme().is_some_and(|other| Some(other) != scheme)) {
@@ -287,7 +302,7 @@ impl AttentionCache {
         }
         let Some(model) = held().next() else { return Ok(merged) };
         let model = scheme.map_or(Ok(model.clone()), |scheme| model.quantized(scheme))?;
-        let (keep, count) = (first.reach.keep(), end.min(first.reach.ring()));
+        let (keep, count) = (merged.reach.keep(), end.min(merged.reach.ring()));
         let (mut firsts, mut lasts) = (Vec::new(), Vec::new());
         for cache in caches {
             let batch = cache.batch()?;
@@ -305,21 +320,30 @@ impl AttentionCache {
         Ok(merged)
     }
 
-    fn filter(&self, texts: &[usize]) -> Result<Self> {
-        let batch = self.batch()?;
-        let leaps = self.leaps(usize::try_from(batch).unwrap_or_default());
-        let leaps = texts.iter().filter_map(|&text| leaps.get(text).cloned()).collect();
-        let Chosen { texts, widths, shared } = Chosen::new(texts, batch, &self.padding)?;
-        let (end, padding) = (self.end - shared, padding(widths)?);
-        let ahead = Ahead::new(leaps, end, padding.as_deref())?;
-        let mut filtered = Self { end, padding, ahead, rows: None, awaited: None, ..self.clone() };
+    fn filter(&self, texts: &[usize], room: bool) -> Result<Self> {
+        let chosen = Chosen::new(texts, self.batch()?, &self.padding, true)?;
+        let mut filtered = self.chosen(texts, &chosen)?;
+        let Chosen { texts, shared, .. } = chosen;
         if let Some((first, last)) = self.in_order()? {
             let gone = self.end.saturating_sub(self.reach.ring()).max(0);
             let last = last.slice((shared - gone).max(0)..last.count()?)?;
-            let rows = filtered.placed(&first.take(&texts)?, &last.take(&texts)?, filtered.end)?;
-            filtered.rows = Some(rows);
+            let (first, last) = (first.take(&texts)?, last.take(&texts)?);
+            filtered.rows = Some(if room || filtered.end > self.reach.ring() {
+                filtered.placed(&first, &last, filtered.end)?
+            } else {
+                Rows::joined(&[&first, &last])?
+            });
         }
         Ok(filtered)
+    }
+
+    /// Some of the texts, without what they hold.
+    pub(super) fn chosen(&self, texts: &[usize], chosen: &Chosen) -> Result<Self> {
+        let leaps = self.leaps(usize::try_from(self.batch()?).unwrap_or_default());
+        let leaps = texts.iter().filter_map(|&text| leaps.get(text).cloned()).collect();
+        let (end, padding) = (self.end - chosen.shared, padding(chosen.widths.clone())?);
+        let ahead = Ahead::new(leaps, end, padding.as_deref())?;
+        Ok(Self { end, padding, ahead, rows: None, spare: 0, awaited: None, ..self.clone() })
     }
 }
 
@@ -350,8 +374,9 @@ impl StateCache {
         Ok(Self { arrays, end, padding: padding(widths)?, lengths: None })
     }
 
-    fn filter(&self, texts: &[usize]) -> Result<Self> {
-        let chosen = Chosen::new(texts, self.batch()?, &self.padding)?;
+    /// Some of the texts, without the padding that all share, if that is to go.
+    pub(super) fn filter(&self, texts: &[usize], goes: bool) -> Result<Self> {
+        let chosen = Chosen::new(texts, self.batch()?, &self.padding, goes)?;
         let pick =
             |array: &Option<Array>| array.as_ref().map(|array| array.take(&chosen.texts, 0)).transpose();
         let arrays = self.arrays.iter().map(pick).collect::<mlx_core::Result<_>>()?;

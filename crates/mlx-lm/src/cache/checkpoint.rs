@@ -115,7 +115,7 @@ impl AttentionCache {
     fn rows_at(&self, places: Range<i32>) -> Result<Rows> {
         let (keep, ring) = (self.reach.keep(), self.reach.ring());
         let held = self.end.saturating_sub(ring).max(0)..=self.end;
-        let rows = self.rows.as_ref().filter(|_| held.contains(&places.start) && held.contains(&places.end));
+        let rows = self.held()?.filter(|_| held.contains(&places.start) && held.contains(&places.end));
         let Some(rows) = rows else {
             return Err(Error::Cache("more tokens came after the checkpoint than it was made for".into()));
         };

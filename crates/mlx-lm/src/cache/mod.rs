@@ -16,6 +16,7 @@ mod prompt;
 mod rows;
 mod score;
 mod seen;
+mod slots;
 mod state;
 mod upcoming;
 
@@ -30,6 +31,7 @@ use pace::Pace;
 pub use prompt::PromptCache;
 pub use score::Scoring;
 pub use seen::Seen;
+pub(crate) use slots::{in_place, most_padding};
 pub use state::StateCache;
 pub use upcoming::{Sight, Upcoming};
 

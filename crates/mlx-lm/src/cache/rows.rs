@@ -90,15 +90,25 @@ impl Rows {
 
     /// Some of the rows.
     pub(super) fn slice(&self, rows: Range<i32>) -> Result<Self> {
-        if rows == (0..self.count()?) {
+        self.section(0..self.batch()?, rows)
+    }
+
+    /// Some of the rows of texts that stand one after the other.
+    pub(super) fn section(&self, texts: Range<i32>, rows: Range<i32>) -> Result<Self> {
+        if texts == (0..self.batch()?) && rows == (0..self.count()?) {
             return Ok(self.clone());
         }
-        self.map(|part| part.index((.., .., rows.clone())))
+        self.map(|part| part.index((texts.clone(), .., rows.clone())))
     }
 
     /// The texts of a batch that `texts` `[n]` names.
     pub(super) fn take(&self, texts: &Array) -> Result<Self> {
         self.map(|part| part.take(texts, 0))
+    }
+
+    /// Some texts of a batch that stand one after the other.
+    pub(super) fn texts(&self, texts: Range<i32>) -> Result<Self> {
+        self.section(texts, 0..self.count()?)
     }
 
     /// Empty rows like these.

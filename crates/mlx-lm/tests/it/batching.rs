@@ -360,6 +360,39 @@ fn a_cancelled_text_leaves_no_cache_and_no_word() {
 }
 
 #[test]
+fn a_text_that_is_enough_ends_where_it_is_and_leaves_its_cache() {
+    let model = language("llama-untied");
+    let mut batch = BatchGenerator::new(model.model(), BatchOptions::default()).unwrap();
+    let options = || GenerateOptions { max_tokens: 20, ..GenerateOptions::default() };
+    let prompt = [4, 5, 6];
+    let first = batch.insert(BatchPrompt::new(prompt).keep_cache(), options()).unwrap();
+    assert!(!batch.finish(first, FinishReason::Stop), "it has not begun");
+    let other = batch.insert(&[1, 2], options()).unwrap();
+    let mut told = Vec::new();
+    while told.len() < 3 {
+        let news = batch.step().into_iter().filter(|event| event.id == first);
+        told.extend(news.filter_map(|event| match event.kind {
+            EventKind::New(token) => Some(token.id),
+            _ => None,
+        }));
+    }
+    assert!(batch.finish(first, FinishReason::Stop));
+    assert!(!batch.finish(first, FinishReason::Stop), "it has ended");
+    assert!(!batch.is_idle());
+    let events: Vec<_> = batch.by_ref().collect();
+    let of_first: Vec<_> = events.iter().filter(|event| event.id == first).collect();
+    assert!(matches!(
+        of_first.as_slice(),
+        [Event { kind: EventKind::Finished { reason: FinishReason::Stop, .. }, .. }]
+    ));
+    assert_eq!(events.iter().filter(|event| matches!(event.kind, EventKind::Finished { .. })).count(), 2);
+    let (cache, tokens) = batch.take_cache(first).unwrap();
+    assert_eq!(tokens, [prompt.as_slice(), told.as_slice()].concat());
+    assert!(cache.offset() as usize >= tokens.len() - 1);
+    assert!(events.iter().any(|event| event.id == other));
+}
+
+#[test]
 fn the_cache_of_a_finished_text_is_the_beginning_of_another() {
     let model = language("llama-4bit-wide");
     let quantized = |start| CacheOptions {

@@ -4,7 +4,7 @@ use mlx_core::{Array, NewAxis, async_eval};
 
 use super::sequence::Sequence;
 use super::{Outbox, SequenceId};
-use crate::cache::KvCache;
+use crate::cache::{KvCache, in_place};
 use crate::sampling::{Choices, Chooser, Draws, Outcome};
 use crate::{Error, FinishReason, Model, Result};
 
@@ -57,9 +57,10 @@ impl Group {
         self.texts.iter().any(|text| text.goes_on(model))
     }
 
-    /// Whether the texts of both can be one group.
+    /// Whether the texts of both are to be one group.
     pub(super) fn joins(&self, other: &Self) -> bool {
-        !self.alone && !other.alone && self.cache.joins(&other.cache)
+        let alike = self.cache.joins(&other.cache) && self.cache.is_as_long_as(&other.cache);
+        !self.alone && !other.alone && alike
     }
 
     /// Groups that join as one; as they are where that fails.
@@ -68,7 +69,9 @@ impl Group {
             return groups;
         }
         let merged = || {
-            let cache = KvCache::merge(groups.iter().map(|group| &group.cache))?;
+            let mut caches = groups.iter().map(|group| &group.cache);
+            let first = caches.next().cloned().unwrap_or_else(|| KvCache::full(0));
+            let cache = first.join(&caches.collect::<Vec<_>>())?;
             Ok::<_, Error>((cache, Choices::merge(groups.iter().map(|group| &group.next))?))
         };
         match merged() {
@@ -92,7 +95,7 @@ impl Group {
                 None => kinds.push((kind, vec![place])),
             }
         }
-        self.apart(kinds.into_iter().map(|(_, places)| places).collect())
+        self.apart(kinds.into_iter().map(|(_, places)| in_place(&places)).collect())
     }
 
     /// Each text by itself, under suspicion.
@@ -104,11 +107,11 @@ impl Group {
     }
 
     fn apart(self, parts: Vec<Vec<usize>>) -> Result<Vec<Self>, Lost> {
-        if parts.iter().any(|part| part.len() == self.texts.len()) {
+        let whole = parts.iter().find(|part| part.len() == self.texts.len());
+        if whole.is_some_and(|all| !self.cache.is_padded_much(all).unwrap_or_default()) {
             return Ok(vec![self]);
         }
-        let caches = parts.iter().map(|part| picked(&self.cache, part)).collect::<Result<Vec<_>>>();
-        let caches = match caches {
+        let caches = match divided(self.cache, &parts) {
             Ok(caches) => caches,
             Err(error) => return Err(Lost { texts: self.texts, error }),
         };
@@ -220,17 +223,27 @@ impl Group {
     }
 }
 
+/// The caches of parts of the texts, of which the largest part keeps the memory.
+fn divided(cache: KvCache, parts: &[Vec<usize>]) -> Result<Vec<KvCache>> {
+    if cache.offset() == 0 {
+        return Ok(vec![cache; parts.len()]);
+    }
+    let largest = (0..parts.len()).max_by_key(|&at| parts.get(at).map_or(0, Vec::len)).unwrap_or_default();
+    let others = parts.iter().enumerate().filter(|(at, _)| *at != largest);
+    let mut caches = others.map(|(_, part)| cache.taken(part)).collect::<Result<Vec<_>>>()?;
+    if let Some(part) = parts.get(largest) {
+        caches.insert(largest, cache.retain(part)?);
+    }
+    Ok(caches)
+}
+
 /// The cache of the text at `place`, if it is to be kept.
 fn kept(text: &Sequence, cache: &KvCache, place: usize) -> Result<Option<KvCache>> {
     if !text.keeps_cache() {
         return Ok(None);
     }
-    let cache = picked(cache, &[place])?;
+    // It need not hold anything yet.
+    let cache = if cache.offset() == 0 { cache.clone() } else { cache.snapshot(place)? };
     async_eval(cache.arrays())?;
     Ok(Some(cache))
-}
-
-/// The cache of some texts, which need not hold anything yet.
-fn picked(cache: &KvCache, places: &[usize]) -> Result<KvCache> {
-    if cache.offset() == 0 { Ok(cache.clone()) } else { cache.filter(places) }
 }

@@ -61,6 +61,8 @@ pub struct BatchGenerator<'m> {
     groups: Vec<Group>,
     outbox: Outbox,
     texts: u64,
+    /// Prompt tokens that the last step ran.
+    ran: usize,
     /// Tokens since MLX gave back what it keeps for reuse.
     since_clearing: usize,
     _resident: Option<Resident>,
@@ -88,6 +90,7 @@ impl<'m> BatchGenerator<'m> {
             groups: Vec::new(),
             outbox: Outbox::default(),
             texts: 0,
+            ran: 0,
             since_clearing: 0,
             _resident: Resident::new([model])?,
         })
@@ -119,8 +122,10 @@ impl<'m> BatchGenerator<'m> {
         there
     }
 
-    /// Ends a text, whose tokens so far are enough. Returns whether it was there; then there is an event of it.
-    pub(super) fn finish(&mut self, id: SequenceId, reason: FinishReason) -> bool {
+    /// Ends a text whose tokens so far are enough. Returns whether it was past its prompt and had not ended; then it has
+    /// [`Finished`](EventKind::Finished) among the events of the next step, and its cache can be taken if it was to be
+    /// kept.
+    pub fn finish(&mut self, id: SequenceId, reason: FinishReason) -> bool {
         let there = self.groups.iter_mut().any(|group| group.finish(id, reason, &mut self.outbox));
         self.drop_empty_groups();
         there
@@ -132,9 +137,24 @@ impl<'m> BatchGenerator<'m> {
         self.outbox.caches.remove(&id)
     }
 
-    /// Whether no text is left.
+    /// How many texts are past their prompts, and get new tokens.
+    pub fn running(&self) -> usize {
+        self.groups.iter().map(Group::len).sum()
+    }
+
+    /// The prompt tokens that the last step ran, padding included.
+    pub fn prompt_tokens_run(&self) -> usize {
+        self.ran
+    }
+
+    /// Changes how many prompt tokens are run between two new tokens of the others; at least 1.
+    pub fn set_prefill_step(&mut self, tokens: usize) {
+        self.options.prefill_step = tokens.max(1);
+    }
+
+    /// Whether no text is left, and nothing to be told.
     pub fn is_idle(&self) -> bool {
-        self.prompts.is_empty() && self.groups.is_empty()
+        self.prompts.is_empty() && self.groups.is_empty() && self.outbox.events.is_empty()
     }
 
     /// Gives each text that is past its prompt a new token, then runs one chunk of prompts. Returns what happened.
@@ -149,7 +169,8 @@ impl<'m> BatchGenerator<'m> {
         self.decode();
         self.prefill();
         self.drop_empty_groups();
-        self.since_clearing += 1 + self.prompts.take_count();
+        self.ran = self.prompts.take_count();
+        self.since_clearing += 1 + self.ran;
         if self.since_clearing >= TOKENS_BETWEEN_CLEARINGS {
             self.since_clearing = 0;
             // Memory that stays with MLX a while longer does no harm.
@@ -227,8 +248,7 @@ impl<'m> BatchGenerator<'m> {
     }
 
     fn prefill(&mut self) {
-        let running: usize = self.groups.iter().map(Group::len).sum();
-        let free = self.options.completion_batch_size.saturating_sub(running);
+        let free = self.options.completion_batch_size.saturating_sub(self.running());
         let room =
             Room { prompts: free.min(self.options.prefill_batch_size), tokens: self.options.prefill_step };
         for group in self.prompts.advance(self.model, room, &mut self.outbox) {

@@ -1,6 +1,6 @@
 //! How many texts a batch takes, and what a text begins with.
 
-use crate::cache::KvCache;
+use crate::cache::{KvCache, STEP, most_padding};
 use crate::{Error, Result};
 
 /// How much is run together.
@@ -30,6 +30,14 @@ impl Default for BatchOptions {
 }
 
 impl BatchOptions {
+    /// The most places that a text of so many tokens takes in a batch: with padding, where it is run beside longer ones, and
+    /// with room for the next tokens.
+    pub fn room(tokens: usize) -> usize {
+        let padding = most_padding(i32::try_from(tokens).unwrap_or(i32::MAX)).unsigned_abs() as usize;
+        // Padding that all texts share stays until it is as much as what is added at a time.
+        tokens.saturating_add(padding).saturating_add(2 * STEP.unsigned_abs() as usize)
+    }
+
     pub(super) fn check(&self) -> Result<()> {
         for (option, value) in [
             ("completion_batch_size", self.completion_batch_size),

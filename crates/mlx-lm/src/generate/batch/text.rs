@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use super::{BatchGenerator, BatchOptions, BatchPrompt, Event, EventKind, SequenceId};
 use crate::cache::KvCache;
 use crate::generate::pieces::Pieces;
-use crate::{GenerateOptions, LanguageModel, Piece, Result, Token};
+use crate::{FinishReason, GenerateOptions, LanguageModel, Piece, Result, Token};
 
 /// Generates many texts at once, each as [`LanguageModel::generate`] would: a [`BatchGenerator`] whose tokens become
 /// [`Piece`]s, and whose texts end at stop texts.
@@ -47,14 +47,34 @@ impl<'m> TextBatchGenerator<'m> {
         self.batch.cancel(id)
     }
 
+    /// Ends a text, as [`BatchGenerator::finish`].
+    pub fn finish(&mut self, id: SequenceId, reason: FinishReason) -> bool {
+        self.batch.finish(id, reason)
+    }
+
     /// The cache of a finished text, as [`BatchGenerator::take_cache`].
     pub fn take_cache(&mut self, id: SequenceId) -> Option<(KvCache, Vec<u32>)> {
         self.batch.take_cache(id)
     }
 
-    /// Whether no text is left.
+    /// How many texts get new tokens, as [`BatchGenerator::running`].
+    pub fn running(&self) -> usize {
+        self.batch.running()
+    }
+
+    /// The prompt tokens that the last step ran, as [`BatchGenerator::prompt_tokens_run`].
+    pub fn prompt_tokens_run(&self) -> usize {
+        self.batch.prompt_tokens_run()
+    }
+
+    /// Changes how many prompt tokens are run at once, as [`BatchGenerator::set_prefill_step`].
+    pub fn set_prefill_step(&mut self, tokens: usize) {
+        self.batch.set_prefill_step(tokens);
+    }
+
+    /// Whether no text is left, and nothing to be told.
     pub fn is_idle(&self) -> bool {
-        self.batch.is_idle()
+        self.events.is_empty() && self.batch.is_idle()
     }
 
     /// Does what [`BatchGenerator::step`] does.
