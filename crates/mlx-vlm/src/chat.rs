@@ -3,7 +3,6 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::hash::{DefaultHasher, Hash, Hasher};
 
 use mlx_lm::cache::KvCache;
 use mlx_lm::chat::{ChatSession, ChatStream, Passage, Reader};
@@ -121,7 +120,7 @@ impl<'m> Reader<'m> for Seer<'m> {
 
     fn read(&self, text: &str, messages: &[Message]) -> mlx_lm::Result<Box<dyn Passage + 'm>> {
         let prompt = self.prompt(text, messages).map_err(unwrapped)?;
-        let marks = prompt.marks(self.model.sight().family().tokens());
+        let marks = self.model.marks(&prompt);
         Ok(Box::new(Scene { model: self.model, prompt, marks }))
     }
 }
@@ -163,30 +162,6 @@ impl Passage for Scene<'_> {
         let held = cache.offset().unsigned_abs() as usize;
         let rest = self.prompt.tokens().get(held..end).unwrap_or_default();
         model.prefill(rest, cache, step)
-    }
-}
-
-impl Prompt {
-    /// What tells the placeholders of different images apart: a part of the image's key and the number among its own.
-    /// Tokens that see each other are told apart by all of these.
-    fn marks(&self, placeholders: &[u32]) -> Vec<u64> {
-        let mut marks = vec![0; self.tokens.len()];
-        for shown in &self.shown {
-            let [a, b, c, d, e, f, g, h, ..] = shown.seen.key;
-            let key = u64::from_le_bytes([a, b, c, d, e, f, g, h]) | 1;
-            let places = shown.tokens.clone().zip(self.tokens.get(shown.tokens.clone()).unwrap_or_default());
-            for (place, _) in places.filter(|(_, token)| placeholders.contains(token)) {
-                marks.iter_mut().skip(place).take(1).for_each(|mark| *mark = key);
-            }
-        }
-        for range in &self.layout.together {
-            let places = [range.start, range.end].map(|place| place.unsigned_abs() as usize);
-            let mut hash = DefaultHasher::new();
-            self.tokens.get(places[0]..places[1]).unwrap_or_default().hash(&mut hash);
-            let hash = hash.finish();
-            marks.iter_mut().take(places[1]).skip(places[0]).for_each(|mark| *mark ^= hash);
-        }
-        marks
     }
 }
 

@@ -102,6 +102,12 @@ impl VisionLanguageModel {
         Prompt::new(text, self.sight.of(media)?, self.sight.family(), self.language.tokenizer())
     }
 
+    /// What tells the placeholders of different images apart: as many numbers as `prompt` has tokens, 0 for each of text.
+    /// A cache of a prompt holds the beginning of another one where tokens and marks are the same.
+    pub fn marks(&self, prompt: &Prompt) -> Vec<u64> {
+        prompt.marks(self.sight.family().tokens())
+    }
+
     /// The cache behind the images of `prompt`, for [`LanguageModel::generate_from`] and for batches; empty if it has
     /// none.
     ///

@@ -1,5 +1,6 @@
 //! A conversation as tokens, and what is shown in it.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -40,6 +41,28 @@ impl Prompt {
     /// How many tokens the vectors of images and videos take the place of.
     pub fn image_tokens(&self) -> usize {
         self.shown.iter().map(|shown| shown.seen.about.tokens).sum()
+    }
+
+    /// What tells the placeholders of different images apart: a part of the image's key and the number among its own.
+    /// Tokens that see each other are told apart by all of these.
+    pub(crate) fn marks(&self, placeholders: &[u32]) -> Vec<u64> {
+        let mut marks = vec![0; self.tokens.len()];
+        for shown in &self.shown {
+            let [a, b, c, d, e, f, g, h, ..] = shown.seen.key;
+            let key = u64::from_le_bytes([a, b, c, d, e, f, g, h]) | 1;
+            let places = shown.tokens.clone().zip(self.tokens.get(shown.tokens.clone()).unwrap_or_default());
+            for (place, _) in places.filter(|(_, token)| placeholders.contains(token)) {
+                marks.iter_mut().skip(place).take(1).for_each(|mark| *mark = key);
+            }
+        }
+        for range in &self.layout.together {
+            let places = [range.start, range.end].map(|place| place.unsigned_abs() as usize);
+            let mut hash = DefaultHasher::new();
+            self.tokens.get(places[0]..places[1]).unwrap_or_default().hash(&mut hash);
+            let hash = hash.finish();
+            marks.iter_mut().take(places[1]).skip(places[0]).for_each(|mark| *mark ^= hash);
+        }
+        marks
     }
 
     /// The place behind the last placeholder.
