@@ -42,7 +42,7 @@ pub fn repeat(site: &Site, streams: usize, time: Duration, tokens: usize) -> Res
                             client * 1000 + answers.len(),
                             client
                         );
-                        answers.push(ask(site, &words, tokens, Some(end)));
+                        answers.push(ask(site, &words, tokens, Some(end), false));
                     }
                     answers
                 })
@@ -78,12 +78,14 @@ pub fn beside_a_prompt(
 ) -> Result<(Vec<Stream>, Instant, Duration)> {
     thread::scope(|scope| {
         let clients: Vec<_> = (0..streams)
-            .map(|client| scope.spawn(move || ask(site, &format!("Count to {client} thousand."), 1500, None)))
+            .map(|client| {
+                scope.spawn(move || ask(site, &format!("Count to {client} thousand."), 1500, None, true))
+            })
             .collect();
         thread::sleep(Duration::from_secs(3));
         let prompt = "word ".repeat(words);
         let begun = Instant::now();
-        let first = ask(site, &prompt, 1, None)?;
+        let first = ask(site, &prompt, 1, None, false)?;
         let reading = first.tokens.first().context("the prompt had no answer")?.duration_since(begun);
         let all = clients
             .into_iter()
@@ -92,16 +94,17 @@ pub fn beside_a_prompt(
     })
 }
 
-/// Asks for so many tokens and notes when each comes, up to a time.
-fn ask(site: &Site, text: &str, tokens: usize, end: Option<Instant>) -> Result<Stream> {
+/// Asks for so many tokens, all of them if it goes on and on, and notes when each comes, up to a time.
+fn ask(site: &Site, text: &str, tokens: usize, end: Option<Instant>, on_and_on: bool) -> Result<Stream> {
+    // The tokens that end a text of SmolLM2.
+    let bias = if on_and_on { json!({"0": -100, "2": -100}) } else { json!({}) };
     let body = json!({
         "model": site.model,
         "messages": [{"role": "user", "content": text}],
         "max_tokens": tokens,
         "temperature": 0,
         "stream": true,
-        // The tokens that end a text of SmolLM2.
-        "logit_bias": {"0": -100, "2": -100},
+        "logit_bias": bias,
     });
     let body = body.to_string();
     let mut stream = TcpStream::connect(site.address)?;
