@@ -70,8 +70,8 @@ impl Fault {
 impl From<mlx_lm::Error> for Fault {
     fn from(error: mlx_lm::Error) -> Self {
         match error {
+            mlx_lm::Error::Option { option, .. } => Self::field(option, error.to_string()),
             mlx_lm::Error::Prompt(_)
-            | mlx_lm::Error::Option { .. }
             | mlx_lm::Error::Grammar(_)
             | mlx_lm::Error::Shown(_)
             | mlx_lm::Error::Text(_) => Self::invalid(error.to_string()),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use mlx_core::Dtype;
 use mlx_hub::Source;
+use mlx_lm::GenerateOptions;
 use mlx_lm::cache::CacheOptions;
 use mlx_lm::sampling::Processor;
 use mlx_memory::Bytes;
@@ -82,8 +83,11 @@ pub struct Limits {
     pub queue: usize,
     /// The most texts that one model writes at the same time.
     pub concurrency: usize,
-    /// The most prompt tokens that run between two tokens of other texts.
+    /// The most prompt tokens that are run at once.
     pub prefill_step: usize,
+    /// How long other texts may wait for a token while prompts are run, about: fewer prompt tokens are then run at once.
+    /// A prompt gets half of the time at least.
+    pub token_gap: Duration,
     /// What all models and their texts may take together; by default nine tenths of what is available at the start.
     pub memory: Option<Bytes>,
     /// What each model may keep of earlier prompts.
@@ -107,7 +111,8 @@ impl Default for Limits {
             default_max_tokens: 4096,
             queue: 256,
             concurrency: 64,
-            prefill_step: 256,
+            prefill_step: GenerateOptions::default().prefill_step,
+            token_gap: Duration::from_millis(150),
             memory: None,
             prompt_cache: Bytes::mib(512),
             prompt_cache_dir: None,

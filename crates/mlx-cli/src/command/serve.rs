@@ -81,9 +81,12 @@ struct Bounds {
     /// Requests that may wait for one model; others are told to come again
     #[arg(long, value_name = "N", default_value_t = Limits::default().queue)]
     queue: usize,
-    /// Prompt tokens that run between two tokens of other texts
+    /// The most prompt tokens that are run at once
     #[arg(long, value_name = "N", default_value_t = Limits::default().prefill_step)]
     prefill_step_size: usize,
+    /// Milliseconds that other texts wait for a token while prompts are run, about: fewer prompt tokens are then run at once
+    #[arg(long, value_name = "MS", default_value_t = 150)]
+    token_gap: u64,
     /// The most bytes of a request
     #[arg(long, value_name = "BYTES", default_value = "32MiB")]
     max_body: Bytes,
@@ -169,6 +172,7 @@ impl Serve {
                 queue: bounds.queue,
                 concurrency: bounds.decode_concurrency,
                 prefill_step: bounds.prefill_step_size,
+                token_gap: Duration::from_millis(bounds.token_gap),
                 memory: bounds.memory,
                 prompt_cache: bounds.prompt_cache_bytes,
                 prompt_cache_dir: bounds.prompt_cache_dir.clone(),

@@ -4,9 +4,8 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mlx_lm::cache::PromptCache;
 use mlx_lm::sampling::Processor;
-use mlx_lm::{BatchOptions, BatchPrompt, EventKind, SequenceId, TextBatchGenerator};
+use mlx_lm::{BatchOptions, BatchPrompt, EventKind, FinishReason, SequenceId, TextBatchGenerator};
 use mlx_memory::Ticket;
 
 use super::job::{Ask, TextEvent, TextJob, Tokens};
@@ -15,6 +14,7 @@ use super::prefixes::Prefixes;
 use super::reading::Reading;
 use super::request::{House, Reads, Ready};
 use super::stored;
+use super::stride::Stride;
 use super::writing::Writing;
 use crate::engine::{Inbox, Memory, Shared, Waited, Worker};
 use crate::fault::Fault;
@@ -63,6 +63,7 @@ struct Desk<'m> {
     writings: HashMap<SequenceId, Writing>,
     /// When each text had its last token.
     pace: HashMap<SequenceId, Instant>,
+    stride: Stride,
     reading: Option<Reading>,
     queue: VecDeque<Ready>,
     prefixes: Prefixes,
@@ -73,11 +74,8 @@ impl<'m> Desk<'m> {
         let (options, limits, processors) = (&worker.options, &worker.limits, &worker.processors);
         let mut prefixes = Prefixes::new(limits.prompt_cache);
         if let Some(all) = &limits.prompt_cache_dir {
-            for PromptCache { tokens, cache } in
-                stored::read(&stored::folder(all, &options.name), model.language())
-            {
-                prefixes.put(tokens, cache);
-            }
+            let kept = stored::read(&stored::folder(all, &options.name), model.language());
+            kept.into_iter().for_each(|kept| prefixes.put(kept.into()));
         }
         Self {
             worker,
@@ -85,6 +83,7 @@ impl<'m> Desk<'m> {
             batch,
             writings: HashMap::new(),
             pace: HashMap::new(),
+            stride: Stride::new(limits.prefill_step, limits.token_gap),
             reading: None,
             queue: VecDeque::new(),
             prefixes,
@@ -110,8 +109,7 @@ impl<'m> Desk<'m> {
             }
             self.drop_abandoned(&shared);
             self.admit(&shared);
-            self.read_on();
-            self.step();
+            self.round();
             shared.set_running(self.writings.len() + usize::from(self.reading.is_some()));
             self.worker.metrics.kept(self.prefixes.bytes());
         }
@@ -121,7 +119,7 @@ impl<'m> Desk<'m> {
     fn store(&self) {
         let Some(all) = &self.worker.limits.prompt_cache_dir else { return };
         let folder = stored::folder(all, &self.worker.options.name);
-        if let Err(error) = stored::write(&folder, self.prefixes.iter(), self.house.model.language()) {
+        if let Err(error) = stored::write(&folder, self.prefixes.of_text(), self.house.model.language()) {
             tracing::warn!("{error}: prompts are not kept");
         }
     }
@@ -186,10 +184,7 @@ impl<'m> Desk<'m> {
 
     /// Begins a request: with the others where it is one text, else by reading its prompt first.
     fn begin(&mut self, request: Ready, ticket: Ticket) {
-        let kept = match &request.prompt {
-            Reads::Text(tokens) => self.prefixes.find(tokens),
-            Reads::Shown(_) => None,
-        };
+        let kept = self.prefixes.find(request.prompt.tokens(), request.prompt.marks());
         let simple = matches!(request.prompt, Reads::Text(_)) && request.options.len() == 1;
         if simple {
             let cached = kept.as_ref().map_or(0, |cache| cache.offset().unsigned_abs() as usize);
@@ -211,18 +206,16 @@ impl<'m> Desk<'m> {
     }
 
     /// Puts the texts of a request beside the others.
-    fn write(&mut self, request: Ready, prompt: &BatchPrompt, cached_tokens: usize, ticket: Ticket) {
+    fn write(&mut self, mut request: Ready, prompt: &BatchPrompt, cached_tokens: usize, ticket: Ticket) {
         let prompt_tokens = request.prompt.tokens().len();
         self.worker.metrics.read(prompt_tokens, cached_tokens);
         let _ = request.reply.send(TextEvent::Read { prompt_tokens, cached_tokens });
         let ticket = Arc::new(ticket);
-        for (choice, options) in request.options.into_iter().enumerate() {
+        for (choice, options) in std::mem::take(&mut request.options).into_iter().enumerate() {
             let prompt = if request.marked { prompt.clone().with_special_tokens() } else { prompt.clone() };
             match self.batch.insert(prompt, options) {
                 Ok(id) => {
-                    let memory = Arc::clone(&ticket);
-                    let writing = Writing::new(request.reply.clone(), choice, request.parser.clone(), memory);
-                    self.writings.insert(id, writing);
+                    self.writings.insert(id, Writing::new(&request, choice, Arc::clone(&ticket)));
                     self.pace.insert(id, Instant::now());
                 }
                 Err(error) => drop(request.reply.send(TextEvent::Failed(error.into()))),
@@ -230,12 +223,34 @@ impl<'m> Desk<'m> {
         }
     }
 
-    /// Runs a chunk of the prompt that is read by itself.
-    fn read_on(&mut self) {
-        let Some(mut reading) = self.reading.take() else { return };
-        match reading.advance(self.house.model, self.worker.limits.prefill_step) {
+    /// A token for each text, and a part of the prompts.
+    fn round(&mut self) {
+        let begun = Instant::now();
+        let others_wait = self.batch.running() > 0;
+        let tokens = self.stride.tokens(others_wait);
+        self.batch.set_prefill_step(tokens);
+        let read = self.read_on(tokens);
+        self.step();
+        if others_wait {
+            self.stride.took(begun.elapsed(), read + self.batch.prompt_tokens_run());
+        }
+    }
+
+    /// Runs so many tokens of the prompt that is read by itself. Returns how many there were.
+    fn read_on(&mut self, tokens: usize) -> usize {
+        let Some(mut reading) = self.reading.take() else { return 0 };
+        let (before, _) = reading.progress();
+        let advanced = reading.advance(self.house.model, tokens);
+        let (after, _) = reading.progress();
+        self.take_up(reading, advanced);
+        after.saturating_sub(before)
+    }
+
+    fn take_up(&mut self, reading: Reading, advanced: Result<bool, Fault>) {
+        match advanced {
             Ok(true) => {
                 let (prompt, cached) = (reading.prompt(), reading.cached);
+                self.prefixes.put(reading.prefix());
                 self.write(reading.request, &prompt, cached, reading.ticket);
             }
             Ok(false) => {
@@ -266,15 +281,18 @@ impl<'m> Desk<'m> {
                     let tokenizer = self.house.model.language().tokenizer();
                     if let Some(writing) = self.writings.get_mut(&event.id) {
                         writing.push(piece, tokenizer);
+                        if writing.is_enough() {
+                            self.batch.finish(event.id, FinishReason::Stop);
+                        }
                     }
                 }
                 EventKind::Finished { reason, .. } => {
-                    if let Some((cache, tokens)) = self.batch.take_cache(event.id) {
-                        self.prefixes.put(tokens, cache);
+                    let kept = self.batch.take_cache(event.id);
+                    let Some(writing) = self.end(event.id) else { continue };
+                    if let Some((cache, tokens)) = kept {
+                        self.prefixes.put(writing.prefix(tokens, cache));
                     }
-                    if let Some(writing) = self.end(event.id) {
-                        writing.finish(reason);
-                    }
+                    writing.finish(reason);
                 }
                 EventKind::Failed(error) => {
                     if let Some(writing) = self.end(event.id) {

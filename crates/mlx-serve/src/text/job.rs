@@ -60,6 +60,8 @@ pub(crate) struct Conversation {
     /// Functions as OpenAI's list of tools.
     pub(crate) tools: Option<Value>,
     pub(crate) calls: Calls,
+    /// Whether an answer ends with its first call.
+    pub(crate) one_call: bool,
     /// Further variables of the chat template.
     pub(crate) variables: Map<String, Value>,
     /// The most tokens of reasoning.

@@ -12,6 +12,7 @@ mod reading;
 mod request;
 mod sampling;
 mod stored;
+mod stride;
 mod writing;
 
 pub(crate) use self::desk::TextWorker;

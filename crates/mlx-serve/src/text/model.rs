@@ -2,7 +2,7 @@
 
 use mlx_core::Precision;
 use mlx_hub::{Checkpoint, Source};
-use mlx_lm::{BudgetOptions, LanguageModel, Loader};
+use mlx_lm::{BatchOptions, BudgetOptions, LanguageModel, Loader};
 use mlx_memory::{Bytes, Purpose, Ticket};
 use mlx_text::ResponseFormat;
 use mlx_vlm::VisionLanguageModel;
@@ -85,9 +85,11 @@ impl TextModel {
         }
     }
 
-    /// What a text of so many tokens takes.
+    /// What a text of so many tokens takes at most, beside others.
     pub(super) fn cost(&self, tokens: usize) -> Bytes {
-        self.cost.text + self.cost.token * tokens as u64
+        let alone = self.cost.text + self.cost.token * BatchOptions::room(tokens) as u64;
+        // Batches have room for a quarter more texts than there are.
+        alone + alone.fraction(0.25)
     }
 }
 

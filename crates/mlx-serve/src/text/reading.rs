@@ -5,6 +5,7 @@ use mlx_lm::cache::KvCache;
 use mlx_memory::Ticket;
 
 use super::model::TextModel;
+use super::prefixes::Prefix;
 use super::request::{Reads, Ready};
 use crate::fault::Fault;
 
@@ -36,7 +37,7 @@ impl Reading {
             return Ok(true);
         }
         match (&self.request.prompt, model.sight()) {
-            (Reads::Shown(prompt), Some(sight)) => {
+            (Reads::Shown(prompt, _), Some(sight)) => {
                 let run = sight.prefill_chunk(prompt, &mut self.cache, step);
                 run.map_err(|error| Fault::internal(error.to_string()))?;
             }
@@ -48,8 +49,15 @@ impl Reading {
         Ok(self.cache.offset().unsigned_abs() as usize >= last)
     }
 
-    /// The prompt of one answer.
+    /// The prompt of one answer, whose cache is kept if it is the only one.
     pub(super) fn prompt(&self) -> BatchPrompt {
-        BatchPrompt::new(self.request.prompt.tokens()).cache(self.cache.clone())
+        let prompt = BatchPrompt::new(self.request.prompt.tokens()).cache(self.cache.clone());
+        if self.request.options.len() == 1 { prompt.keep_cache() } else { prompt }
+    }
+
+    /// What was read, to be kept.
+    pub(super) fn prefix(&self) -> Prefix {
+        let prompt = &self.request.prompt;
+        Prefix { tokens: prompt.tokens().to_vec(), marks: prompt.marks().to_vec(), cache: self.cache.clone() }
     }
 }

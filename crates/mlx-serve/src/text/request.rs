@@ -21,6 +21,8 @@ pub(super) struct Ready {
     pub(super) parser: ResponseParser,
     /// Whether the parts of answers are marked, which the parser has to see.
     pub(super) marked: bool,
+    /// Whether an answer ends with its first call.
+    pub(super) one_call: bool,
     /// The memory that it takes.
     pub(super) cost: Bytes,
     pub(super) reply: Reply,
@@ -29,15 +31,23 @@ pub(super) struct Ready {
 /// What a model reads.
 pub(super) enum Reads {
     Text(Vec<u32>),
-    /// Text with images.
-    Shown(Box<Prompt>),
+    /// Text with images, and what tells these apart.
+    Shown(Box<Prompt>, Vec<u64>),
 }
 
 impl Reads {
     pub(super) fn tokens(&self) -> &[u32] {
         match self {
             Self::Text(tokens) => tokens,
-            Self::Shown(prompt) => prompt.tokens(),
+            Self::Shown(prompt, _) => prompt.tokens(),
+        }
+    }
+
+    /// What tells apart tokens that are alike and stand for different images: 0 for text, and where there are no more.
+    pub(super) fn marks(&self) -> &[u64] {
+        match self {
+            Self::Text(_) => &[],
+            Self::Shown(_, marks) => marks,
         }
     }
 }
@@ -56,6 +66,7 @@ struct Reading {
     prompt: Reads,
     parser: ResponseParser,
     marked: bool,
+    one_call: bool,
     form: Form,
     /// The end of the reasoning that the prompt has begun.
     reasoning: Option<String>,
@@ -103,6 +114,7 @@ impl House<'_> {
             prompt: reading.prompt,
             parser: reading.parser,
             marked: reading.marked,
+            one_call: reading.one_call,
             reply: write.reply,
         })
     }
@@ -137,6 +149,7 @@ impl House<'_> {
             prompt: Reads::Text(tokens),
             parser: plain.parser("", Tools::default()),
             marked: false,
+            one_call: false,
             form: form.clone(),
             reasoning: None,
             budget: None,
@@ -156,7 +169,8 @@ impl House<'_> {
                 let prompt = model
                     .prompt(&text, media)
                     .map_err(|error| Fault::field("messages", error.to_string()))?;
-                Reads::Shown(Box::new(prompt))
+                let marks = model.marks(&prompt);
+                Reads::Shown(Box::new(prompt), marks)
             }
             None => Reads::Text(self.model.language().tokenizer().encode(&text, false)?),
         };
@@ -166,6 +180,7 @@ impl House<'_> {
             prompt,
             parser: format.parser(&text, tools.map(Tools::new).unwrap_or_default()),
             marked: format != ResponseFormat::default(),
+            one_call: conversation.one_call,
             form,
             reasoning: end,
             budget: self.budget(conversation, &format, &text)?,

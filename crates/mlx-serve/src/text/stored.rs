@@ -19,9 +19,9 @@ pub(super) fn folder(all: &Path, model: &str) -> PathBuf {
 ///
 /// # Errors
 /// A file cannot be written. Those from before are then still there.
-pub(super) fn write<'c>(
+pub(super) fn write(
     folder: &Path,
-    kept: impl Iterator<Item = &'c PromptCache>,
+    kept: impl Iterator<Item = PromptCache>,
     model: &LanguageModel,
 ) -> mlx_lm::Result<()> {
     let broken =

@@ -2,21 +2,29 @@
 
 use std::sync::Arc;
 
+use mlx_lm::cache::KvCache;
 use mlx_lm::{FinishReason, Logprobs, Piece};
 use mlx_memory::Ticket;
 use mlx_text::{ResponseEvent, ResponseParser, Tokenizer};
 
 use super::job::{Part, Reply, TextEvent, TokenScore};
+use super::prefixes::Prefix;
+use super::request::Ready;
 
 /// A text that is being written.
 pub(super) struct Writing {
     reply: Reply,
     choice: usize,
     parser: ResponseParser,
+    /// What tells apart the images of its prompt.
+    marks: Vec<u64>,
     tokens: usize,
     reasoning_tokens: usize,
     /// The stop text that ended it.
     stop: Option<String>,
+    /// Whether it ends with its first call.
+    one_call: bool,
+    called: bool,
     /// Scores of tokens whose text is not told yet.
     scores: Vec<TokenScore>,
     /// The memory that the texts of its request take.
@@ -24,14 +32,18 @@ pub(super) struct Writing {
 }
 
 impl Writing {
-    pub(super) fn new(reply: Reply, choice: usize, parser: ResponseParser, memory: Arc<Ticket>) -> Self {
+    /// One of the answers to a request.
+    pub(super) fn new(request: &Ready, choice: usize, memory: Arc<Ticket>) -> Self {
         Self {
-            reply,
+            reply: request.reply.clone(),
             choice,
-            parser,
+            parser: request.parser.clone(),
+            marks: request.prompt.marks().to_vec(),
             tokens: 0,
             reasoning_tokens: 0,
             stop: None,
+            one_call: request.one_call,
+            called: false,
             scores: Vec::new(),
             _memory: memory,
         }
@@ -45,6 +57,16 @@ impl Writing {
     /// Whether it has no token yet.
     pub(super) fn is_new(&self) -> bool {
         self.tokens == 0
+    }
+
+    /// What is to be kept of it at its end.
+    pub(super) fn prefix(&self, tokens: Vec<u32>, cache: KvCache) -> Prefix {
+        Prefix { tokens, marks: self.marks.clone(), cache }
+    }
+
+    /// Whether what follows is not wanted.
+    pub(super) fn is_enough(&self) -> bool {
+        self.one_call && self.called
     }
 
     /// Takes up another piece.
@@ -78,6 +100,10 @@ impl Writing {
 
     fn tell(&mut self, parts: Vec<ResponseEvent>) {
         for part in parts {
+            if self.is_enough() {
+                return;
+            }
+            self.called |= matches!(part, ResponseEvent::ToolCall(_));
             self.part(match part {
                 ResponseEvent::Content(text) => Part::Text(text),
                 ResponseEvent::Reasoning(text) => Part::Reasoning(text),

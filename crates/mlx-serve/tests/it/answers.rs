@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::client::Response;
 use crate::site::{Site, options, question};
 
 fn with(mut question: Value, fields: Value) -> Value {
@@ -62,22 +63,58 @@ fn a_prompt_that_begins_like_an_earlier_one_is_remembered_and_answered_alike() {
     assert_eq!(first.content(), again.content());
 }
 
+/// Two pixels by two of one colour.
+const RED: &str =
+    "iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAIAAAD91JpzAAAAEElEQVR42mM4IScHRAwQCgAfJgQRSo6NIAAAAABJRU5ErkJggg==";
+const BLUE: &str =
+    "iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAIAAAD91JpzAAAAEElEQVR42mMQsbkDRAwQCgAdvgSxwnlvpwAAAABJRU5ErkJggg==";
+
+/// A question about an image, and what was said after it.
+fn shown(image: &str, after: &[Value]) -> Value {
+    let url = format!("data:image/png;base64,{image}");
+    let parts =
+        json!([{"type": "image_url", "image_url": {"url": url}}, {"type": "text", "text": "What is this?"}]);
+    let first = json!({"role": "user", "content": parts});
+    let mut asked = question("", 12);
+    asked["messages"] = [&[first], after].concat().into();
+    asked
+}
+
+fn cached(answer: &Response) -> u64 {
+    answer.json()["usage"]["prompt_tokens_details"]["cached_tokens"].as_u64().unwrap()
+}
+
 #[test]
-fn what_is_shown_changes_the_answer_and_one_image_is_the_same_each_time() {
+fn what_is_shown_changes_the_answer_and_a_broken_image_is_refused() {
     let site = Site::open(options());
-    let shown = |url: &str| {
-        let parts = json!([{"type": "image_url", "image_url": {"url": url}}, {"type": "text", "text": "What is this?"}]);
-        let mut asked = question("", 12);
-        asked["messages"] = json!([{"role": "user", "content": parts}]);
-        asked
-    };
-    let red = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAIAAAD91JpzAAAAEElEQVR4nGP4z8AARAwQCgAf7gP9i18U1AAAAABJRU5ErkJggg==";
-    let first = site.ask(&shown(red));
+    let first = site.ask(&shown(RED, &[]));
     assert_eq!(first.status, 200, "{}", first.text());
-    assert_eq!(first.content(), site.ask(&shown(red)).content());
-    let broken = site.ask(&shown("data:image/png;base64,AAAA"));
+    assert_ne!(first.content(), site.ask(&shown(BLUE, &[])).content());
+    let broken = site.ask(&shown("AAAA", &[]));
     assert_eq!(broken.status, 400);
     assert_eq!(broken.json()["error"]["param"], "messages");
+}
+
+#[test]
+fn an_image_that_was_seen_is_remembered_and_another_is_not_taken_for_it() {
+    let site = Site::open(options());
+    let first = site.ask(&shown(RED, &[]));
+    assert_eq!(cached(&first), 0);
+    let again = site.ask(&shown(RED, &[]));
+    let prompt = first.json()["usage"]["prompt_tokens"].as_u64().unwrap();
+    assert_eq!((again.content(), cached(&again)), (first.content(), prompt - 1));
+    let more = [
+        json!({"role": "assistant", "content": first.content()}),
+        json!({"role": "user", "content": "And?"}),
+    ];
+    let fresh = Site::open(options());
+    for (image, remembers) in [(RED, true), (BLUE, false)] {
+        let answer = site.ask(&shown(image, &more));
+        assert_eq!(cached(&answer) >= prompt, remembers, "{}", answer.text());
+        assert_eq!(answer.content(), fresh.ask(&shown(image, &more)).content());
+    }
+    let text = question("What is this?", 12);
+    assert_eq!(site.ask(&text).content(), fresh.ask(&text).content());
 }
 
 #[test]
@@ -90,4 +127,32 @@ fn a_model_is_told_of_functions_beside_its_instructions() {
         tokens.json()["count"].as_u64().unwrap()
     };
     assert_eq!(count("Be very short.") - count("Be."), 11);
+}
+
+#[test]
+fn an_answer_that_may_call_once_ends_with_its_first_call() {
+    let site = Site::open(options());
+    let tool = json!({"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}});
+    let call = r#"\{"name": "look", "parameters": \{\}\}"#;
+    let calls = |fields: Value| {
+        let twice = json!({"tools": [tool], "guided_regex": format!("{call}; {call}")});
+        let answer = site.ask(&with(with(question("Well?", 100), twice), fields)).json();
+        assert_eq!(answer["choices"][0]["finish_reason"], "tool_calls", "{answer}");
+        answer["choices"][0]["message"]["tool_calls"].as_array().unwrap().len()
+    };
+    assert_eq!(calls(json!({})), 2);
+    assert_eq!(calls(json!({"parallel_tool_calls": true})), 2);
+    assert_eq!(calls(json!({"parallel_tool_calls": false})), 1);
+}
+
+#[test]
+fn a_value_out_of_its_range_is_named() {
+    let site = Site::open(options());
+    for (field, value) in
+        [("temperature", -1.0), ("top_p", 1.5), ("min_p", 2.0), ("repetition_penalty", -1.0)]
+    {
+        let refused = site.ask(&with(question("Well?", 1), json!({field: value})));
+        assert_eq!(refused.status, 400);
+        assert_eq!(refused.json()["error"]["param"], field);
+    }
 }

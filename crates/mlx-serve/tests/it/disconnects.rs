@@ -94,7 +94,8 @@ fn when_too_many_wait_the_next_is_told_when_to_come_again() {
 fn texts_for_which_there_is_no_memory_wait_for_those_that_hold_it() {
     let mut options = options();
     options.limits.prompt_cache = Bytes::ZERO;
-    options.limits.memory = Some(Bytes::mib(7));
+    options.limits.prefill_step = 256;
+    options.limits.memory = Some(Bytes::mib(8));
     let site = Site::open(options);
     let most = site.ask(&question("Well?", 2));
     assert_eq!(most.status, 200, "{}", most.text());

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::super::fields::{Fields, OneOrMany, SamplingFields, effort};
 use super::super::media::Album;
-use super::super::tools;
+use super::super::tools::{self, Places};
 use super::super::usage::MOST_LOGPROBS;
 use crate::fault::Fault;
 use crate::text::{Ask, Conversation, Form, Reply, Write};
@@ -16,6 +16,9 @@ const MOST_CHOICES: usize = 128;
 
 /// What OpenAI has and is not done here.
 const REFUSED: &[&str] = &["audio", "functions", "function_call", "web_search_options", "prediction"];
+
+/// Where `tool_choice` has its parts.
+const PLACES: Places = Places { name: "/function/name", allowed: "/allowed_tools" };
 
 #[derive(Deserialize)]
 struct ChatFields {
@@ -29,6 +32,7 @@ struct ChatFields {
     top_logprobs: Option<usize>,
     tools: Option<Value>,
     tool_choice: Option<Value>,
+    parallel_tool_calls: Option<bool>,
     response_format: Option<ResponseFormat>,
     /// Further variables of the chat template.
     chat_template_kwargs: Option<Map<String, Value>>,
@@ -127,11 +131,11 @@ impl ChatFields {
             let message = "tools is no list of {\"type\": \"function\", \"function\": {\"name\": ...}}";
             return Err(Fault::field("tools", message));
         }
-        let calls = tools::calls(self.tool_choice.as_ref(), "/function/name")?;
-        tools::check(&calls, tools.as_ref())?;
+        let (tools, calls) = tools::choose(self.tool_choice.as_ref(), tools, &PLACES)?;
+        let one_call = self.parallel_tool_calls == Some(false);
         let turns = album.turns(self.messages).await?;
         let goes_on = self.continue_final_message == Some(true);
-        Ok(Conversation { turns, tools, calls, variables, goes_on, ..Conversation::default() })
+        Ok(Conversation { turns, tools, calls, one_call, variables, goes_on, ..Conversation::default() })
     }
 }
 

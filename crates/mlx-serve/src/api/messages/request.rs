@@ -44,10 +44,19 @@ struct Tool {
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum ToolChoice {
-    Auto,
-    Any,
-    Tool { name: String },
+    Auto(Parallel),
+    Any(Parallel),
+    Tool {
+        name: String,
+        #[serde(flatten)]
+        parallel: Parallel,
+    },
     None,
+}
+
+#[derive(Deserialize)]
+struct Parallel {
+    disable_parallel_tool_use: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -120,6 +129,7 @@ pub(super) async fn conversation(
     let (turns, goes_on) = transcript.finish();
     let tools = asked.tools.filter(|tools| !tools.is_empty());
     let tools = tools.map(|tools| tools.into_iter().map(Tool::function).collect()).transpose()?;
+    let one_call = asked.tool_choice.as_ref().is_some_and(ToolChoice::is_one_call);
     let calls = asked.tool_choice.map(Calls::from).unwrap_or_default();
     tools::check(&calls, tools.as_ref())?;
     let mut variables = effort(asked.output_config.and_then(|config| config.effort));
@@ -130,7 +140,7 @@ pub(super) async fn conversation(
         Some(Thinking::Disabled) | None => (false, None),
     };
     variables.insert("enable_thinking".into(), thinks.into());
-    Ok((asked.model, Conversation { turns, tools, calls, variables, thinking_budget, goes_on }))
+    Ok((asked.model, Conversation { turns, tools, calls, one_call, variables, thinking_budget, goes_on }))
 }
 
 impl Tool {
@@ -148,12 +158,24 @@ impl Tool {
     }
 }
 
+impl ToolChoice {
+    /// Whether an answer ends with its first call.
+    fn is_one_call(&self) -> bool {
+        match self {
+            Self::Auto(parallel) | Self::Any(parallel) | Self::Tool { parallel, .. } => {
+                parallel.disable_parallel_tool_use == Some(true)
+            }
+            Self::None => false,
+        }
+    }
+}
+
 impl From<ToolChoice> for Calls {
     fn from(choice: ToolChoice) -> Self {
         match choice {
-            ToolChoice::Auto => Self::Auto,
-            ToolChoice::Any => Self::Required,
-            ToolChoice::Tool { name } => Self::Named(name),
+            ToolChoice::Auto(_) => Self::Auto,
+            ToolChoice::Any(_) => Self::Required,
+            ToolChoice::Tool { name, .. } => Self::Named(name),
             ToolChoice::None => Self::None,
         }
     }
@@ -243,6 +265,12 @@ mod tests {
             [chosen("auto"), chosen("any"), chosen("none")],
             [Calls::Auto, Calls::Required, Calls::None]
         );
+        let alone = |kind: &str| {
+            let choice = json!({"type": kind, "name": "now", "disable_parallel_tool_use": true});
+            talk(&asked(json!({"tools": tools, "tool_choice": choice})).unwrap()).one_call
+        };
+        assert_eq!([alone("auto"), alone("any"), alone("tool")], [true; 3]);
+        assert!(!talk(&asked(json!({"tools": tools})).unwrap()).one_call);
         assert!(asked(json!({"tool_choice": {"type": "any"}})).is_err());
         assert!(asked(json!({"tools": [{"type": "bash_20250124", "name": "bash"}]})).is_err());
     }

@@ -4,10 +4,11 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::super::fields::{Fields, SamplingFields, effort};
+use super::super::media;
 use super::super::media::{Album, Shown};
+use super::super::tools::{self, Places};
 use super::super::transcript::Transcript;
 use super::super::usage::MOST_LOGPROBS;
-use super::super::{media, tools};
 use super::{Store, items};
 use crate::fault::Fault;
 use crate::text::{Ask, Conversation, Form, Reply, Write};
@@ -17,6 +18,9 @@ const REFUSED: &[&str] = &["conversation", "prompt", "max_tool_calls"];
 /// What is to be told beside an answer.
 const LOGPROBS: &str = "message.output_text.logprobs";
 
+/// Where `tool_choice` has its parts.
+const PLACES: Places = Places { name: "/name", allowed: "" };
+
 #[derive(Deserialize)]
 struct ResponseFields {
     model: Option<String>,
@@ -24,6 +28,7 @@ struct ResponseFields {
     instructions: Option<String>,
     tools: Option<Vec<Tool>>,
     tool_choice: Option<Value>,
+    parallel_tool_calls: Option<bool>,
     text: Option<TextOptions>,
     reasoning: Option<Reasoning>,
     max_output_tokens: Option<usize>,
@@ -32,6 +37,7 @@ struct ResponseFields {
     previous_response_id: Option<String>,
     store: Option<bool>,
     background: Option<bool>,
+    truncation: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -93,6 +99,10 @@ pub(super) async fn read(
     if asked.background == Some(true) {
         return Err(Fault::field("background", "background is not supported: leave it out"));
     }
+    if asked.truncation.as_deref().is_some_and(|truncation| truncation != "disabled") {
+        let message = "truncation is not supported: leave it out, and shorten the input where it is too long";
+        return Err(Fault::field("truncation", message));
+    }
     let items = asked.items(store)?;
     let conversation = Conversation { turns: asked.turns(&items, album).await?, ..asked.conversation()? };
     let write = Write {
@@ -146,10 +156,10 @@ impl ResponseFields {
     fn conversation(&mut self) -> Result<Conversation, Fault> {
         let given = self.tools.take().filter(|tools| !tools.is_empty());
         let tools = given.map(|tools| tools.into_iter().map(Tool::function).collect()).transpose()?;
-        let calls = tools::calls(self.tool_choice.as_ref(), "/name")?;
-        tools::check(&calls, tools.as_ref())?;
+        let (tools, calls) = tools::choose(self.tool_choice.as_ref(), tools, &PLACES)?;
+        let one_call = self.parallel_tool_calls == Some(false);
         let variables = effort(self.reasoning.take().and_then(|reasoning| reasoning.effort));
-        Ok(Conversation { tools, calls, variables, ..Conversation::default() })
+        Ok(Conversation { tools, calls, one_call, variables, ..Conversation::default() })
     }
 
     fn logprobs(&self) -> Result<Option<usize>, Fault> {
@@ -286,6 +296,7 @@ mod tests {
         refused(json!({}), "input");
         refused(json!({"input": []}), "input");
         refused(json!({"input": "Hi", "background": true}), "background");
+        refused(json!({"input": "Hi", "truncation": "auto"}), "truncation");
         refused(json!({"input": "Hi", "conversation": "conv_1"}), "conversation");
         refused(json!({"input": "Hi", "previous_response_id": "resp_1"}), "resp_1");
         refused(json!({"input": "Hi", "tool_choice": "required"}), "tool_choice");
@@ -323,6 +334,27 @@ mod tests {
         assert_eq!(talk(&asked).tools, Some(json!([{"type": "function", "function": function}])));
         assert_eq!(talk(&asked).calls, Calls::Named("now".into()));
         assert_eq!((&asked.echo["tools"], &asked.echo["tool_choice"]), (&tools, &choice));
+    }
+
+    #[test]
+    fn allowed_tools_are_a_part_of_the_tools() {
+        let tools = json!([{"type": "function", "name": "now"}, {"type": "function", "name": "here"}]);
+        let allowed = json!([{"type": "function", "name": "here"}]);
+        let choice = json!({"type": "allowed_tools", "mode": "required", "tools": allowed});
+        let asked = asked(json!({
+            "input": "Hi",
+            "tools": tools,
+            "tool_choice": choice,
+            "parallel_tool_calls": false,
+            "truncation": "disabled",
+        }))
+        .unwrap();
+        let talk = talk(&asked);
+        assert_eq!(talk.tools.as_ref().unwrap().as_array().unwrap().len(), 1);
+        assert_eq!(talk.tools.as_ref().unwrap()[0]["function"]["name"], "here");
+        assert_eq!(talk.calls, Calls::Required);
+        assert!(talk.one_call);
+        assert_eq!(asked.echo["parallel_tool_calls"], false);
     }
 
     #[test]
