@@ -116,6 +116,6 @@ def a_response_keeps_its_schema(house):
 @check
 def responses_that_cannot_be_are_refused(house):
     refused(openai.NotFoundError, lambda: respond(house, model="gpt-5"))
-    for more in ({"given": []}, {"temperature": "hot"}, {"tools": [TOOL], "tool_choice": {"type": "function", "name": "no"}}):
+    for more in ({"given": []}, {"temperature": "hot"}, {"truncation": "auto"}, {"tools": [TOOL], "tool_choice": {"type": "function", "name": "no"}}):
         error = refused(openai.BadRequestError, lambda: respond(house, **more))
         assert error.type == "invalid_request_error" and error.message, more

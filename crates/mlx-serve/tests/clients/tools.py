@@ -94,6 +94,25 @@ def calls_have_names_of_their_own(house):
 
 
 @check
+def a_function_that_is_not_allowed_is_not_called(house):
+    for name in SCHEMAS:
+        allowed = {"mode": "required", "tools": [named(name)]}
+        answer = asked(house, {"type": "allowed_tools", "allowed_tools": allowed})
+        assert called(answer.choices[0].message.tool_calls[0])[0] == name
+        assert answer.usage.prompt_tokens < asked(house, "required").usage.prompt_tokens
+
+
+@check
+def a_model_that_may_call_once_calls_once(house):
+    call = r'\{"name": "get_weather", "parameters": \{"city": "Paris", "unit": "celsius"\}\}'
+    for parallel, count in ((True, 2), (False, 1)):
+        body = {"guided_regex": f"{call}; {call}"}
+        answer = asked(house, "auto", parallel_tool_calls=parallel, extra_body=body)
+        assert answer.choices[0].finish_reason == "tool_calls"
+        assert len([called(call) for call in answer.choices[0].message.tool_calls]) == count
+
+
+@check
 def none_calls_nothing_and_tells_the_model_of_nothing(house):
     answer, plain = asked(house, "none", max_tokens=16), house.chat(QUESTION)
     assert not answer.choices[0].message.tool_calls
@@ -163,6 +182,7 @@ def choices_that_cannot_be_are_refused(house):
         (named("no_such"), TOOLS, "tool_choice"),
         ("required", [], "tool_choice"),
         ("sometimes", TOOLS, "tool_choice"),
+        ({"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": [named("no_such")]}}, TOOLS, "tool_choice"),
         ("auto", [{"type": "function"}], "tools"),
     ]:
         error = refused(openai.BadRequestError, lambda: asked(house, choice, tools))

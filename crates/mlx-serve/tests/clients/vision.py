@@ -107,3 +107,13 @@ def pictures_that_cannot_be_read_are_refused(house):
 def a_model_that_does_not_see_refuses_pictures(house):
     error = refused(openai.BadRequestError, lambda: see(house, part(), model=CHAT))
     assert error.param == "messages" and "sees no images" in error.message
+
+
+@check
+def a_picture_that_was_seen_is_remembered(house):
+    first = see(house, part(png(seed=77)), text="What was it?")
+    again = see(house, part(png(seed=77)), text="What was it?")
+    assert again.usage.prompt_tokens_details.cached_tokens == first.usage.prompt_tokens - 1
+    assert again.choices[0].message.content == first.choices[0].message.content
+    other = see(house, part(png(seed=78)), text="What was it?")
+    assert other.usage.prompt_tokens_details.cached_tokens < first.usage.prompt_tokens // 2
