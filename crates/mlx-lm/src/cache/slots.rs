@@ -281,7 +281,10 @@ mod tests {
 
         fn go_on(&mut self) {
             let new = fresh(self.alone.len() as i32, 1, &mut self.seed);
-            push(self.batch.as_mut().unwrap(), &new);
+            for layer in self.batch.as_mut().unwrap().layers() {
+                let (seen, _) = layer.push(&new[0], &new[1]).unwrap().dense().unwrap();
+                assert_eq!(seen.shape()[0] as usize, self.alone.len());
+            }
             for (text, cache) in (0..).zip(&mut self.alone) {
                 push(cache, &new.clone().map(|array| array.index(text..text + 1).unwrap()));
             }

@@ -390,6 +390,12 @@ fn a_text_that_is_enough_ends_where_it_is_and_leaves_its_cache() {
     assert_eq!(tokens, [prompt.as_slice(), told.as_slice()].concat());
     assert!(cache.offset() as usize >= tokens.len() - 1);
     assert!(events.iter().any(|event| event.id == other));
+    let last = batch.insert(&[1, 2], options()).unwrap();
+    while !batch.step().iter().any(|event| matches!(event.kind, EventKind::New(_))) {}
+    assert!(batch.finish(last, FinishReason::Stop));
+    assert!(!batch.is_idle(), "its end is not told yet");
+    assert_eq!(batch.step().len(), 1);
+    assert!(batch.is_idle());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::client::Response;
-use crate::site::{Site, options, question};
+use crate::site::{Site, caller, options, question};
 
 fn with(mut question: Value, fields: Value) -> Value {
     question.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
@@ -50,6 +50,9 @@ fn several_answers_to_one_question_are_drawn_apart_and_read_its_prompt_once() {
     assert_eq!(answer["usage"]["completion_tokens"], 48);
     let one = with(question("Which one is it?", 16), json!({"temperature": 1.5, "seed": 4}));
     assert_eq!(site.ask(&one).content(), texts[1]);
+    let usage = &site.ask(&asked).json()["usage"];
+    let prompt = usage["prompt_tokens"].as_u64().unwrap();
+    assert_eq!(usage["prompt_tokens_details"]["cached_tokens"], prompt - 1);
 }
 
 #[test]
@@ -143,6 +146,25 @@ fn an_answer_that_may_call_once_ends_with_its_first_call() {
     assert_eq!(calls(json!({})), 2);
     assert_eq!(calls(json!({"parallel_tool_calls": true})), 2);
     assert_eq!(calls(json!({"parallel_tool_calls": false})), 1);
+}
+
+#[test]
+fn nothing_is_written_behind_the_only_call_that_is_wanted() {
+    let mut options = options();
+    options.models = vec![caller("tiny")];
+    let site = Site::open(options);
+    let tool = json!({"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}});
+    let call = r#"<tool_call>\{"name": "look", "arguments": \{\}\}</tool_call>"#;
+    let asked = |parallel: bool| {
+        let form = json!({"tools": [tool], "guided_regex": format!("{call}[a-z]{{80}}")});
+        let fields = json!({"parallel_tool_calls": parallel});
+        let answer = site.ask(&with(with(question("Well?", 300), form), fields)).json();
+        let made = &answer["choices"][0]["message"]["tool_calls"];
+        assert_eq!(made[0]["function"]["name"], "look", "{answer}");
+        answer["usage"]["completion_tokens"].as_u64().unwrap()
+    };
+    let (all, one) = (asked(true), asked(false));
+    assert!(one + 70 < all, "{one} of {all}");
 }
 
 #[test]

@@ -26,23 +26,36 @@ pub(crate) struct Site {
 /// A tiny model that writes nonsense about what it reads and sees.
 pub(crate) fn model(name: &str) -> ModelOptions {
     static FOLDER: OnceLock<TempDir> = OnceLock::new();
-    let folder = FOLDER.get_or_init(long_reading).path();
+    let folder = FOLDER.get_or_init(|| changed(&[LONG])).path();
     ModelOptions::new(&format!("{name}={}", folder.display())).expect("a folder")
 }
 
-/// The tiny model of the vision tests, with a longer context than theirs.
-fn long_reading() -> TempDir {
+/// The tiny model, whose template has a mark for calls of functions.
+pub(crate) fn caller(name: &str) -> ModelOptions {
+    static FOLDER: OnceLock<TempDir> = OnceLock::new();
+    let template = ("tokenizer_config.json", r#""chat_template":""#, r#""chat_template":"{# <tool_call> tool_call.name #}"#);
+    let folder = FOLDER.get_or_init(|| changed(&[LONG, template])).path();
+    ModelOptions::new(&format!("{name}={}", folder.display())).expect("a folder")
+}
+
+/// A file, and what it has in place of what: a longer context than that of the vision tests.
+const LONG: (&str, &str, &str) =
+    ("config.json", "\"max_position_embeddings\": 512", "\"max_position_embeddings\": 8192");
+
+/// The tiny model of the vision tests, with other words in some files.
+fn changed(changes: &[(&str, &str, &str)]) -> TempDir {
     let golden = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../mlx-vlm/tests/golden/qwen2-vl");
     let folder = tempfile::tempdir().expect("a folder");
     for file in golden.read_dir().expect("the fixture is there") {
         let file = file.expect("a file");
         fs::copy(file.path(), folder.path().join(file.file_name())).expect("a copy");
     }
-    let config = folder.path().join("config.json");
-    let text = fs::read_to_string(&config).expect("a config");
-    let (short, long) = ("\"max_position_embeddings\": 512", "\"max_position_embeddings\": 8192");
-    assert!(text.contains(short), "{text}");
-    fs::write(config, text.replace(short, long)).expect("a config");
+    for (file, old, new) in changes {
+        let path = folder.path().join(file);
+        let text = fs::read_to_string(&path).expect("a text");
+        assert!(text.contains(old), "{text}");
+        fs::write(path, text.replace(old, new)).expect("a text");
+    }
     folder
 }
 
