@@ -207,7 +207,7 @@ impl AttentionCache {
                 *buffer = buffer.write(place, 0, &moved.texts(from..from + 1)?)?;
             }
         }
-        let spare = room - i32::try_from(texts.len()).unwrap_or(i32::MAX);
+        let spare = rows.as_ref().map_or(0, |_| room - i32::try_from(texts.len()).unwrap_or(i32::MAX));
         Ok(Self { rows, spare, ..self.chosen(texts, &chosen)? })
     }
 }

@@ -33,7 +33,11 @@ pub(crate) fn model(name: &str) -> ModelOptions {
 /// The tiny model, whose template has a mark for calls of functions.
 pub(crate) fn caller(name: &str) -> ModelOptions {
     static FOLDER: OnceLock<TempDir> = OnceLock::new();
-    let template = ("tokenizer_config.json", r#""chat_template":""#, r#""chat_template":"{# <tool_call> tool_call.name #}"#);
+    let template = (
+        "tokenizer_config.json",
+        r#""chat_template":""#,
+        r#""chat_template":"{# <tool_call> tool_call.name #}"#,
+    );
     let folder = FOLDER.get_or_init(|| changed(&[LONG, template])).path();
     ModelOptions::new(&format!("{name}={}", folder.display())).expect("a folder")
 }

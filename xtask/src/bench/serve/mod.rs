@@ -109,9 +109,11 @@ struct Crowd {
     together: f64,
     requests: usize,
     failed: usize,
-    /// Bytes that are resident after half a minute, and the most after it.
-    early: u64,
-    late: u64,
+    /// Bytes that are resident in the ten seconds after half a minute and in the last ten, in the middle; and the most after
+    /// half a minute.
+    early: f64,
+    late: f64,
+    most: f64,
 }
 
 impl Crowd {
@@ -123,9 +125,15 @@ impl Crowd {
         let settled = Duration::from_secs(30.min(options.seconds / 2));
         let (all, samples) = site
             .watched(|| load::repeat(site, options.streams, Duration::from_secs(options.seconds), TOKENS))?;
-        let after = |sample: &&(Instant, u64)| sample.0.duration_since(begun) >= settled;
-        let early = samples.iter().find(after).map_or(0, |sample| sample.1);
-        let late = samples.iter().filter(after).map(|sample| sample.1).max().unwrap_or(0);
+        let settled: Vec<_> = samples
+            .iter()
+            .filter(|(at, _)| at.duration_since(begun) >= settled)
+            .map(|(_, bytes)| *bytes as f64)
+            .collect();
+        // A sample is taken each second.
+        let early = settled.get(..10.min(settled.len())).map_or(f64::NAN, median);
+        let late = settled.get(settled.len().saturating_sub(10)..).map_or(f64::NAN, median);
+        let most = percentile(&settled, 1.0);
         Ok(Self {
             streams: options.streams,
             seconds: options.seconds,
@@ -135,6 +143,7 @@ impl Crowd {
             failed: all.failed,
             early,
             late,
+            most,
         })
     }
 }
@@ -199,7 +208,7 @@ impl Display for Table {
             f,
             "\nSmolLM2-135M-Instruct with 4 bits, answers of {TOKENS} tokens over a loopback connection, server and clients \
              on the same cores. {} streams at once for {} s: {} requests, {} failed, {} tokens/s together, {} alone, which \
-             is {:.1} times as fast. Resident after 30 s: {} MB; the most after that: {} MB.\n",
+             is {:.1} times as fast. Resident after 30 s: {:.0} MB; at the end: {:.0} MB; for moments: {:.0} MB.\n",
             crowd.streams,
             crowd.seconds,
             crowd.requests,
@@ -207,8 +216,9 @@ impl Display for Table {
             plain(crowd.together),
             plain(crowd.alone),
             crowd.together / crowd.alone,
-            crowd.early / 1_000_000,
-            crowd.late / 1_000_000,
+            crowd.early / 1e6,
+            crowd.late / 1e6,
+            crowd.most / 1e6,
         )?;
         writeln!(
             f,

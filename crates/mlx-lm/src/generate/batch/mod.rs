@@ -34,7 +34,7 @@ pub struct Guide;
 /// Generates many texts at once. Each gets the tokens that it would get alone, whatever the others do.
 ///
 /// Texts of any options go together: every one has its own sampler and seed, processors, grammar and cache. Those
-/// whose caches are of one kind share the passes of the model.
+/// whose caches are of one kind, and whose lengths are alike, share the passes of the model.
 ///
 /// As an iterator it gives the events in turn, and `None` when no text is left; it goes on after another
 /// [`insert`](Self::insert).
