@@ -51,6 +51,13 @@ impl KvCache {
         Ok(Self { shown: self.shown || others.iter().any(|other| other.shown), ..joined })
     }
 
+    /// One text, to be kept beside this one, copied here and now.
+    pub(crate) fn kept(&self, text: usize) -> Result<Self> {
+        let kept = self.snapshot(text)?;
+        eval(kept.arrays())?;
+        Ok(kept)
+    }
+
     /// Some of the texts, as [`filter`](Self::filter) gives them, computed here and now so that this one is needed no more.
     pub(crate) fn taken(&self, texts: &[usize]) -> Result<Self> {
         let taken = self.filter(texts)?;

@@ -399,6 +399,34 @@ fn a_text_that_is_enough_ends_where_it_is_and_leaves_its_cache() {
 }
 
 #[test]
+fn the_cache_of_a_prompt_is_there_while_its_text_is_written() {
+    let model = language("llama-untied");
+    let text = |prompt: &[u32]| Text {
+        prompt: prompt.to_vec(),
+        options: GenerateOptions { max_tokens: 6, ..choosing(0) },
+    };
+    // Two that are run together, and one in parts.
+    let texts = [text(&[4, 5, 6, 7]), text(&[9, 8, 7]), text(&[3; 40])];
+    let mut batch = BatchGenerator::new(model.model(), BatchOptions { prefill_step: 16, ..SMALL }).unwrap();
+    let insert = |batch: &mut BatchGenerator<'_>, text: &Text| {
+        batch.insert(BatchPrompt::new(text.prompt.clone()).keep_prompt_cache(), text.options.clone()).unwrap()
+    };
+    let ids: Vec<_> = texts.iter().map(|text| insert(&mut batch, text)).collect();
+    let mut told = Record::new();
+    record(&mut told, &mut batch);
+    for (id, text) in ids.iter().zip(&texts) {
+        let expected = alone(&model, text);
+        assert_eq!(told[id], expected);
+        let (cache, tokens) = batch.take_prompt_cache(*id).unwrap();
+        assert_eq!((cache.offset() as usize + 1, &tokens), (text.prompt.len(), &text.prompt));
+        assert!(batch.take_prompt_cache(*id).is_none() && batch.take_cache(*id).is_none());
+        let again = batch.insert(BatchPrompt::new(tokens).cache(cache), text.options.clone()).unwrap();
+        record(&mut told, &mut batch);
+        assert_eq!(told[&again], expected);
+    }
+}
+
+#[test]
 fn the_cache_of_a_finished_text_is_the_beginning_of_another() {
     let model = language("llama-4bit-wide");
     let quantized = |start| CacheOptions {

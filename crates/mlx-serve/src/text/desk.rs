@@ -188,7 +188,7 @@ impl<'m> Desk<'m> {
         let simple = matches!(request.prompt, Reads::Text(_)) && request.options.len() == 1;
         if simple {
             let cached = kept.as_ref().map_or(0, |cache| cache.offset().unsigned_abs() as usize);
-            let mut prompt = BatchPrompt::new(request.prompt.tokens()).keep_cache();
+            let mut prompt = BatchPrompt::new(request.prompt.tokens()).keep_cache().keep_prompt_cache();
             if let Some(cache) = kept {
                 prompt = prompt.cache(cache);
             }
@@ -267,8 +267,11 @@ impl<'m> Desk<'m> {
         for event in self.batch.step() {
             match event.kind {
                 EventKind::Prompt { processed, total } => {
-                    if let Some(writing) = self.writings.get(&event.id) {
-                        writing.send(TextEvent::Progress { processed, total });
+                    let kept = self.batch.take_prompt_cache(event.id);
+                    let Some(writing) = self.writings.get(&event.id) else { continue };
+                    writing.send(TextEvent::Progress { processed, total });
+                    if let Some((cache, tokens)) = kept {
+                        self.prefixes.put(writing.prefix(tokens, cache));
                     }
                 }
                 EventKind::New(piece) => {

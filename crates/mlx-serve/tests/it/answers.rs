@@ -88,6 +88,27 @@ fn cached(answer: &Response) -> u64 {
 }
 
 #[test]
+fn a_prompt_is_remembered_while_its_answer_is_written() {
+    let (site, fresh) = (Site::open(options()), Site::open(options()));
+    // A long one is shared with the text that goes on from it.
+    for words in ["in a land far away".to_owned(), "far away ".repeat(60)] {
+        let asked = question(&format!("Once upon a time, {words}"), 8);
+        let endless = with(asked.clone(), json!({"max_tokens": 4000, "stream": true}));
+        let mut first = site.client();
+        first.ask("POST", "/v1/chat/completions", endless.to_string().as_bytes(), "");
+        first.read_head();
+        // The first piece says who speaks, the second is a token.
+        (0..2).for_each(|_| assert!(first.read_piece().is_some()));
+        let answer = site.ask(&asked);
+        assert_eq!(cached(&answer), answer.json()["usage"]["prompt_tokens"].as_u64().unwrap() - 1);
+        assert_eq!(answer.content(), fresh.ask(&asked).content());
+        assert_eq!(site.state()["running"], 1);
+        drop(first);
+        site.wait_until(|state| state["running"] == 0);
+    }
+}
+
+#[test]
 fn what_is_shown_changes_the_answer_and_a_broken_image_is_refused() {
     let site = Site::open(options());
     let first = site.ask(&shown(RED, &[]));

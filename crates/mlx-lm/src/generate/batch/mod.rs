@@ -74,6 +74,8 @@ struct Outbox {
     events: VecDeque<Event>,
     /// Caches of finished texts, with their tokens.
     caches: HashMap<SequenceId, (KvCache, Vec<u32>)>,
+    /// Caches of prompts, with their tokens.
+    prompts: HashMap<SequenceId, (KvCache, Vec<u32>)>,
 }
 
 impl<'m> BatchGenerator<'m> {
@@ -117,6 +119,7 @@ impl<'m> BatchGenerator<'m> {
     pub fn cancel(&mut self, id: SequenceId) -> bool {
         self.outbox.events.retain(|event| event.id != id);
         self.outbox.caches.remove(&id);
+        self.outbox.prompts.remove(&id);
         let there = self.prompts.cancel(id) || self.groups.iter_mut().any(|group| group.cancel(id));
         self.drop_empty_groups();
         there
@@ -135,6 +138,12 @@ impl<'m> BatchGenerator<'m> {
     /// and the new ones. The cache holds all of them, or all but the last.
     pub fn take_cache(&mut self, id: SequenceId) -> Option<(KvCache, Vec<u32>)> {
         self.outbox.caches.remove(&id)
+    }
+
+    /// The cache of a prompt that was to [keep it](BatchPrompt::keep_prompt_cache), once, with the tokens of the prompt. It is
+    /// there when the prompt is run, and holds all but the last.
+    pub fn take_prompt_cache(&mut self, id: SequenceId) -> Option<(KvCache, Vec<u32>)> {
+        self.outbox.prompts.remove(&id)
     }
 
     /// How many texts are past their prompts, and get new tokens.

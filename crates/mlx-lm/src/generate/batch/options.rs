@@ -58,13 +58,20 @@ pub struct BatchPrompt {
     pub(super) tokens: Vec<u32>,
     pub(super) cache: Option<KvCache>,
     pub(super) keep_cache: bool,
+    pub(super) keep_prompt_cache: bool,
     pub(super) special_tokens: bool,
 }
 
 impl BatchPrompt {
     /// The tokens of a prompt.
     pub fn new(tokens: impl Into<Vec<u32>>) -> Self {
-        Self { tokens: tokens.into(), cache: None, keep_cache: false, special_tokens: false }
+        Self {
+            tokens: tokens.into(),
+            cache: None,
+            keep_cache: false,
+            keep_prompt_cache: false,
+            special_tokens: false,
+        }
     }
 
     /// With a cache that holds the first of the tokens, but not the last. It was made with the
@@ -79,6 +86,14 @@ impl BatchPrompt {
     #[must_use]
     pub fn keep_cache(mut self) -> Self {
         self.keep_cache = true;
+        self
+    }
+
+    /// Keeps the cache of the prompt as soon as it is run, for
+    /// [`take_prompt_cache`](crate::BatchGenerator::take_prompt_cache).
+    #[must_use]
+    pub fn keep_prompt_cache(mut self) -> Self {
+        self.keep_prompt_cache = true;
         self
     }
 

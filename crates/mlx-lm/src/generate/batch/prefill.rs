@@ -7,7 +7,7 @@ use mlx_core::{Array, eval};
 use super::group::{Group, Lost};
 use super::sequence::Sequence;
 use super::{Outbox, SequenceId};
-use crate::cache::KvCache;
+use crate::cache::{KvCache, STEP};
 use crate::{Model, Result};
 
 /// A text whose prompt is run, all but its last token.
@@ -66,6 +66,11 @@ impl Prompt {
         let tokens: Vec<_> = self.rest().iter().copied().take(self.step(room)).collect();
         model.logits(&tokens, &mut self.cache)?;
         Ok(eval(self.cache.arrays())?)
+    }
+
+    /// Its cache, to be kept. Most of the memory of a short one would be room for more, so that is copied.
+    fn kept(&self) -> Result<KvCache> {
+        if self.done() < STEP.unsigned_abs() as usize { self.cache.kept(0) } else { Ok(self.cache.clone()) }
     }
 
     fn into_group(self) -> Result<Group, Lost> {
@@ -158,6 +163,7 @@ impl Prompts {
         self.count += prompt.done() - before;
         prompt.text.tell_progress(prompt.done(), outbox);
         if prompt.rest().is_empty() {
+            prompt.text.keep_prompt(|| prompt.kept(), outbox);
             return Some(prompt.into_group());
         }
         self.waiting.push_front(prompt);
@@ -180,8 +186,9 @@ impl Prompts {
             return None;
         };
         self.count += prompts.len() * cache.offset().unsigned_abs() as usize;
-        for prompt in &prompts {
+        for (place, prompt) in prompts.iter().enumerate() {
             prompt.text.tell_progress(prompt.rest().len(), outbox);
+            prompt.text.keep_prompt(|| cache.kept(place), outbox);
         }
         Some(Group::new(prompts.into_iter().map(|prompt| prompt.text).collect(), cache, false))
     }

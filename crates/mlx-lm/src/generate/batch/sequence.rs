@@ -18,6 +18,7 @@ pub(super) struct Sequence {
     /// A cache of its kind that holds nothing.
     empty: KvCache,
     keeps_cache: bool,
+    keeps_prompt: bool,
     /// Whether it began with what its tokens do not tell.
     shows: bool,
     meter: Meter,
@@ -36,7 +37,7 @@ impl Sequence {
         prompt: BatchPrompt,
         options: &GenerateOptions,
     ) -> Result<(Self, KvCache)> {
-        let BatchPrompt { tokens, cache, keep_cache, .. } = prompt;
+        let BatchPrompt { tokens, cache, keep_cache, keep_prompt_cache, .. } = prompt;
         if options.speculation.is_some() {
             return Err(Error::Speculation(
                 "a batch drafts no tokens: leave it out, or generate alone".into(),
@@ -58,6 +59,7 @@ impl Sequence {
             prefill_step: options.prefill_step.max(1),
             empty,
             keeps_cache: keep_cache,
+            keeps_prompt: keep_prompt_cache,
             shows: cache.is_of_more_than_text(),
             meter: Meter::start(tokens.len())?,
             tokens,
@@ -86,6 +88,14 @@ impl Sequence {
 
     pub(super) fn keeps_cache(&self) -> bool {
         self.keeps_cache && !self.ended
+    }
+
+    /// Gives what its prompt left, if that is to be kept. A text whose prompt cannot be kept goes on without.
+    pub(super) fn keep_prompt(&self, cache: impl FnOnce() -> Result<KvCache>, outbox: &mut Outbox) {
+        if self.keeps_prompt && self.tokens.len() == self.prompt {
+            let kept = cache().ok().map(|cache| (self.id, (cache, self.tokens.clone())));
+            outbox.prompts.extend(kept);
+        }
     }
 
     /// Whether this is the text, and has not ended.

@@ -57,6 +57,11 @@ impl<'m> TextBatchGenerator<'m> {
         self.batch.take_cache(id)
     }
 
+    /// The cache of a prompt, as [`BatchGenerator::take_prompt_cache`].
+    pub fn take_prompt_cache(&mut self, id: SequenceId) -> Option<(KvCache, Vec<u32>)> {
+        self.batch.take_prompt_cache(id)
+    }
+
     /// How many texts get new tokens, as [`BatchGenerator::running`].
     pub fn running(&self) -> usize {
         self.batch.running()
