@@ -85,7 +85,7 @@ struct Bounds {
     #[arg(long, value_name = "N", default_value_t = Limits::default().prefill_step)]
     prefill_step_size: usize,
     /// Milliseconds that other texts wait for a token while prompts are run, about: fewer prompt tokens are then run at once
-    #[arg(long, value_name = "MS", default_value_t = 150)]
+    #[arg(long, value_name = "MS", default_value_t = Limits::default().token_gap.as_millis() as u64)]
     token_gap: u64,
     /// The most bytes of a request
     #[arg(long, value_name = "BYTES", default_value = "32MiB")]

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use mlx_core::{Array, concatenate};
+use mlx_core::{Array, concatenate, eval};
 use mlx_nn::LeftPadding;
 
 use super::attention::AttentionCache;
@@ -44,6 +44,15 @@ impl KvCache {
     /// # Errors
     /// There is no cache, or the caches are not of one model with the same options.
     pub fn merge<'a>(caches: impl IntoIterator<Item = &'a Self>) -> Result<Self> {
+        Self::merged(caches, false)
+    }
+
+    /// As [`merge`](Self::merge), in the memory of the first one where it has room, and with room for more.
+    pub(crate) fn join<'a>(caches: impl IntoIterator<Item = &'a Self>) -> Result<Self> {
+        Self::merged(caches, true)
+    }
+
+    fn merged<'a>(caches: impl IntoIterator<Item = &'a Self>, room: bool) -> Result<Self> {
         let caches: Vec<_> = caches.into_iter().collect();
         let layers = caches.first().map_or(0, |cache| cache.layers.len());
         if layers == 0 || caches.iter().any(|cache| cache.layers.len() != layers) {
@@ -51,7 +60,7 @@ impl KvCache {
         }
         let layer = |at| {
             let layers: Vec<_> = caches.iter().filter_map(|cache| cache.layers.get(at)).collect();
-            LayerCache::merge(&layers)
+            LayerCache::merge(&layers, room)
         };
         let merged = Self::new((0..layers).map(layer).collect::<Result<Vec<_>>>()?);
         Ok(Self { shown: caches.iter().any(|cache| cache.shown), ..merged })
@@ -77,6 +86,12 @@ impl KvCache {
     fn picked(&self, texts: &[usize], room: bool) -> Result<Self> {
         let layers = self.layers.iter().map(|layer| layer.filter(texts, room)).collect::<Result<Vec<_>>>()?;
         Ok(Self { shown: self.shown, ..Self::new(layers) })
+    }
+
+    /// This one, computed here and now, so that what it was made of is needed no more.
+    pub(crate) fn computed(self) -> Result<Self> {
+        eval(self.arrays())?;
+        Ok(self)
     }
 
     /// One text, to be kept: without room for the tokens that come next.
@@ -123,7 +138,7 @@ impl KvCache {
     }
 }
 
-pub(super) fn unlike() -> Error {
+fn unlike() -> Error {
     Error::Cache("caches of one batch must be of one model and have the same options".into())
 }
 
@@ -202,14 +217,15 @@ impl LayerCache {
         }
     }
 
-    pub(super) fn merge(layers: &[&Self]) -> Result<Self> {
+    fn merge(layers: &[&Self], room: bool) -> Result<Self> {
         let Some(first) = layers.first() else { return Err(unlike()) };
         let same = |kept: usize| if kept == layers.len() { Ok(()) } else { Err(unlike()) };
         match first {
             Self::Attention(_) => {
                 let caches: Vec<_> = layers.iter().filter_map(|layer| layer.attention()).collect();
                 same(caches.len())?;
-                Ok(Self::Attention(AttentionCache::merge(&caches)?))
+                let merge = if room { AttentionCache::join } else { AttentionCache::merge };
+                Ok(Self::Attention(merge(&caches)?))
             }
             Self::State(_) => {
                 let caches: Vec<_> = layers.iter().filter_map(|layer| layer.recurrent()).collect();
@@ -220,7 +236,7 @@ impl LayerCache {
                 let lists: Vec<_> = layers.iter().filter_map(|layer| layer.list()).collect();
                 same(lists.iter().filter(|list| list.len() == parts.len()).count())?;
                 let part =
-                    |at| Self::merge(&lists.iter().filter_map(|list| list.get(at)).collect::<Vec<_>>());
+                    |at| Self::merge(&lists.iter().filter_map(|list| list.get(at)).collect::<Vec<_>>(), room);
                 Ok(Self::List((0..parts.len()).map(part).collect::<Result<_>>()?))
             }
         }
@@ -244,7 +260,7 @@ impl LayerCache {
         if let Self::State(cache) = self { Some(cache) } else { None }
     }
 
-    pub(super) fn list(&self) -> Option<&[Self]> {
+    fn list(&self) -> Option<&[Self]> {
         if let Self::List(parts) = self { Some(parts) } else { None }
     }
 }

@@ -6,7 +6,7 @@
 use mlx_core::{Array, eval};
 
 use super::attention::{AttentionCache, STEP};
-use super::batch::{Chosen, unlike};
+use super::batch::Chosen;
 use super::rows::Rows;
 use super::{KvCache, LayerCache};
 use crate::Result;
@@ -37,32 +37,6 @@ impl KvCache {
         let long = self.offset();
         let [least, most] = [self.padding().iter().min(), self.padding().iter().max()];
         (long - most.zip(least).map_or(0, |(most, least)| most - least), long)
-    }
-
-    /// As [`merge`](Self::merge) of this one and others, with room for more.
-    pub(crate) fn join(&self, others: &[&Self]) -> Result<Self> {
-        if others.iter().any(|other| other.layers.len() != self.layers.len()) {
-            return Err(unlike());
-        }
-        let layers = self.layers.iter().enumerate().map(|(at, layer)| {
-            layer.join(&others.iter().filter_map(|other| other.layers.get(at)).collect::<Vec<_>>())
-        });
-        let joined = Self::new(layers.collect::<Result<Vec<_>>>()?);
-        Ok(Self { shown: self.shown || others.iter().any(|other| other.shown), ..joined })
-    }
-
-    /// One text, to be kept beside this one, copied here and now.
-    pub(crate) fn kept(&self, text: usize) -> Result<Self> {
-        let kept = self.snapshot(text)?;
-        eval(kept.arrays())?;
-        Ok(kept)
-    }
-
-    /// Some of the texts, as [`filter`](Self::filter) gives them, computed here and now so that this one is needed no more.
-    pub(crate) fn taken(&self, texts: &[usize]) -> Result<Self> {
-        let taken = self.filter(texts)?;
-        eval(taken.arrays())?;
-        Ok(taken)
     }
 
     /// As [`filter`](Self::filter), but in the memory of this one if that is worth it; then padding stays that all share.
@@ -139,41 +113,15 @@ impl KvCache {
     }
 }
 
-impl LayerCache {
-    fn join(&self, others: &[&Self]) -> Result<Self> {
-        let all = || [&[self], others].concat();
-        match self {
-            Self::Attention(cache) => {
-                let caches: Vec<_> = others.iter().filter_map(|other| other.attention()).collect();
-                if caches.len() < others.len() {
-                    return Err(unlike());
-                }
-                Ok(Self::Attention(cache.join(&caches)?))
-            }
-            Self::State(_) => Self::merge(&all()),
-            Self::List(parts) => {
-                let lists: Vec<_> = others.iter().filter_map(|other| other.list()).collect();
-                if lists.len() < others.len() || lists.iter().any(|list| list.len() != parts.len()) {
-                    return Err(unlike());
-                }
-                let join = |(at, part): (usize, &Self)| {
-                    part.join(&lists.iter().filter_map(|list| list.get(at)).collect::<Vec<_>>())
-                };
-                Ok(Self::List(parts.iter().enumerate().map(join).collect::<Result<_>>()?))
-            }
-        }
-    }
-}
-
 impl AttentionCache {
-    fn join(&self, others: &[&Self]) -> Result<Self> {
-        let all = [&[self], others].concat();
-        let Some(rows) = self.rows.as_ref().filter(|_| others.iter().all(|other| self.takes(other))) else {
-            return Self::merge(&all);
-        };
-        let mut at = self.batch()?;
-        let mut rows = roomy(rows, all.iter().map(|cache| cache.batch()).sum::<Result<_>>()?)?;
-        let joined = Self::together(&all, self.end)?;
+    /// The texts of several caches, in the buffers of the first one if the others fit beside its texts.
+    pub(super) fn join(caches: &[&Self]) -> Result<Self> {
+        let Some((first, others)) = caches.split_first() else { return Self::merge(caches) };
+        let rows = first.rows.as_ref().filter(|_| others.iter().all(|other| first.takes(other)));
+        let Some(rows) = rows else { return Self::merge(caches) };
+        let mut at = first.batch()?;
+        let mut rows = roomy(rows, caches.iter().map(|cache| cache.batch()).sum::<Result<_>>()?)?;
+        let joined = Self::together(caches, first.end)?;
         for other in others {
             rows = joined.put(&rows, at, other)?;
             at += other.batch()?;
@@ -281,7 +229,7 @@ mod tests {
             push(&mut cache, &fresh(1, length, &mut self.seed));
             self.alone.push(cache.clone());
             self.batch = Some(match &self.batch {
-                Some(batch) => batch.join(&[&cache]).unwrap(),
+                Some(batch) => KvCache::join([batch, &cache]).unwrap(),
                 None => cache,
             });
         }
@@ -376,7 +324,7 @@ mod tests {
         let (short, middle, long) = (of(10), of(500), of(1600));
         assert!(short.is_as_long_as(&middle) && middle.is_as_long_as(&short));
         assert!(!middle.is_as_long_as(&long) && !short.is_as_long_as(&long));
-        assert!(!middle.join(&[&short]).unwrap().is_as_long_as(&of(1000)));
+        assert!(!KvCache::join([&middle, &short]).unwrap().is_as_long_as(&of(1000)));
         assert!(middle.is_as_long_as(&of(1000)));
     }
 }

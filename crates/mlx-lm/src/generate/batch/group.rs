@@ -69,9 +69,7 @@ impl Group {
             return groups;
         }
         let merged = || {
-            let mut caches = groups.iter().map(|group| &group.cache);
-            let first = caches.next().cloned().unwrap_or_else(|| KvCache::full(0));
-            let cache = first.join(&caches.collect::<Vec<_>>())?;
+            let cache = KvCache::join(groups.iter().map(|group| &group.cache))?;
             Ok::<_, Error>((cache, Choices::merge(groups.iter().map(|group| &group.next))?))
         };
         match merged() {
@@ -230,7 +228,7 @@ fn divided(cache: KvCache, parts: &[Vec<usize>]) -> Result<Vec<KvCache>> {
     }
     let largest = (0..parts.len()).max_by_key(|&at| parts.get(at).map_or(0, Vec::len)).unwrap_or_default();
     let others = parts.iter().enumerate().filter(|(at, _)| *at != largest);
-    let mut caches = others.map(|(_, part)| cache.taken(part)).collect::<Result<Vec<_>>>()?;
+    let mut caches = others.map(|(_, part)| cache.filter(part)?.computed()).collect::<Result<Vec<_>>>()?;
     if let Some(part) = parts.get(largest) {
         caches.insert(largest, cache.retain(part)?);
     }

@@ -70,7 +70,11 @@ impl Prompt {
 
     /// Its cache, to be kept. Most of the memory of a short one would be room for more, so that is copied.
     fn kept(&self) -> Result<KvCache> {
-        if self.done() < STEP.unsigned_abs() as usize { self.cache.kept(0) } else { Ok(self.cache.clone()) }
+        if self.done() < STEP.unsigned_abs() as usize {
+            self.cache.snapshot(0)?.computed()
+        } else {
+            Ok(self.cache.clone())
+        }
     }
 
     fn into_group(self) -> Result<Group, Lost> {
@@ -188,7 +192,7 @@ impl Prompts {
         self.count += prompts.len() * cache.offset().unsigned_abs() as usize;
         for (place, prompt) in prompts.iter().enumerate() {
             prompt.text.tell_progress(prompt.rest().len(), outbox);
-            prompt.text.keep_prompt(|| cache.kept(place), outbox);
+            prompt.text.keep_prompt(|| cache.snapshot(place)?.computed(), outbox);
         }
         Some(Group::new(prompts.into_iter().map(|prompt| prompt.text).collect(), cache, false))
     }
